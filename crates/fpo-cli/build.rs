@@ -1,0 +1,11 @@
+//! Lets the `fpo` binary and its tests find the MuJoCo library that `scripts/setup.sh` installed.
+
+fn main() {
+    println!("cargo::rerun-if-env-changed=MUJOCO_DYNAMIC_LINK_DIR");
+    println!("cargo::rerun-if-changed=build.rs");
+    if std::env::var_os("CARGO_FEATURE_MUJOCO").is_some()
+        && let Some(folder) = std::env::var_os("MUJOCO_DYNAMIC_LINK_DIR")
+    {
+        println!("cargo::rustc-link-arg=-Wl,-rpath,{}", folder.to_string_lossy());
+    }
+}
