@@ -1,1 +1,64 @@
-//! Placeholder.
+//! Flow Policy Optimization on Candle tensors.
+//!
+//! *Flow Matching Policy Gradients* (arXiv 2507.21053) trains a flow-matching policy with PPO's
+//! clipped objective, where the likelihood ratio is replaced by
+//!
+//! ```text
+//! ratio = exp(L_old − L_new),   L = Monte-Carlo estimate of the CFM loss of the taken action
+//! ```
+//!
+//! so that neither likelihoods nor a particular sampler are needed. This crate holds the
+//! algorithm: [`FlowPolicy`] and [`ValueNet`] over flat parameter vectors, the CFM loss
+//! ([`FlowPolicy::cfm_loss`]), the ratio and the clipped objective ([`objective`]), generalised
+//! advantage estimation ([`gae`]), Adam ([`Adam`]) and the whole update ([`Learner`]). It knows
+//! no environment, no run directory and no terminal, and runs on any Candle device.
+//!
+//! Conventions: flow time runs from `t = 1` (noise) to `t = 0` (action),
+//! `x_t = t·ε + (1−t)·a`, velocity `v ≈ ε − a`. Tensors are time-major, `(T, B, …)`; a linear
+//! layer is `x·W + b` with `W` of shape `(in, out)`. Actions are stored before `tanh`.
+//!
+//! ```
+//! use candle_core::{DType, Device};
+//! use fpo_core::{FlowConfig, FlowPolicy, Noise, Purpose};
+//!
+//! let device = Device::Cpu;
+//! let noise = Noise::new(0);
+//! let policy = FlowPolicy::new(FlowConfig::new(3, 2), &noise, DType::F32, &device)?;
+//! let obs = noise.normal_tensor(Purpose::Action, 0, &[4, 3], &device)?;
+//! let start = noise.normal_tensor(Purpose::Action, 1, &[4, 2], &device)?;
+//! let action = policy.sample(&obs, &start)?;
+//! assert_eq!(action.dims(), &[4, 2]);
+//! # Ok::<(), fpo_core::Error>(())
+//! ```
+
+mod adam;
+mod error;
+mod flow_policy;
+pub mod gae;
+mod learner;
+mod learner_state;
+mod mlp;
+mod noise;
+mod normalizer;
+pub mod objective;
+mod optimizer;
+mod params;
+mod rollout;
+pub mod time;
+mod value_net;
+
+pub use adam::{Adam, AdamConfig, clip_global_norm};
+pub use error::{Error, Result};
+pub use flow_policy::{FlowConfig, FlowPolicy, OutputMode, Squash};
+pub use gae::{AdvantageKind, Advantages};
+pub use learner::{FpoConfig, FpoLoss, Learner, MinibatchSchedule, StepMetrics};
+pub use learner_state::{Counters, LearnerState};
+pub use mlp::{Activation, Mlp};
+pub use noise::{Noise, Purpose};
+pub use normalizer::{DeviceNormalizer, Normalizer, NormalizerKind};
+pub use objective::{AdvantageNormalization, RatioKind};
+pub use optimizer::{Optimizer, OptimizerConfig, OptimizerKind};
+pub use params::{FlatParams, Layout};
+pub use rollout::{Minibatch, Rollout};
+pub use time::TrainingTimes;
+pub use value_net::ValueNet;

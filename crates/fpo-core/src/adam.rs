@@ -1,0 +1,219 @@
+//! Adam over flat parameter vectors, with decoupled weight decay.
+//!
+//! ```text
+//! m ← β₁·m + (1−β₁)·g          m̂ = m / (1−β₁ᵗ)
+//! v ← β₂·v + (1−β₂)·g²         v̂ = v / (1−β₂ᵗ)
+//! θ ← θ − η·(m̂ / (√v̂ + ε) + w·θ)
+//! ```
+//!
+//! Its moments are readable and restorable, so that a resumed run takes the steps an uninterrupted
+//! one would have taken.
+
+use candle_core::{Tensor, Var};
+
+use crate::{Error, Result};
+
+/// The constants of Adam.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamConfig {
+    /// Step size η.
+    pub learning_rate: f64,
+    /// Decay β₁ of the first moment.
+    pub beta1: f64,
+    /// Decay β₂ of the second moment.
+    pub beta2: f64,
+    /// ε, added outside the square root.
+    pub epsilon: f64,
+    /// Decoupled weight decay w (AdamW); 0 for Adam.
+    pub weight_decay: f64,
+}
+
+impl Default for AdamConfig {
+    fn default() -> Self {
+        AdamConfig {
+            learning_rate: 3e-4,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+        }
+    }
+}
+
+/// First and second moments of one variable.
+#[derive(Clone, Debug)]
+pub struct Moments {
+    /// m.
+    pub first: Tensor,
+    /// v.
+    pub second: Tensor,
+}
+
+/// The optimiser's state.
+#[derive(Clone, Debug)]
+pub struct Adam {
+    config: AdamConfig,
+    vars: Vec<Var>,
+    moments: Vec<Moments>,
+    steps: u64,
+}
+
+impl Adam {
+    /// An optimiser of `vars` with moments at zero.
+    pub fn new(vars: Vec<Var>, config: AdamConfig) -> Result<Adam> {
+        let zero = |var: &Var| var.zeros_like();
+        let moments = vars
+            .iter()
+            .map(|var| Ok(Moments { first: zero(var)?, second: zero(var)? }))
+            .collect::<Result<_>>()?;
+        Ok(Adam { config, vars, moments, steps: 0 })
+    }
+
+    /// One step along `grads`, one gradient per variable in their order.
+    pub fn step(&mut self, grads: &[Tensor]) -> Result<()> {
+        self.steps += 1;
+        let AdamConfig { learning_rate, beta1, beta2, epsilon, weight_decay } = self.config;
+        let power = self.steps.min(i32::MAX as u64) as i32;
+        let correction1 = 1.0 - beta1.powi(power);
+        let correction2 = 1.0 - beta2.powi(power);
+        for ((var, moments), grad) in self.vars.iter().zip(&mut self.moments).zip(grads) {
+            moments.first = ((&moments.first * beta1)? + (grad * (1.0 - beta1))?)?;
+            moments.second = ((&moments.second * beta2)? + (grad.sqr()? * (1.0 - beta2))?)?;
+            let first = (&moments.first / correction1)?;
+            let second = (&moments.second / correction2)?;
+            let mut update = (first / (second.sqrt()? + epsilon)?)?;
+            if weight_decay != 0.0 {
+                update = (update + (var.as_tensor() * weight_decay)?)?;
+            }
+            var.set(&(var.as_tensor() - (update * learning_rate)?)?)?;
+        }
+        Ok(())
+    }
+
+    /// Steps taken.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Moments, one entry per variable.
+    pub fn moments(&self) -> &[Moments] {
+        &self.moments
+    }
+
+    /// Puts back what [`Adam::steps`] and [`Adam::moments`] returned.
+    ///
+    /// # Errors
+    /// [`Error::State`] if the number or the shapes of the moments differ.
+    pub fn restore(&mut self, steps: u64, moments: Vec<Moments>) -> Result<()> {
+        let fits =
+            moments.len() == self.vars.len()
+                && self.vars.iter().zip(&moments).all(|(var, m)| {
+                    var.shape() == m.first.shape() && var.shape() == m.second.shape()
+                });
+        if !fits {
+            return Err(Error::State("Adam's moments do not fit the parameters".into()));
+        }
+        self.steps = steps;
+        self.moments = moments;
+        Ok(())
+    }
+}
+
+/// The global norm `√Σ‖g‖²` as a scalar tensor.
+pub fn global_norm(grads: &[Tensor]) -> Result<Tensor> {
+    let squares =
+        grads.iter().map(|g| g.sqr()?.sum_all()).collect::<candle_core::Result<Vec<_>>>()?;
+    Ok(Tensor::stack(&squares, 0)?.sum_all()?.sqrt()?)
+}
+
+/// Scales `grads` so that their global norm is at most `max_norm`; returns the norm before.
+///
+/// The factor is `min(1, max_norm / (norm + 1e-6))`, computed on the device.
+pub fn clip_global_norm(grads: &mut [Tensor], max_norm: f64) -> Result<Tensor> {
+    let norm = global_norm(grads)?;
+    let factor = ((&norm + 1e-6)?.recip()? * max_norm)?;
+    let factor = factor.minimum(1.0)?;
+    for grad in grads {
+        *grad = grad.broadcast_mul(&factor)?;
+    }
+    Ok(norm)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+    use candle_nn::Optimizer as _;
+    use candle_optimisers::Decay;
+    use candle_optimisers::adam::{Adam as Oracle, ParamsAdam};
+
+    fn against_the_oracle(config: AdamConfig, weight_decay: Option<Decay>) -> f64 {
+        let start = Tensor::new(&[1.0f64, -2.0, 0.5, 3.0], &Device::Cpu).unwrap();
+        let ours = Var::from_tensor(&start).unwrap();
+        let theirs = Var::from_tensor(&start).unwrap();
+        let mut adam = Adam::new(vec![ours.clone()], config).unwrap();
+        let params = ParamsAdam {
+            lr: config.learning_rate,
+            beta_1: config.beta1,
+            beta_2: config.beta2,
+            eps: config.epsilon,
+            weight_decay,
+            amsgrad: false,
+        };
+        let mut oracle = Oracle::new(vec![theirs.clone()], params).unwrap();
+        for k in 1..50 {
+            let loss = |var: &Var| {
+                let shifted = (var.as_tensor() - 0.1 * k as f64).unwrap();
+                (shifted.sqr().unwrap() * 0.7).unwrap().cos().unwrap().sum_all().unwrap()
+            };
+            let grads = loss(&ours).backward().unwrap();
+            adam.step(&[grads.get(&ours).unwrap().clone()]).unwrap();
+            oracle.backward_step(&loss(&theirs)).unwrap();
+        }
+        let difference = (ours.as_tensor() - theirs.as_tensor()).unwrap().abs().unwrap();
+        assert!(
+            (ours.as_tensor() - &start)
+                .unwrap()
+                .abs()
+                .unwrap()
+                .max_all()
+                .unwrap()
+                .to_scalar::<f64>()
+                .unwrap()
+                > 0.1,
+            "the parameters moved"
+        );
+        difference.max_all().unwrap().to_scalar().unwrap()
+    }
+
+    #[test]
+    fn fifty_steps_equal_those_of_candle_optimisers() {
+        let config = AdamConfig { learning_rate: 0.03, ..AdamConfig::default() };
+        assert!(against_the_oracle(config, None) < 1e-12);
+    }
+
+    #[test]
+    fn decoupled_weight_decay_and_other_betas_equal_candle_optimisers() {
+        let config = AdamConfig {
+            learning_rate: 0.03,
+            beta1: 0.8,
+            beta2: 0.95,
+            epsilon: 1e-5,
+            weight_decay: 0.1,
+        };
+        assert!(against_the_oracle(config, Some(Decay::DecoupledWeightDecay(0.1))) < 1e-12);
+    }
+
+    #[test]
+    fn the_global_norm_is_clipped_over_all_gradients_together() {
+        let grad = |x: [f64; 2]| Tensor::new(&x, &Device::Cpu).unwrap();
+        let mut grads = [grad([3.0, 0.0]), grad([0.0, 4.0])];
+        let norm = clip_global_norm(&mut grads, 1.0).unwrap().to_scalar::<f64>().unwrap();
+        assert!((norm - 5.0).abs() < 1e-12);
+        let clipped = global_norm(&grads).unwrap().to_scalar::<f64>().unwrap();
+        assert!((clipped - 1.0).abs() < 1e-6);
+        let mut small = [grad([0.3, 0.4])];
+        clip_global_norm(&mut small, 1.0).unwrap();
+        assert_eq!(small[0].to_vec1::<f64>().unwrap(), [0.3, 0.4]);
+    }
+}

@@ -1,0 +1,256 @@
+//! The flow policy: a velocity field over actions, its CFM loss, and Euler sampling.
+//!
+//! The network sees `concat(obs, x_t, embed(t))` and its output, times `output_scale`, is the
+//! velocity `v ≈ ε − a`. The CFM loss of one (ε, t) pair is a **mean** over action dimensions:
+//!
+//! ```text
+//! x_t = t·ε + (1−t)·a
+//! velocity mode:  l = mean (v − (ε − a))²
+//! noise mode:     l = mean (ε̂ − ε)²,  ε̂ = x_t + (1−t)·v      which is (1−t)² times the above
+//! ```
+
+use candle_core::{DType, Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::time::{embed, embed_scalar, grid};
+use crate::{Activation, Error, FlatParams, Mlp, Noise, Purpose, Result};
+
+/// What the network's error is measured in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputMode {
+    /// ε-MSE: the noise implied by the velocity against the drawn noise (the paper's best).
+    #[default]
+    Noise,
+    /// u-MSE: the velocity against `ε − a`.
+    Velocity,
+}
+
+/// How a stored action becomes what the environment receives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Squash {
+    /// `tanh(action)`, for environments with controls in [−1, 1].
+    #[default]
+    Tanh,
+    /// The action itself; the environment clips.
+    None,
+}
+
+impl Squash {
+    /// Applies the squashing in place.
+    pub fn apply(self, actions: &mut [f32]) {
+        if self == Squash::Tanh {
+            actions.iter_mut().for_each(|a| *a = a.tanh());
+        }
+    }
+}
+
+/// Everything that defines a flow policy but its weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FlowConfig {
+    /// Length of an observation.
+    pub obs_dim: usize,
+    /// Length of an action.
+    pub action_dim: usize,
+    /// Widths of the hidden layers.
+    pub hidden: Vec<usize>,
+    /// Non-linearity of the hidden layers.
+    pub activation: Activation,
+    /// What the CFM loss measures.
+    pub output_mode: OutputMode,
+    /// Factor on the network's output.
+    pub output_scale: f64,
+    /// Euler steps of the sampler.
+    pub flow_steps: usize,
+    /// Length of the time embedding, even.
+    pub time_embedding: usize,
+    /// How actions reach the environment.
+    pub squash: Squash,
+}
+
+impl FlowConfig {
+    /// The paper's Playground policy: 4 × 32 SiLU, output scale 0.25, 10 Euler steps, ε-MSE.
+    pub fn new(obs_dim: usize, action_dim: usize) -> FlowConfig {
+        FlowConfig {
+            obs_dim,
+            action_dim,
+            hidden: vec![32; 4],
+            activation: Activation::Silu,
+            output_mode: OutputMode::Noise,
+            output_scale: 0.25,
+            flow_steps: 10,
+            time_embedding: 8,
+            squash: Squash::Tanh,
+        }
+    }
+
+    fn mlp(&self) -> Result<Mlp> {
+        if self.time_embedding == 0 || !self.time_embedding.is_multiple_of(2) {
+            return Err(Error::Invalid(format!(
+                "time_embedding is {}, must be even and at least 2",
+                self.time_embedding
+            )));
+        }
+        if self.flow_steps == 0 || self.hidden.is_empty() {
+            return Err(Error::Invalid(
+                "a flow policy needs a flow step and a hidden layer".into(),
+            ));
+        }
+        let input = self.obs_dim + self.action_dim + self.time_embedding;
+        Ok(Mlp::new("policy", input, &self.hidden, self.action_dim, self.activation))
+    }
+}
+
+/// A velocity field with its parameters.
+#[derive(Clone, Debug)]
+pub struct FlowPolicy {
+    config: FlowConfig,
+    mlp: Mlp,
+    params: FlatParams,
+}
+
+impl FlowPolicy {
+    /// A policy with freshly drawn weights.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for sizes that cannot work.
+    pub fn new(
+        config: FlowConfig,
+        noise: &Noise,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<FlowPolicy> {
+        let mlp = config.mlp()?;
+        let values = mlp.init(noise, Purpose::PolicyInit);
+        let params = FlatParams::new(mlp.layout().clone(), values, dtype, device)?;
+        Ok(FlowPolicy { config, mlp, params })
+    }
+
+    /// A policy with the weights `policy.k.weight|bias` that `find` yields.
+    ///
+    /// # Errors
+    /// [`Error::State`] names a tensor that is missing or does not fit.
+    pub fn from_tensors(
+        config: FlowConfig,
+        device: &Device,
+        find: impl Fn(&str) -> Option<Tensor>,
+    ) -> Result<FlowPolicy> {
+        let policy = FlowPolicy::new(config, &Noise::new(0), DType::F32, device)?;
+        policy.params.load(find)?;
+        Ok(policy)
+    }
+
+    /// Sizes and conventions.
+    pub fn config(&self) -> &FlowConfig {
+        &self.config
+    }
+
+    /// The trainable parameters.
+    pub fn params(&self) -> &FlatParams {
+        &self.params
+    }
+
+    /// The velocity `(…, A)` at `x_t (…, A)` and `t (…, 1)` for normalised `obs (…, O)`.
+    pub fn velocity(&self, obs: &Tensor, x_t: &Tensor, t: &Tensor) -> Result<Tensor> {
+        let rows = x_t.elem_count() / self.config.action_dim;
+        let obs = obs.reshape((rows, self.config.obs_dim))?;
+        let flow = self
+            .flow_inputs(&x_t.reshape((rows, self.config.action_dim))?, &t.reshape((rows, 1))?)?;
+        let first = (self.obs_share(&obs)? + self.flow_share(&flow)?)?;
+        Ok(self.finish(&first)?.reshape(x_t.shape())?)
+    }
+
+    /// The CFM loss per sample, `(T, B, N)`.
+    ///
+    /// `obs (T, B, O)` is normalised, `action (T, B, A)` is the taken action before squashing,
+    /// `eps (T, B, N, A)` and `t (T, B, N, 1)` are the Monte-Carlo pairs.
+    pub fn cfm_loss(
+        &self,
+        obs: &Tensor,
+        action: &Tensor,
+        eps: &Tensor,
+        t: &Tensor,
+    ) -> Result<Tensor> {
+        let (steps, batch, samples, action_dim) = eps.dims4()?;
+        let (rows, dtype) = (steps * batch, eps.dtype());
+        let eps = eps.reshape((rows, samples, action_dim))?;
+        let t = t.reshape((rows, samples, 1))?;
+        let action = action.reshape((rows, 1, action_dim))?;
+
+        let one_minus_t = (1.0 - &t)?;
+        let x_t = (t.broadcast_mul(&eps)? + one_minus_t.broadcast_mul(&action)?)?;
+
+        let obs_share = self.obs_share(&obs.reshape((rows, self.config.obs_dim))?)?;
+        let flow_share = self.flow_share(&self.flow_inputs(&x_t, &t)?)?;
+        let width = obs_share.dim(1)?;
+        let first = flow_share
+            .reshape((rows, samples, width))?
+            .broadcast_add(&obs_share.unsqueeze(1)?)?
+            .reshape((rows * samples, width))?;
+        let velocity = self.finish(&first)?.reshape((rows, samples, action_dim))?;
+
+        let error = match self.config.output_mode {
+            OutputMode::Velocity => (velocity - eps.broadcast_sub(&action)?)?,
+            OutputMode::Noise => {
+                let predicted_noise = (&x_t + one_minus_t.broadcast_mul(&velocity)?)?;
+                (predicted_noise - &eps)?
+            }
+        };
+        debug_assert_eq!(error.dtype(), dtype);
+        Ok(error.sqr()?.mean(2)?.reshape((steps, batch, samples))?)
+    }
+
+    /// Actions `(B, A)` before squashing: Euler steps from `start` (noise at `t = 1`) to `t = 0`
+    /// along the velocity, for normalised `obs (B, O)`.
+    pub fn sample(&self, obs: &Tensor, start: &Tensor) -> Result<Tensor> {
+        self.integrate(obs, start, |_, x| Ok(x))
+    }
+
+    /// As [`FlowPolicy::sample`], with `disturb(k, x)` applied after Euler step `k`.
+    pub fn integrate(
+        &self,
+        obs: &Tensor,
+        start: &Tensor,
+        disturb: impl Fn(usize, Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let obs_share = self.obs_share(obs)?;
+        let times = grid(self.config.flow_steps);
+        let mut x = start.clone();
+        for (k, pair) in times.windows(2).enumerate() {
+            let (t, t_next) = (pair[0], pair[1]);
+            let time = embed_scalar(t, self.config.time_embedding, x.dtype(), x.device())?;
+            let time = time.broadcast_as((x.dim(0)?, self.config.time_embedding))?;
+            let flow = Tensor::cat(&[&x, &time.contiguous()?], 1)?;
+            let velocity = self.finish(&(&obs_share + self.flow_share(&flow)?)?)?;
+            x = disturb(k, (x + (velocity * (t_next - t))?)?)?;
+        }
+        Ok(x)
+    }
+
+    /// `concat(x_t, embed(t))` as rows.
+    fn flow_inputs(&self, x_t: &Tensor, t: &Tensor) -> Result<Tensor> {
+        let last = x_t.rank() - 1;
+        let inputs = Tensor::cat(&[x_t, &embed(t, self.config.time_embedding)?], last)?;
+        Ok(inputs.reshape(((), self.config.action_dim + self.config.time_embedding))?)
+    }
+
+    /// The observation's share of the first layer, bias included: the same for all samples.
+    fn obs_share(&self, obs: &Tensor) -> Result<Tensor> {
+        let flat = self.params.flat();
+        let weight = self.mlp.weight(flat, 0)?.narrow(0, 0, self.config.obs_dim)?;
+        Ok(obs.matmul(&weight)?.broadcast_add(&self.mlp.bias(flat, 0)?)?)
+    }
+
+    /// The share of `concat(x_t, embed(t))` in the first layer.
+    fn flow_share(&self, flow: &Tensor) -> Result<Tensor> {
+        let len = self.config.action_dim + self.config.time_embedding;
+        let weight = self.mlp.weight(self.params.flat(), 0)?;
+        Ok(flow.matmul(&weight.narrow(0, self.config.obs_dim, len)?)?)
+    }
+
+    fn finish(&self, first: &Tensor) -> Result<Tensor> {
+        let out = self.mlp.forward_from_first(self.params.flat(), first)?;
+        Ok((out * self.config.output_scale)?)
+    }
+}

@@ -1,0 +1,145 @@
+//! Generalised advantage estimation with termination and truncation.
+//!
+//! With `γ_t = γ·(1 − terminated_t)` and `m_t = 1 − truncated_t`,
+//!
+//! ```text
+//! δ_t   = m_t·(r_t + γ_t·V_{t+1} − V_t)
+//! acc_t = δ_t + γ_t·m_t·λ·acc_{t+1}            λ-return of step t: R_t = V_t + acc_t
+//! A_t   = acc_t                                [gae]
+//! A_t   = m_t·(r_t + γ_t·R_{t+1} − V_t)        [vtrace]
+//! ```
+//!
+//! A truncated step contributes nothing itself (its successor belongs to another episode), while
+//! the steps before it bootstrap from its value. The official code uses the second form, which
+//! comes from V-trace and gives the whole λ-return of the next step weight 1 instead of λ.
+
+use candle_core::Tensor;
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+
+/// Which estimator the advantages come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdvantageKind {
+    /// GAE(λ) of Schulman et al. (arXiv 1506.02438).
+    #[default]
+    Gae,
+    /// The one-step advantage against the next step's λ-return (the official code, after Brax).
+    Vtrace,
+}
+
+/// Advantages and value targets, both `(T, B)`.
+#[derive(Clone, Debug)]
+pub struct Advantages {
+    /// `A_t`, not normalised.
+    pub advantages: Tensor,
+    /// λ-returns `R_t`, the targets of the value network.
+    pub targets: Tensor,
+}
+
+/// What the estimator reads; all but `bootstrap` are `(T, B)`.
+pub struct Trajectory<'a> {
+    /// Scaled rewards `r_t`.
+    pub rewards: &'a Tensor,
+    /// `γ·(1 − terminated_t)`.
+    pub discounts: &'a Tensor,
+    /// 1 where the step limit cut the episode after this step, else 0.
+    pub truncated: &'a Tensor,
+    /// `V_t`.
+    pub values: &'a Tensor,
+    /// `V_T` of the observation after the last step, `(B,)`.
+    pub bootstrap: &'a Tensor,
+}
+
+/// Advantages and λ-returns of a batch of trajectories; no gradient flows through them.
+pub fn estimate(trajectory: &Trajectory, lambda: f64, kind: AdvantageKind) -> Result<Advantages> {
+    let values = trajectory.values.detach();
+    let bootstrap = trajectory.bootstrap.detach().unsqueeze(0)?;
+    let steps = values.dim(0)?;
+    let mask = (1.0 - trajectory.truncated)?;
+    let discounts = trajectory.discounts;
+
+    let next_values = shift(&values, &bootstrap)?;
+    let one_step = |next: &Tensor| -> Result<Tensor> {
+        Ok((((trajectory.rewards + (discounts * next)?)? - &values)? * &mask)?)
+    };
+    let deltas = one_step(&next_values)?;
+    let decay = ((discounts * &mask)? * lambda)?;
+
+    let mut accumulated = deltas.get(steps - 1)?;
+    let mut backwards = vec![accumulated.clone()];
+    for t in (0..steps - 1).rev() {
+        accumulated = (deltas.get(t)? + (decay.get(t)? * &accumulated)?)?;
+        backwards.push(accumulated.clone());
+    }
+    backwards.reverse();
+    let accumulated = Tensor::stack(&backwards, 0)?;
+
+    let targets = (&accumulated + &values)?;
+    let advantages = match kind {
+        AdvantageKind::Gae => accumulated,
+        AdvantageKind::Vtrace => one_step(&shift(&targets, &bootstrap)?)?,
+    };
+    Ok(Advantages { advantages, targets })
+}
+
+/// Row `t + 1` at row `t`, and `last (1, B)` at the end.
+fn shift(x: &Tensor, last: &Tensor) -> Result<Tensor> {
+    let steps = x.dim(0)?;
+    Ok(Tensor::cat(&[&x.narrow(0, 1, steps - 1)?, last], 0)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    fn column(values: &[f64]) -> Tensor {
+        Tensor::from_slice(values, (values.len(), 1), &Device::Cpu).unwrap()
+    }
+
+    fn run(truncated: &[f64], terminated: &[f64], kind: AdvantageKind) -> (Vec<f64>, Vec<f64>) {
+        let discounts: Vec<f64> = terminated.iter().map(|d| 0.5 * (1.0 - d)).collect();
+        let bootstrap = Tensor::new(&[8.0f64], &Device::Cpu).unwrap();
+        let trajectory = Trajectory {
+            rewards: &column(&[1.0, 2.0, 3.0]),
+            discounts: &column(&discounts),
+            truncated: &column(truncated),
+            values: &column(&[1.0, 2.0, 4.0]),
+            bootstrap: &bootstrap,
+        };
+        let out = estimate(&trajectory, 0.5, kind).unwrap();
+        let flat = |t: Tensor| t.flatten_all().unwrap().to_vec1::<f64>().unwrap();
+        (flat(out.advantages), flat(out.targets))
+    }
+
+    // By hand, γ = λ = 0.5: δ = (1+1−1, 2+2−2, 3+4−4) = (1, 2, 3).
+    #[test]
+    fn an_uncut_trajectory_decays_by_gamma_lambda() {
+        let (advantages, targets) = run(&[0.0; 3], &[0.0; 3], AdvantageKind::Gae);
+        assert_eq!(advantages, [1.6875, 2.75, 3.0]);
+        assert_eq!(targets, [2.6875, 4.75, 7.0]);
+    }
+
+    #[test]
+    fn a_terminated_step_sees_no_future() {
+        let (advantages, targets) = run(&[0.0; 3], &[0.0, 1.0, 0.0], AdvantageKind::Gae);
+        assert_eq!(advantages, [1.0, 0.0, 3.0]);
+        assert_eq!(targets, [2.0, 2.0, 7.0]);
+    }
+
+    #[test]
+    fn a_truncated_step_is_masked_and_the_one_before_bootstraps_from_its_value() {
+        let (advantages, targets) = run(&[0.0, 1.0, 0.0], &[0.0; 3], AdvantageKind::Gae);
+        assert_eq!(advantages, [1.0, 0.0, 3.0]);
+        assert_eq!(targets, [2.0, 2.0, 7.0]);
+    }
+
+    #[test]
+    fn vtrace_weighs_the_next_lambda_return_fully() {
+        // A_t = r + γ·R_{t+1} − V = (1 + 2.375 − 1, 2 + 3.5 − 2, 3 + 4 − 4).
+        let (advantages, _) = run(&[0.0; 3], &[0.0; 3], AdvantageKind::Vtrace);
+        assert_eq!(advantages, [2.375, 3.5, 3.0]);
+    }
+}

@@ -1,0 +1,127 @@
+//! Everything a learner must save to continue as if it had never stopped.
+
+use candle_core::{DType, Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::adam::Moments;
+use crate::{Error, Learner, Normalizer, NormalizerKind, Result};
+
+/// A learner's state: named tensors for safetensors, and counters for JSON.
+#[derive(Clone, Debug)]
+pub struct LearnerState {
+    /// Parameters, Adam's moments and observation statistics by name.
+    pub tensors: Vec<(String, Tensor)>,
+    /// Counters.
+    pub counters: Counters,
+}
+
+/// The counters of a learner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Gradient steps taken.
+    pub gradient_steps: u64,
+    /// Passes over rollouts made.
+    pub epochs: u64,
+    /// Adam's step count, absent for an optimiser whose state cannot be saved.
+    pub adam_steps: Option<u64>,
+    /// Observations in the statistics.
+    pub normalizer_count: u64,
+    /// Which statistics they are.
+    pub normalizer_kind: NormalizerKind,
+}
+
+const MOMENTS: [&str; 2] = ["policy", "value"];
+
+impl LearnerState {
+    /// The current state of `learner`.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] names a tensor that must not be saved because it is not finite.
+    pub fn capture(learner: &Learner) -> Result<LearnerState> {
+        let mut tensors = Vec::new();
+        for params in [learner.policy.params(), learner.value.params()] {
+            tensors.extend(params.layout().views(params.flat())?);
+        }
+        if let Some(adam) = learner.optimizer.adam() {
+            for (name, moments) in MOMENTS.iter().zip(adam.moments()) {
+                tensors.push((format!("adam.{name}.m"), moments.first.clone()));
+                tensors.push((format!("adam.{name}.v"), moments.second.clone()));
+            }
+        }
+        let (normalizer_count, mean, sum_squares) = learner.normalizer.parts();
+        for (name, values) in [("mean", mean), ("sum_squares", sum_squares)] {
+            let tensor = Tensor::from_slice(values, values.len(), &Device::Cpu)?;
+            tensors.push((format!("normalizer.{name}"), tensor));
+        }
+        for (name, tensor) in &tensors {
+            let sum = tensor.to_dtype(DType::F64)?.abs()?.sum_all()?.to_scalar::<f64>()?;
+            if !sum.is_finite() {
+                let step = learner.gradient_steps;
+                return Err(Error::NonFinite { tensor: name.clone(), value: sum, step });
+            }
+        }
+        let counters = Counters {
+            gradient_steps: learner.gradient_steps,
+            epochs: learner.epochs,
+            adam_steps: learner.optimizer.adam().map(|adam| adam.steps()),
+            normalizer_count,
+            normalizer_kind: learner.normalizer.kind(),
+        };
+        Ok(LearnerState { tensors, counters })
+    }
+
+    /// Puts the state into `learner`.
+    ///
+    /// # Errors
+    /// [`Error::State`] names what is missing or does not fit; `learner` may then be half loaded.
+    pub fn restore(&self, learner: &mut Learner) -> Result<()> {
+        let find = |name: &str| {
+            self.tensors.iter().find(|(found, _)| found == name).map(|(_, tensor)| tensor.clone())
+        };
+        let need = |name: String| {
+            find(&name).ok_or_else(|| Error::State(format!("tensor `{name}` is missing")))
+        };
+        learner.policy.params().load(find)?;
+        learner.value.params().load(find)?;
+
+        let device = learner.device().clone();
+        if let (Some(adam), Some(steps)) = (learner.optimizer.adam_mut(), self.counters.adam_steps)
+        {
+            let mut moments = Vec::new();
+            for name in MOMENTS {
+                moments.push(Moments {
+                    first: need(format!("adam.{name}.m"))?.to_device(&device)?,
+                    second: need(format!("adam.{name}.v"))?.to_device(&device)?,
+                });
+            }
+            adam.restore(steps, moments)?;
+        }
+        if self.counters.normalizer_kind != learner.normalizer.kind() {
+            return Err(Error::State(format!(
+                "statistics are of kind {:?}, the learner's of kind {:?}",
+                self.counters.normalizer_kind,
+                learner.normalizer.kind()
+            )));
+        }
+        let row = |name: &str| -> Result<Vec<f64>> {
+            Ok(need(format!("normalizer.{name}"))?.to_dtype(DType::F64)?.to_vec1()?)
+        };
+        let (mean, sum_squares) = (row("mean")?, row("sum_squares")?);
+        if mean.len() != learner.policy.config().obs_dim {
+            return Err(Error::State(format!(
+                "statistics of {} observations, the policy sees {}",
+                mean.len(),
+                learner.policy.config().obs_dim
+            )));
+        }
+        learner.normalizer = Normalizer::from_parts(
+            self.counters.normalizer_kind,
+            self.counters.normalizer_count,
+            mean,
+            sum_squares,
+        )?;
+        learner.gradient_steps = self.counters.gradient_steps;
+        learner.epochs = self.counters.epochs;
+        Ok(())
+    }
+}

@@ -1,0 +1,73 @@
+//! Flow time: the embedding the network sees and the grid the sampler walks.
+
+use candle_core::{DType, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::{Noise, Purpose, Result};
+
+/// Which flow times the Monte-Carlo CFM loss draws.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrainingTimes {
+    /// The starts of the sampler's Euler steps, `1, 1 − 1/K, …, 1/K` (official Playground code).
+    #[default]
+    Grid,
+    /// Uniform in (0, 1) (official GridWorld code).
+    Uniform,
+}
+
+/// The `steps + 1` times from 1 (noise) to 0 (action), evenly spaced.
+pub fn grid(steps: usize) -> Vec<f64> {
+    (0..=steps).map(|k| (steps - k) as f64 / steps as f64).collect()
+}
+
+/// `concat(cos(t·2^k), sin(t·2^k))` for `k = 0 … dim/2 − 1`, without a factor of π.
+///
+/// `t` has shape `(…, 1)`, the result `(…, dim)`.
+pub fn embed(t: &Tensor, dim: usize) -> Result<Tensor> {
+    let frequencies: Vec<f64> = (0..dim / 2).map(|k| (1u64 << k) as f64).collect();
+    let frequencies = Tensor::new(frequencies, t.device())?.to_dtype(t.dtype())?;
+    let angles = t.broadcast_mul(&frequencies)?;
+    let last = angles.rank() - 1;
+    Ok(Tensor::cat(&[angles.cos()?, angles.sin()?], last)?)
+}
+
+/// Fills `out` with flow times for the Monte-Carlo loss; `index` is the rollout step.
+pub fn draw(times: TrainingTimes, flow_steps: usize, noise: &Noise, index: u64, out: &mut [f32]) {
+    match times {
+        TrainingTimes::Uniform => noise.fill_uniform(Purpose::LossTime, index, out),
+        TrainingTimes::Grid => {
+            let starts = grid(flow_steps);
+            let mut picks = vec![0; out.len()];
+            noise.fill_index(Purpose::LossTime, index, flow_steps, &mut picks);
+            for (t, pick) in out.iter_mut().zip(picks) {
+                *t = starts[pick as usize] as f32;
+            }
+        }
+    }
+}
+
+/// The embedding of one time shared by all rows, `(1, dim)`.
+pub(crate) fn embed_scalar(
+    t: f64,
+    dim: usize,
+    dtype: DType,
+    device: &candle_core::Device,
+) -> Result<Tensor> {
+    embed(&Tensor::new(&[[t]], device)?.to_dtype(dtype)?, dim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grid_times_are_the_starts_of_the_euler_steps_and_never_zero() {
+        let mut t = vec![0.0; 4000];
+        draw(TrainingTimes::Grid, 5, &Noise::new(0), 0, &mut t);
+        let mut seen = t.clone();
+        seen.sort_by(f32::total_cmp);
+        seen.dedup();
+        assert_eq!(seen, [0.2, 0.4, 0.6, 0.8, 1.0]);
+    }
+}

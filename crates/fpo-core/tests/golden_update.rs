@@ -1,0 +1,287 @@
+//! The whole loss, its gradients, Adam on it, and a whole training step against the official code.
+
+mod common;
+
+use candle_core::Tensor;
+use common::{Golden, host, policy, usize_of, value_net};
+use fpo_core::{
+    AdamConfig, AdvantageKind, AdvantageNormalization, DeviceNormalizer, FpoConfig, FpoLoss,
+    Learner, Minibatch, MinibatchSchedule, Normalizer, NormalizerKind, OptimizerConfig, RatioKind,
+    Rollout, StepMetrics,
+};
+use serde_json::Value;
+
+/// The official per-sample mode bounds the log ratio.
+const OFFICIAL_LOG_RATIO_CLAMP: f64 = 3.0;
+
+fn learner(golden: &Golden, name: &str, case: &Value, prefix: &str) -> Learner {
+    let per_sample = case["average_losses_before_exp"] == false;
+    let config = FpoConfig {
+        ratio: if per_sample { RatioKind::PerSample } else { RatioKind::PerAction },
+        log_ratio_clamp: per_sample.then_some(OFFICIAL_LOG_RATIO_CLAMP),
+        advantage: AdvantageKind::Vtrace,
+        normalize_advantages: if case["normalize_advantage"] == false {
+            AdvantageNormalization::None
+        } else {
+            AdvantageNormalization::Minibatch
+        },
+        ..FpoConfig::default()
+    };
+    let adam =
+        AdamConfig { learning_rate: case["lr"].as_f64().unwrap_or(3e-4), ..AdamConfig::default() };
+    let optimizer = OptimizerConfig { adam, ..OptimizerConfig::default() };
+    let normalizer = Normalizer::new(NormalizerKind::Official, usize_of(case, "O"));
+    Learner::new(
+        policy(golden, name, case, prefix),
+        value_net(golden, name, case, prefix),
+        normalizer,
+        optimizer,
+        config,
+    )
+    .unwrap()
+}
+
+fn minibatch(golden: &Golden, name: &str) -> Minibatch {
+    let get = |key: &str| golden.get(&format!("{name}/{key}"));
+    let next_obs = get("next_obs");
+    Minibatch {
+        obs: get("obs"),
+        bootstrap_obs: next_obs.get(next_obs.dim(0).unwrap() - 1).unwrap(),
+        action: get("action"),
+        reward: get("reward"),
+        terminated: (1.0 - get("discount")).unwrap(),
+        truncated: get("truncation"),
+        eps: get("loss_eps"),
+        t: get("loss_t"),
+        loss_old: get("initial_cfm_loss"),
+    }
+}
+
+fn given_statistics(golden: &Golden, name: &str, case: &Value) -> DeviceNormalizer {
+    let mean = golden.get(&format!("{name}/obs_mean"));
+    let std = golden.get(&format!("{name}/obs_std"));
+    if case["normalize_observations"] == false {
+        let (zero, one) = (mean.zeros_like().unwrap(), std.ones_like().unwrap());
+        return DeviceNormalizer::new(zero, one);
+    }
+    DeviceNormalizer::new(mean, std)
+}
+
+/// Every metric that the official loss reports, from ours.
+fn official_metrics(
+    loss: &FpoLoss,
+    action: &Tensor,
+    clip_epsilon: f64,
+) -> Vec<(&'static str, f64)> {
+    let stats = |x: &Tensor| {
+        let x = host(x);
+        let n = x.len() as f64;
+        let mean = x.iter().sum::<f64>() / n;
+        let std = (x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt();
+        let min = x.iter().copied().fold(f64::INFINITY, f64::min);
+        (mean, std, min, x.iter().copied().fold(f64::NEG_INFINITY, f64::max))
+    };
+    let advantages = stats(&loss.estimates.advantages);
+    let (ratio, value, error) = (stats(&loss.ratio), stats(&loss.values), stats(&loss.value_error));
+    let beyond =
+        host(&loss.ratio).iter().filter(|r| (*r - 1.0).abs() > clip_epsilon).count() as f64;
+    let action = stats(action);
+    vec![
+        ("action_max", action.3),
+        ("action_min", action.2),
+        ("advantages_max", advantages.3),
+        ("advantages_mean", advantages.0),
+        ("advantages_min", advantages.2),
+        ("advantages_std", advantages.1),
+        ("clipped_ratio_mean", beyond / loss.ratio.elem_count() as f64),
+        ("policy_loss", stats(&loss.policy_loss).0),
+        ("policy_ratio_max", ratio.3),
+        ("policy_ratio_mean", ratio.0),
+        ("policy_ratio_min", ratio.2),
+        ("surrogate_loss1_mean", stats(&loss.surrogates.0).0),
+        ("surrogate_loss2_mean", stats(&loss.surrogates.1).0),
+        ("v_loss", stats(&loss.value_loss).0),
+        ("value_error_mean", error.0),
+        ("value_error_std", error.1),
+        ("value_max", value.3),
+        ("value_mean", value.0),
+        ("value_min", value.2),
+        ("value_std", value.1),
+        ("value_target_mean", stats(&loss.estimates.targets).0),
+    ]
+}
+
+fn scalar(x: f64) -> Tensor {
+    Tensor::new(&[x], &candle_core::Device::Cpu).unwrap()
+}
+
+#[test]
+fn golden_f_fpo_loss_metrics_and_gradients() {
+    let Some(mut golden) = Golden::open("f_fpo_loss") else { return };
+    for (name, case) in golden.cases() {
+        let learner = learner(&golden, &name, &case, "");
+        let batch = minibatch(&golden, &name);
+        let loss = learner.loss(&batch, &given_statistics(&golden, &name, &case)).unwrap();
+        let grads = loss.total.backward().unwrap();
+
+        golden.check(&format!("{name}/total_loss"), "total_loss", &loss.total);
+        for (metric, value) in official_metrics(&loss, &batch.action, learner.config.clip_epsilon) {
+            let key = format!("metric/{metric}");
+            golden.check(&format!("{name}/{key}"), &key, &scalar(value));
+        }
+        golden.check(&format!("{name}/value_pred"), "value_pred", &loss.values);
+        golden.check(&format!("{name}/gae_vs"), "gae_vs", &loss.estimates.targets);
+        golden.check(&format!("{name}/gae_adv"), "gae_adv", &loss.estimates.advantages);
+        for (net, params) in
+            [("policy", learner.policy.params()), ("value", learner.value.params())]
+        {
+            let grad = grads.get(params.var()).unwrap();
+            let kind = format!("grad_{net}");
+            golden.check_flat(&format!("{name}/{kind}."), &kind, params, grad);
+        }
+    }
+    golden.finish();
+}
+
+#[test]
+fn golden_h_adam_three_steps_on_the_fpo_loss() {
+    let (Some(mut golden), Some(f)) = (Golden::open("h_adam"), Golden::open("f_fpo_loss")) else {
+        return;
+    };
+    let f_cases: std::collections::HashMap<_, _> = f.cases().into_iter().collect();
+    let mut found = 0;
+    for (name, case) in golden.cases() {
+        let Some(f_name) = case["f_case"].as_str().filter(|_| name.ends_with("_train")) else {
+            continue;
+        };
+        let Some(f_case) = f_cases.get(f_name) else {
+            println!("golden h_adam {name}: skipped, {f_name} absent");
+            continue;
+        };
+        found += 1;
+        let mut learner = learner(&f, f_name, f_case, "");
+        let (batch, statistics) = (minibatch(&f, f_name), given_statistics(&f, f_name, f_case));
+        for k in 1..=3 {
+            let loss = learner.loss(&batch, &statistics).unwrap();
+            for (key, value) in [("policy_loss", &loss.policy_loss), ("v_loss", &loss.value_loss)] {
+                let key = format!("{key}{k}");
+                golden.check(&format!("{name}/{key}"), &key, value);
+            }
+            learner.gradient_step(&batch, &statistics).unwrap();
+            for (net, params) in
+                [("policy", learner.policy.params()), ("value", learner.value.params())]
+            {
+                let prefix = format!("{name}/p{k}.{net}.");
+                if golden.has(&format!("{prefix}0.w")) {
+                    golden.check_flat(&prefix, &format!("p{k}"), params, params.flat());
+                }
+            }
+        }
+    }
+    assert!(found > 0, "h_adam holds no training case whose loss case is present");
+    golden.finish();
+}
+
+#[test]
+fn golden_k_whole_training_step() {
+    let Some(mut golden) = Golden::open("k_training_step") else { return };
+    for (name, case) in golden.cases() {
+        let mut learner = learner(&golden, &name, &case, "");
+        let schedule = MinibatchSchedule {
+            unroll_length: usize_of(&case, "U"),
+            batch_size: usize_of(&case, "Bz"),
+            num_minibatches: usize_of(&case, "M"),
+            num_epochs: usize_of(&case, "upd"),
+        };
+        let rollout = rollout(&golden, &name, schedule.unroll_length);
+        let rows: Vec<f32> = host(&rollout.obs).iter().map(|&x| x as f32).collect();
+        learner.normalizer.update(&rows);
+        let (count, mean, squares) = learner.normalizer.parts();
+        let row = |x: &[f64]| Tensor::new(x, &candle_core::Device::Cpu).unwrap();
+        let (mean, squares, std) = (row(mean), row(squares), row(&learner.normalizer.std()));
+        for (what, noise, found) in [
+            ("count", "ref_count1", scalar(count as f64)),
+            ("mean", "ref_mean1", mean),
+            ("var_sum", "ref_var_sum1", squares),
+            ("std", "ref_std1", std),
+        ] {
+            let kind = format!("i_running_stats:{noise}");
+            golden.check(&format!("{name}/out.stats_{what}"), &kind, &found);
+        }
+
+        let statistics = learner.device_normalizer().unwrap();
+        let mut rows = Vec::new();
+        for epoch in 0..schedule.num_epochs {
+            let order: Vec<u32> =
+                golden.values(&format!("{name}/perm{epoch}")).iter().map(|&x| x as u32).collect();
+            if epoch == 0 {
+                check_first_minibatches(&mut golden, &name, &rollout, &order, schedule);
+            }
+            rows.extend(learner.epoch(&rollout, &order, schedule, &statistics).unwrap());
+        }
+        let rows = Tensor::stack(&rows, 0).unwrap();
+        for (ours, theirs) in [
+            ("policy_loss", "policy_loss"),
+            ("value_loss", "v_loss"),
+            ("ratio_mean", "policy_ratio_mean"),
+            ("ratio_min", "policy_ratio_min"),
+            ("ratio_max", "policy_ratio_max"),
+            ("clip_fraction", "clipped_ratio_mean"),
+            ("advantage_std", "advantages_std"),
+            ("value_mean", "value_mean"),
+            ("value_target_mean", "value_target_mean"),
+        ] {
+            let column = StepMetrics::NAMES.iter().position(|name| *name == ours).unwrap();
+            let found = rows.narrow(1, column, 1).unwrap();
+            let kind = format!("f_fpo_loss:metric/{theirs}");
+            golden.check(&format!("{name}/metric/{theirs}"), &kind, &found);
+        }
+        for (net, params) in
+            [("policy", learner.policy.params()), ("value", learner.value.params())]
+        {
+            let prefix = format!("{name}/out.{net}.");
+            golden.check_flat(&prefix, "h_adam:p3", params, params.flat());
+        }
+    }
+    golden.finish();
+}
+
+fn rollout(golden: &Golden, name: &str, unroll_length: usize) -> Rollout {
+    let get = |key: &str| golden.get(&format!("{name}/{key}"));
+    let next_obs = get("next_obs");
+    let steps = next_obs.dim(0).unwrap();
+    let last: Vec<Tensor> = (unroll_length - 1..steps)
+        .step_by(unroll_length)
+        .map(|t| next_obs.get(t).unwrap())
+        .collect();
+    Rollout {
+        obs: get("obs"),
+        bootstrap_obs: Tensor::stack(&last, 0).unwrap(),
+        action: get("action"),
+        reward: get("reward"),
+        terminated: (1.0 - get("discount")).unwrap(),
+        truncated: get("truncation"),
+        eps: get("loss_eps"),
+        t: get("loss_t"),
+        loss_old: get("initial_cfm_loss"),
+    }
+}
+
+fn check_first_minibatches(
+    golden: &mut Golden,
+    name: &str,
+    rollout: &Rollout,
+    order: &[u32],
+    schedule: MinibatchSchedule,
+) {
+    let cut: Vec<Minibatch> = order
+        .chunks_exact(schedule.batch_size)
+        .map(|picks| rollout.minibatch(picks, schedule.unroll_length).unwrap())
+        .collect();
+    let stack = |pick: fn(&Minibatch) -> &Tensor| {
+        Tensor::stack(&cut.iter().map(pick).collect::<Vec<_>>(), 0).unwrap()
+    };
+    golden.check(&format!("{name}/mb0.reward"), "exact", &stack(|m| &m.reward));
+    golden.check(&format!("{name}/mb0.obs"), "exact", &stack(|m| &m.obs));
+    golden.check(&format!("{name}/mb0.loss_eps"), "exact", &stack(|m| &m.eps));
+}
