@@ -136,9 +136,10 @@ impl FlowPolicy {
         device: &Device,
         find: impl Fn(&str) -> Option<Tensor>,
     ) -> Result<FlowPolicy> {
-        let policy = FlowPolicy::new(config, &Noise::new(0), DType::F32, device)?;
-        policy.params.load(find)?;
-        Ok(policy)
+        let mlp = config.mlp()?;
+        let flat = mlp.layout().flatten(find)?.to_dtype(DType::F32)?.to_device(device)?;
+        let params = FlatParams::from_flat(mlp.layout().clone(), &flat)?;
+        Ok(FlowPolicy { config, mlp, params })
     }
 
     /// Sizes and conventions.

@@ -102,7 +102,12 @@ impl FlatParams {
     ) -> Result<FlatParams> {
         let len = layout.len();
         let flat = Tensor::from_vec(values, len, device)?.to_dtype(dtype)?;
-        Ok(FlatParams { var: Var::from_tensor(&flat)?, layout })
+        FlatParams::from_flat(layout, &flat)
+    }
+
+    /// Wraps a copy of the flat tensor `flat` as a variable.
+    pub fn from_flat(layout: Layout, flat: &Tensor) -> Result<FlatParams> {
+        Ok(FlatParams { var: Var::from_tensor(flat)?, layout })
     }
 
     /// The variable, for the optimiser and for gradients.

@@ -1,0 +1,137 @@
+//! A trainer's whole state as checkpoint files, and back.
+//!
+//! `learner.safetensors` holds both networks, Adam's moments and the observation statistics;
+//! `envs.safetensors` every environment's state and running episode; `state.json` the counters,
+//! which are also the positions of all random streams.
+
+use anyhow::{Context, Result, bail};
+use candle_core::{DType, Device, Tensor};
+use fpo_core::{Counters, LearnerState};
+use fpo_envs::VecEnvState;
+use serde::{Deserialize, Serialize};
+
+use crate::checkpoint_files::CheckpointFiles;
+use crate::collector::Position;
+use crate::run_dir::RunDir;
+use crate::tensor_file::{Data, TensorFile};
+use crate::trainer::Trainer;
+
+const LEARNER: &str = "learner.safetensors";
+const ENVS: &str = "envs.safetensors";
+const STATE: &str = "state.json";
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct State {
+    task: String,
+    iteration: u64,
+    rollout_steps: u64,
+    elapsed_s: f64,
+    learner: Counters,
+}
+
+/// Saves `trainer` as the newest checkpoint of `run`.
+///
+/// # Errors
+/// Where writing fails, or the state holds a number that is not finite: such a state is not saved.
+pub fn save(run: &RunDir, trainer: &Trainer, elapsed_s: f64) -> Result<()> {
+    let learner = LearnerState::capture(&trainer.learner)?;
+    let state = State {
+        task: trainer.config.env.task.clone(),
+        iteration: trainer.iteration,
+        rollout_steps: trainer.collector.position.steps,
+        elapsed_s,
+        learner: learner.counters,
+    };
+    let learner = learner_file(&learner)?.to_bytes()?;
+    let envs = envs_file(&trainer.collector.envs.save(), &trainer.collector.position).to_bytes()?;
+    let state = serde_json::to_vec_pretty(&state)?;
+    let files: [(&str, &[u8]); 3] = [(LEARNER, &learner), (ENVS, &envs), (STATE, &state)];
+    CheckpointFiles::write(run, trainer.steps(), &files, trainer.config.checkpoint.keep)?;
+    Ok(())
+}
+
+/// Puts a checkpoint into a freshly built trainer; returns the seconds the run had taken.
+///
+/// # Errors
+/// Names the checkpoint and what does not fit.
+pub fn restore(files: &CheckpointFiles, trainer: &mut Trainer) -> Result<f64> {
+    restore_parts(files, trainer)
+        .with_context(|| format!("checkpoint {}", files.folder().display()))
+}
+
+fn restore_parts(files: &CheckpointFiles, trainer: &mut Trainer) -> Result<f64> {
+    let state: State = serde_json::from_slice(files.file(STATE)?).context(STATE)?;
+    if state.task != trainer.config.env.task {
+        bail!("it is of task {}, the run's config of {}", state.task, trainer.config.env.task);
+    }
+    let learner = TensorFile::from_bytes(files.file(LEARNER)?).context(LEARNER)?;
+    let learner = LearnerState { tensors: tensors(&learner)?, counters: state.learner };
+    learner.restore(&mut trainer.learner).context(LEARNER)?;
+
+    let envs = TensorFile::from_bytes(files.file(ENVS)?).context(ENVS)?;
+    let (env_state, position) = env_state(&envs, state.rollout_steps).context(ENVS)?;
+    let num_envs = trainer.config.env.num_envs;
+    if position.returns.len() != num_envs || position.lengths.len() != num_envs {
+        bail!("{ENVS}: running episodes of {} environments", position.returns.len());
+    }
+    trainer.collector.envs.restore(&env_state).context(ENVS)?;
+    trainer.collector.position = position;
+    trainer.iteration = state.iteration;
+    Ok(state.elapsed_s)
+}
+
+fn learner_file(state: &LearnerState) -> Result<TensorFile> {
+    let mut file = TensorFile::default();
+    for (name, tensor) in &state.tensors {
+        let flat = tensor.flatten_all()?;
+        let data = match tensor.dtype() {
+            DType::F64 => Data::F64(flat.to_vec1()?),
+            _ => Data::F32(flat.to_dtype(DType::F32)?.to_vec1()?),
+        };
+        file.insert(name, tensor.dims(), data);
+    }
+    Ok(file)
+}
+
+fn tensors(file: &TensorFile) -> Result<Vec<(String, Tensor)>> {
+    let tensor = |name: &str| -> Result<Tensor> {
+        let array = file.get(name)?;
+        let shape = array.shape.clone();
+        Ok(match &array.data {
+            Data::F64(values) => Tensor::from_slice(values, shape, &Device::Cpu)?,
+            _ => Tensor::from_vec(file.f32(name)?, shape, &Device::Cpu)?,
+        })
+    };
+    file.arrays().keys().map(|name| Ok((name.clone(), tensor(name)?))).collect()
+}
+
+fn envs_file(state: &VecEnvState, position: &Position) -> TensorFile {
+    let mut file = TensorFile::default();
+    let mut put = |name: &str, len: usize, data: Data| file.insert(name, &[len], data);
+    put("states", state.states.len(), Data::F64(state.states.clone()));
+    put("first_states", state.first_states.len(), Data::F64(state.first_states.clone()));
+    put("obs", state.obs.len(), Data::F32(state.obs.clone()));
+    put("episode_steps", state.episode_steps.len(), Data::U32(state.episode_steps.clone()));
+    put("episodes", state.episodes.len(), Data::U64(state.episodes.clone()));
+    put("running.returns", position.returns.len(), Data::F64(position.returns.clone()));
+    put("running.lengths", position.lengths.len(), Data::U32(position.lengths.clone()));
+    file
+}
+
+fn env_state(file: &TensorFile, steps: u64) -> Result<(VecEnvState, Position)> {
+    let state = VecEnvState {
+        states: file.f64("states")?,
+        first_states: file.f64("first_states")?,
+        obs: file.f32("obs")?,
+        episode_steps: file.u32("episode_steps")?,
+        episodes: file.u64("episodes")?,
+    };
+    let position = Position {
+        obs: state.obs.clone(),
+        steps,
+        returns: file.f64("running.returns")?,
+        lengths: file.u32("running.lengths")?,
+    };
+    Ok((state, position))
+}

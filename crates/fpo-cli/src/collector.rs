@@ -1,0 +1,216 @@
+//! Collects rollouts: the policy acts, the environments step, everything is kept time-major.
+
+use anyhow::{Context, Result};
+use candle_core::{Device, Tensor};
+use fpo_core::{Learner, Noise, Purpose, Rollout, TrainingTimes, time};
+use fpo_envs::{StepOutput, VecEnv};
+
+use crate::actor::{Actor, require_finite};
+
+/// Bytes that the network's widest activation may take while stored losses are computed.
+const LOSS_CHUNK_BYTES: usize = 64 << 20;
+
+/// Environments with the observations to act on next.
+pub struct Collector {
+    /// The environments.
+    pub envs: Box<dyn VecEnv>,
+    /// Where every environment is in its episode.
+    pub position: Position,
+}
+
+/// What a collector must remember between rollouts, besides the environments' own state.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Position {
+    /// Observations to act on next, `E × O`.
+    pub obs: Vec<f32>,
+    /// Steps taken in every environment since the start of the run: the index of the noise.
+    pub steps: u64,
+    /// Reward of each running episode so far.
+    pub returns: Vec<f64>,
+    /// Length of each running episode so far.
+    pub lengths: Vec<u32>,
+}
+
+/// Lengths of a rollout and of what is stored with each action.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// Steps of every environment.
+    pub length: usize,
+    /// Steps per unroll; divides `length`.
+    pub unroll_length: usize,
+    /// Monte-Carlo pairs per action.
+    pub num_samples: usize,
+    /// Which flow times they draw.
+    pub training_times: TrainingTimes,
+}
+
+/// A rollout in host memory.
+pub struct Collected {
+    plan: Plan,
+    first_step: u64,
+    /// Raw observations `T × E × O`.
+    pub obs: Vec<f32>,
+    bootstrap_obs: Vec<f32>,
+    action: Vec<f32>,
+    reward: Vec<f32>,
+    terminated: Vec<f32>,
+    truncated: Vec<f32>,
+    /// Episodes that ended in the rollout.
+    pub episodes: FinishedEpisodes,
+}
+
+/// Sums over the episodes that ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct FinishedEpisodes {
+    /// How many.
+    pub count: u64,
+    /// Sum of their returns.
+    pub returns: f64,
+    /// Sum of their lengths.
+    pub lengths: u64,
+    /// How many reached the goal on their last step.
+    pub successes: u64,
+}
+
+impl Collector {
+    /// Resets `envs` and starts at step 0.
+    pub fn new(mut envs: Box<dyn VecEnv>) -> Result<Collector> {
+        let num_envs = envs.num_envs();
+        let mut obs = vec![0.0; num_envs * envs.spec().obs_dim];
+        envs.reset(&mut obs)?;
+        let position =
+            Position { obs, steps: 0, returns: vec![0.0; num_envs], lengths: vec![0; num_envs] };
+        Ok(Collector { envs, position })
+    }
+
+    /// Rolls every environment `plan.length` steps under the learner's policy.
+    ///
+    /// # Errors
+    /// Names environment and step of an observation, action or reward that is not finite.
+    pub fn collect(&mut self, learner: &Learner, noise: &Noise, plan: Plan) -> Result<Collected> {
+        let actor =
+            Actor { policy: learner.policy.clone(), normalizer: learner.device_normalizer()? };
+        let (num_envs, obs_dim) = (self.envs.num_envs(), self.envs.spec().obs_dim);
+        let action_dim = self.envs.spec().action_dim;
+        let rows = plan.length * num_envs;
+        let mut out = Collected {
+            plan,
+            first_step: self.position.steps,
+            obs: Vec::with_capacity(rows * obs_dim),
+            bootstrap_obs: Vec::with_capacity(rows / plan.unroll_length * obs_dim),
+            action: Vec::with_capacity(rows * action_dim),
+            reward: vec![0.0; rows],
+            terminated: vec![0.0; rows],
+            truncated: vec![0.0; rows],
+            episodes: FinishedEpisodes::default(),
+        };
+        let mut start = vec![0.0; num_envs * action_dim];
+        let mut final_obs = vec![0.0; num_envs * obs_dim];
+        let (mut terminated, mut truncated) = (vec![false; num_envs], vec![false; num_envs]);
+        let mut success = vec![false; num_envs];
+        for t in 0..plan.length {
+            let step = self.position.steps;
+            let at = || format!("step {step} of every environment");
+            noise.fill_normal(Purpose::Action, step, &mut start);
+            let mut actions = actor.act(&self.position.obs, &start).with_context(at)?;
+            out.obs.extend_from_slice(&self.position.obs);
+            out.action.extend_from_slice(&actions);
+            actor.policy.config().squash.apply(&mut actions);
+
+            let now = t * num_envs..(t + 1) * num_envs;
+            let reward = &mut out.reward[now.clone()];
+            self.envs.step(
+                &actions,
+                StepOutput {
+                    obs: &mut self.position.obs,
+                    reward,
+                    terminated: &mut terminated,
+                    truncated: &mut truncated,
+                    success: &mut success,
+                    final_obs: &mut final_obs,
+                },
+            )?;
+            require_finite(reward, 1, "reward").with_context(at)?;
+            for env in 0..num_envs {
+                out.terminated[now.start + env] = f32::from(terminated[env]);
+                out.truncated[now.start + env] = f32::from(truncated[env]);
+                let ended = terminated[env] || truncated[env];
+                let reward = out.reward[now.start + env];
+                self.position.count(env, reward, ended, success[env], &mut out.episodes);
+            }
+            if (t + 1) % plan.unroll_length == 0 {
+                out.bootstrap_obs.extend_from_slice(&self.position.obs);
+            }
+            self.position.steps += 1;
+        }
+        Ok(out)
+    }
+}
+
+impl Position {
+    fn count(
+        &mut self,
+        env: usize,
+        reward: f32,
+        ended: bool,
+        success: bool,
+        finished: &mut FinishedEpisodes,
+    ) {
+        self.returns[env] += reward as f64;
+        self.lengths[env] += 1;
+        if ended {
+            finished.count += 1;
+            finished.returns += std::mem::take(&mut self.returns[env]);
+            finished.lengths += std::mem::take(&mut self.lengths[env]) as u64;
+            finished.successes += success as u64;
+        }
+    }
+}
+
+impl Collected {
+    /// Draws the Monte-Carlo pairs, computes the stored losses `L_old` under the learner's present
+    /// policy and statistics, and moves everything to its device.
+    pub fn into_rollout(self, learner: &Learner, noise: &Noise) -> Result<Rollout> {
+        let config = learner.policy.config();
+        let (obs_dim, action_dim) = (config.obs_dim, config.action_dim);
+        let Plan { length, unroll_length, num_samples, training_times } = self.plan;
+        let envs = self.reward.len() / length;
+        let device = learner.device();
+
+        let row = envs * num_samples;
+        let mut eps = vec![0.0; length * row * action_dim];
+        let mut t = vec![0.0; length * row];
+        for k in 0..length {
+            let step = self.first_step + k as u64;
+            let eps = &mut eps[k * row * action_dim..(k + 1) * row * action_dim];
+            noise.fill_normal(Purpose::LossNoise, step, eps);
+            let t = &mut t[k * row..(k + 1) * row];
+            time::draw(training_times, config.flow_steps, noise, step, t);
+        }
+
+        let tensor = |values: Vec<f32>, shape: &[usize]| upload(values, shape, device);
+        let obs = tensor(self.obs, &[length, envs, obs_dim])?;
+        let action = tensor(self.action, &[length, envs, action_dim])?;
+        let eps = tensor(eps, &[length, envs, num_samples, action_dim])?;
+        let t = tensor(t, &[length, envs, num_samples, 1])?;
+        let width = config.hidden.iter().copied().max().unwrap_or(1);
+        let chunk = (LOSS_CHUNK_BYTES / (row * width * size_of::<f32>())).max(1);
+        let loss_old = learner.stored_losses(&obs, &action, &eps, &t, chunk)?;
+        let unrolls = length / unroll_length;
+        Ok(Rollout {
+            obs,
+            bootstrap_obs: tensor(self.bootstrap_obs, &[unrolls, envs, obs_dim])?,
+            action,
+            reward: tensor(self.reward, &[length, envs])?,
+            terminated: tensor(self.terminated, &[length, envs])?,
+            truncated: tensor(self.truncated, &[length, envs])?,
+            eps,
+            t,
+            loss_old,
+        })
+    }
+}
+
+fn upload(values: Vec<f32>, shape: &[usize], device: &Device) -> Result<Tensor> {
+    Ok(Tensor::from_vec(values, shape, device)?)
+}

@@ -1,0 +1,62 @@
+//! The named choices of a configuration that only the command line knows; the others belong to
+//! the algorithm and to the environments. All are spelled in `snake_case`.
+
+use serde::{Deserialize, Serialize};
+
+/// Where tensors live and are computed (`train.device`).
+///
+/// Spelled `"auto"`, `"cpu"`, `"cuda"` (the first card), `"cuda:1"` or `"metal"`.
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(try_from = "String", into = "String")]
+pub enum DeviceChoice {
+    /// An accelerator that this build supports and this machine has, else the CPU.
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// The CUDA card with this number, from 0.
+    Cuda(usize),
+    /// The first Metal device.
+    Metal,
+}
+
+impl TryFrom<String> for DeviceChoice {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.as_str() {
+            "auto" => Ok(Self::Auto),
+            "cpu" => Ok(Self::Cpu),
+            "cuda" => Ok(Self::Cuda(0)),
+            "metal" => Ok(Self::Metal),
+            other => other
+                .strip_prefix("cuda:")
+                .and_then(|number| number.parse().ok())
+                .map(Self::Cuda)
+                .ok_or_else(|| {
+                    format!(
+                        "unknown device `{other}`, expected `auto`, `cpu`, `cuda`, `cuda:1` \
+                         (any card number) or `metal`"
+                    )
+                }),
+        }
+    }
+}
+
+impl From<DeviceChoice> for String {
+    fn from(device: DeviceChoice) -> String {
+        match device {
+            DeviceChoice::Auto => "auto".into(),
+            DeviceChoice::Cpu => "cpu".into(),
+            DeviceChoice::Cuda(number) => format!("cuda:{number}"),
+            DeviceChoice::Metal => "metal".into(),
+        }
+    }
+}
+
+/// Which algorithm learns (`algorithm.kind`).
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "snake_case")]
+pub enum AlgorithmKind {
+    /// Flow policy optimisation, arXiv 2507.21053.
+    Fpo,
+}

@@ -1,0 +1,121 @@
+//! Turns merged TOML into typed sections: unknown keys and wrong types are found here.
+
+use serde::de::DeserializeOwned;
+use toml::{Table, Value};
+
+use super::error::ConfigError;
+use super::field_names::field_names;
+use super::layers::{INCLUDE, Layers};
+use super::{
+    AlgorithmConfig, CheckpointConfig, Config, EnvConfig, EvalConfig, NormalizerConfig,
+    OptimizerConfig, PolicyConfig, TrainConfig, ValueConfig,
+};
+use crate::nearest::nearest;
+
+/// Each section with the names of its fields.
+fn sections() -> [(&'static str, &'static [&'static str]); 9] {
+    [
+        ("env", field_names::<EnvConfig>()),
+        ("train", field_names::<TrainConfig>()),
+        ("algorithm", field_names::<AlgorithmConfig>()),
+        ("policy", field_names::<PolicyConfig>()),
+        ("value", field_names::<ValueConfig>()),
+        ("optimizer", field_names::<OptimizerConfig>()),
+        ("normalizer", field_names::<NormalizerConfig>()),
+        ("eval", field_names::<EvalConfig>()),
+        ("checkpoint", field_names::<CheckpointConfig>()),
+    ]
+}
+
+/// The configuration that `layers` spell, with defaults for what they leave out; not yet checked
+/// for ranges.
+pub(super) fn typed(layers: &Layers) -> Result<Config, ConfigError> {
+    let known = sections();
+    for name in layers.values.keys() {
+        if !known.iter().any(|(section, _)| section == name) {
+            return Err(unknown(layers, name));
+        }
+    }
+    Ok(Config {
+        env: section(layers, "env")?,
+        train: section(layers, "train")?,
+        algorithm: section(layers, "algorithm")?,
+        policy: section(layers, "policy")?,
+        value: section(layers, "value")?,
+        optimizer: section(layers, "optimizer")?,
+        normalizer: section(layers, "normalizer")?,
+        eval: section(layers, "eval")?,
+        checkpoint: section(layers, "checkpoint")?,
+    })
+}
+
+/// One typed section. Fields are tried one at a time first: then an error is known to be theirs.
+fn section<T: DeserializeOwned>(layers: &Layers, name: &str) -> Result<T, ConfigError> {
+    let empty = Value::Table(Table::new());
+    let value = layers.values.get(name).unwrap_or(&empty);
+    let wrong = |field: &str, message: String| ConfigError::WrongType {
+        field: field.into(),
+        origin: layers.origins.of(field),
+        message,
+    };
+    let Value::Table(table) = value else {
+        let found = value.type_str();
+        return Err(wrong(name, format!("found {found}, expected a table `[{name}]`")));
+    };
+    let names = field_names::<T>();
+    for (field, value) in table {
+        let key = format!("{name}.{field}");
+        if !names.contains(&field.as_str()) {
+            return Err(unknown(layers, &key));
+        }
+        Table::from_iter([(field.clone(), value.clone())])
+            .try_into::<T>()
+            .map_err(|error| wrong(&key, in_plain_words(error.message())))?;
+    }
+    table.clone().try_into().map_err(|error| wrong(name, in_plain_words(error.message())))
+}
+
+/// Serde's message with types called what a reader of TOML calls them.
+fn in_plain_words(message: &str) -> String {
+    let mut message = message.trim().replace('\n', ", ");
+    for (rust, plain) in [
+        ("invalid type: ", "found "),
+        ("invalid value: ", "found "),
+        ("expected usize", "expected a whole number, 0 or more"),
+        ("expected u64", "expected a whole number, 0 or more"),
+        ("expected f64", "expected a number"),
+        ("expected a sequence", "expected a list"),
+        ("found map", "found a table"),
+        ("found sequence", "found a list"),
+    ] {
+        message = message.replace(rust, plain);
+    }
+    message
+}
+
+fn unknown(layers: &Layers, key: &str) -> ConfigError {
+    ConfigError::UnknownKey {
+        key: key.into(),
+        origin: layers.origins.of(key),
+        nearest: suggestion(key),
+    }
+}
+
+/// The known dotted name that `key` most likely stands for: the right field in this section, the
+/// right field in another, or a section.
+fn suggestion(key: &str) -> Option<String> {
+    let known = sections();
+    let (section, field) = key.split_once('.').unwrap_or(("", key));
+    if section.is_empty() {
+        let names = known.iter().map(|(name, _)| *name).chain([INCLUDE]);
+        if let Some(name) = nearest(field, names) {
+            return Some(name.into());
+        }
+    }
+    // `nearest` prefers earlier names, so those of the section itself stand first.
+    let mut ordered = known.to_vec();
+    ordered.sort_by_key(|(name, _)| *name != section);
+    let field = nearest(field, ordered.iter().flat_map(|(_, fields)| fields.iter().copied()))?;
+    let (section, _) = ordered.iter().find(|(_, fields)| fields.contains(&field))?;
+    Some(format!("{section}.{field}"))
+}

@@ -1,0 +1,128 @@
+//! The sections of a configuration about the run: `[env]`, `[train]`, `[normalizer]`, `[eval]`
+//! and `[checkpoint]`. Every field states its unit, range, default and source.
+//!
+//! "Paper" is arXiv 2507.21053; "official" is the Playground program of akanazawa/fpo at 418c255.
+
+use fpo_core::NormalizerKind;
+use fpo_envs::AutoReset;
+use serde::{Deserialize, Serialize};
+
+use super::choices::DeviceChoice;
+
+/// `[env]`: the task and how many copies of it run.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub struct EnvConfig {
+    /// Name of the task, such as `"CheetahRun"`. Required: there is no default.
+    pub task: String,
+    /// Environments that run side by side. Range 1 to 1,048,576; must divide
+    /// `train.batch_size · train.num_minibatches`. Default 2048 (official).
+    pub num_envs: usize,
+    /// Where an environment starts again after an episode. Default `"fresh"`: a newly drawn
+    /// start; the official code does `"first"`.
+    pub auto_reset: AutoReset,
+    /// Steps after which an episode is cut off, instead of the task's own number. Range 1 and
+    /// up. Default: not set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub episode_length: Option<usize>,
+}
+
+impl Default for EnvConfig {
+    fn default() -> Self {
+        Self {
+            task: String::new(),
+            num_envs: 2048,
+            auto_reset: AutoReset::Fresh,
+            episode_length: None,
+        }
+    }
+}
+
+/// `[train]`: how long to train and how a rollout is cut into minibatches.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Environment steps of the whole run, over all environments. Range 1 and up; rounded down
+    /// to whole iterations, at least one. Default 60,000,000 (paper).
+    pub total_steps: u64,
+    /// Steps of one unroll, the unit that minibatches are made of. Range 1 to 65,536.
+    /// Default 30 (official).
+    pub unroll_length: usize,
+    /// Unrolls in one minibatch. Range 1 to 1,048,576. Default 1024 (official).
+    pub batch_size: usize,
+    /// Minibatches that one rollout is cut into. Range 1 to 65,536. Default 32 (official).
+    pub num_minibatches: usize,
+    /// Passes over each rollout. Range 1 to 65,536. Default 16 (official).
+    pub num_epochs: usize,
+    /// Seed of all random numbers of training. Range 0 to 2^63 − 1. Default 0 (official).
+    pub seed: u64,
+    /// Where to compute: `"auto"`, `"cpu"`, `"cuda"`, `"cuda:1"` or `"metal"`. Default `"auto"`.
+    pub device: DeviceChoice,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            total_steps: 60_000_000,
+            unroll_length: 30,
+            batch_size: 1024,
+            num_minibatches: 32,
+            num_epochs: 16,
+            seed: 0,
+            device: DeviceChoice::Auto,
+        }
+    }
+}
+
+/// `[normalizer]`: how observations are scaled.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub struct NormalizerConfig {
+    /// Which running statistics. Default `"welford"`; the published numbers were presumably
+    /// obtained with the fault that `"official"` reproduces (a known fault of that code).
+    pub kind: NormalizerKind,
+}
+
+impl Default for NormalizerConfig {
+    fn default() -> Self {
+        Self { kind: NormalizerKind::Welford }
+    }
+}
+
+/// `[eval]`: measuring the policy during training.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvalConfig {
+    /// Evaluations spread evenly over training: the first before any update, the last after the
+    /// last. Range 0 to 1,000,000; 0 is none, 1 only the last. Default 10 (official).
+    pub count: usize,
+    /// Episodes of one evaluation. Range 1 to 1,048,576. Default 128 (official).
+    pub episodes: usize,
+    /// Seed of the evaluations' starts and noise, the same each time and never that of training.
+    /// Range 0 to 2^63 − 1, other than `train.seed`. Default 1,000,000 (ours).
+    pub seed: u64,
+}
+
+impl Default for EvalConfig {
+    fn default() -> Self {
+        Self { count: 10, episodes: 128, seed: 1_000_000 }
+    }
+}
+
+/// `[checkpoint]`: how often the run is saved.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
+#[serde(default, deny_unknown_fields)]
+pub struct CheckpointConfig {
+    /// Wall-clock between checkpoints, in seconds. Range 0 and up; 0 is after every iteration.
+    /// Default 60 (ours).
+    pub interval_s: f64,
+    /// Newest whole checkpoints that are kept. Range 1 to 1,000,000. Default 2 (ours): one to go
+    /// back to where the newest is damaged.
+    pub keep: usize,
+}
+
+impl Default for CheckpointConfig {
+    fn default() -> Self {
+        Self { interval_s: 60.0, keep: 2 }
+    }
+}

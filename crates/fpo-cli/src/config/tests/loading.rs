@@ -1,0 +1,148 @@
+//! What is accepted, and how layers are put together.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[test]
+fn a_task_alone_gives_the_papers_settings() {
+    let config = Config::from_toml_str("env.task = 'CheetahRun'", "text").unwrap();
+    assert_eq!(config.env.num_envs, 2048);
+    assert_eq!(config.iteration_length(), 480);
+    assert_eq!(config.steps_per_iteration(), 983_040);
+    assert_eq!(config.num_iterations(), 61);
+    assert_eq!(config.policy.hidden, [32; 4]);
+    assert_eq!(config.value.hidden, [256; 5]);
+    assert_eq!(config.algorithm.clip_epsilon, 0.05);
+    assert_eq!(config.algorithm.log_ratio_clamp, None);
+    assert_eq!(config.optimizer.max_grad_norm, None);
+}
+
+#[test]
+fn fewer_steps_than_one_iteration_still_make_one() {
+    let config = load("train.total_steps = 1", &[]).unwrap();
+    assert_eq!(config.num_iterations(), 1);
+}
+
+#[test]
+fn without_a_task_the_error_says_how_to_set_one() {
+    let error = Config::from_toml_str("[train]\nseed = 3", "a.toml").unwrap_err().to_string();
+    assert!(error.contains("`env.task` is not set in a.toml"), "{error}");
+    assert!(error.contains("--set env.task="), "{error}");
+}
+
+#[test]
+fn the_written_configuration_loads_as_an_equal_one() {
+    let overrides = [
+        "train.device=cuda:3",
+        "algorithm.log_ratio_clamp=3",
+        "optimizer.max_grad_norm=0.5",
+        "optimizer.learning_rate=1.2345678901234567e-5",
+        "env.episode_length=77",
+        "policy.hidden=[7, 9]",
+        "eval.seed=9223372036854775807",
+    ];
+    for overrides in [&overrides[..], &[]] {
+        let config = load("", overrides).unwrap();
+        let text = config.to_toml().unwrap();
+        assert_eq!(Config::from_toml_str(&text, "written").unwrap(), config, "{text}");
+    }
+}
+
+#[test]
+fn the_written_configuration_has_every_field() {
+    let text = load("", &[]).unwrap().to_toml().unwrap();
+    let table: toml::Table = toml::from_str(&text).unwrap();
+    let fields: usize = table.values().map(|section| section.as_table().unwrap().len()).sum();
+    // 45 fields, of which three are optional and not set.
+    assert_eq!((table.len(), fields), (9, 42), "{text}");
+}
+
+#[test]
+fn overrides_win_and_later_ones_last() {
+    let overrides = ["train.seed=1", "train.seed=2", "env.task=GridWorld/two_walls"];
+    let config = load("[train]\nseed = 7\nnum_epochs = 3", &overrides).unwrap();
+    assert_eq!((config.train.seed, config.train.num_epochs), (2, 3));
+    assert_eq!(config.env.task, "GridWorld/two_walls");
+}
+
+#[test]
+fn includes_are_merged_in_order_and_the_file_itself_wins() {
+    let folder = folder(&[
+        ("base.toml", "env.task = 'A'\ntrain.seed = 1\n[algorithm]\ngamma = 0.9\ngae_lambda = 0.5"),
+        ("second.toml", "[train]\nseed = 2\nnum_epochs = 2"),
+        ("sub/run.toml", "include = ['../base.toml', '../second.toml']\ntrain.num_epochs = 5"),
+    ]);
+    let config = Config::load(&folder.path().join("sub/run.toml"), &[]).unwrap();
+    assert_eq!((config.train.seed, config.train.num_epochs), (2, 5));
+    assert_eq!((config.algorithm.gamma, config.algorithm.gae_lambda), (0.9, 0.5));
+}
+
+#[test]
+fn a_file_may_be_included_twice_by_two_roads() {
+    let folder = folder(&[
+        ("base.toml", "env.task = 'A'"),
+        ("left.toml", "include = ['base.toml']"),
+        ("right.toml", "include = ['base.toml']"),
+        ("run.toml", "include = ['left.toml', 'right.toml']"),
+    ]);
+    assert!(Config::load(&folder.path().join("run.toml"), &[]).is_ok());
+}
+
+#[test]
+fn every_file_under_configs_loads() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
+    let mut folders = vec![root];
+    let mut loaded: Vec<PathBuf> = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "toml") {
+                // A base is made to be included: only its task may be missing.
+                let is_base = path.file_stem().is_some_and(|stem| stem == "base");
+                let overrides = if is_base { vec!["env.task=X".to_string()] } else { Vec::new() };
+                let config = Config::load(&path, &overrides);
+                assert!(config.is_ok(), "{}: {}", path.display(), config.unwrap_err());
+                loaded.push(path);
+            }
+        }
+    }
+    assert!(loaded.len() >= 7, "{loaded:?}");
+}
+
+#[test]
+fn the_papers_files_have_the_papers_sizes() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/paper/cheetah_run.toml");
+    let config = Config::load(&path, &[]).unwrap();
+    let mut defaults = Config::from_toml_str("env.task = 'CheetahRun'", "defaults").unwrap();
+    defaults.algorithm.advantage = AdvantageKind::Vtrace;
+    assert_eq!(config, defaults);
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_loader_panic(text in "\\PC{0,60}", more in "\\PC{0,40}") {
+        let _ = Config::from_toml_str(&text, "text");
+        let _ = load(&text, &[&more]);
+    }
+
+    #[test]
+    fn whatever_loads_survives_being_written(
+        seed in 0..=i64::MAX as u64,
+        rate in 1e-300..1e300,
+        widths in proptest::collection::vec(1_usize..=65_536, 1..6),
+    ) {
+        prop_assume!(seed != 1_000_000);
+        let mut config = load("", &[]).unwrap();
+        config.train.seed = seed;
+        config.optimizer.learning_rate = rate;
+        config.policy.hidden = widths;
+        let text = config.to_toml().unwrap();
+        prop_assert_eq!(Config::from_toml_str(&text, "written").unwrap(), config);
+    }
+}

@@ -1,0 +1,170 @@
+//! What each mistake is told.
+
+use super::*;
+
+/// The message of the error that `overrides` cause.
+fn override_error(overrides: &[&str]) -> String {
+    load("", overrides).unwrap_err().to_string()
+}
+
+#[test]
+fn files_that_include_each_other_are_an_error_that_names_them() {
+    let folder = folder(&[
+        ("start.toml", "include = ['a.toml']"),
+        ("a.toml", "include = ['b.toml']"),
+        ("b.toml", "include = ['a.toml']"),
+    ]);
+    let error = Config::load(&folder.path().join("start.toml"), &[]).unwrap_err();
+    let ConfigError::IncludeCycle { chain } = error else { panic!("{error}") };
+    let names: Vec<_> = chain.iter().map(|path| path.file_name().unwrap()).collect();
+    assert_eq!(names, ["a.toml", "b.toml", "a.toml"]);
+}
+
+#[test]
+fn a_missing_included_file_is_named() {
+    let folder = folder(&[("run.toml", "include = ['nowhere.toml']")]);
+    let error = Config::load(&folder.path().join("run.toml"), &[]).unwrap_err().to_string();
+    assert!(error.contains("nowhere.toml"), "{error}");
+}
+
+#[test]
+fn an_unknown_key_names_its_file_and_the_nearest_known_one() {
+    let folder = folder(&[
+        ("base.toml", "env.task = 'A'\n[algorithm]\ngama = 0.9"),
+        ("run.toml", "include = ['base.toml']\n[algorithm]\ngae_lambda = 0.5"),
+    ]);
+    let error = Config::load(&folder.path().join("run.toml"), &[]).unwrap_err().to_string();
+    let base = folder.path().join("base.toml");
+    let expected = format!(
+        "unknown key `algorithm.gama` in {}: did you mean `algorithm.gamma`?",
+        base.display()
+    );
+    assert_eq!(error, expected);
+}
+
+#[test]
+fn an_unknown_key_of_an_override_is_told_where_it_belongs() {
+    for (text, nearest) in [
+        ("train.num_env=4", "env.num_envs"),
+        ("train.gamma=0.9", "algorithm.gamma"),
+        ("trian.seed=4", "train"),
+        ("gamma=0.9", "algorithm.gamma"),
+        ("eval.sed=4", "eval.seed"),
+    ] {
+        let error = override_error(&[text]);
+        assert!(error.contains(&format!("`--set {text}`")), "{error}");
+        assert!(error.contains(&format!("did you mean `{nearest}`?")), "{error}");
+    }
+    let error = override_error(&["train.zzzzzz=1"]);
+    assert_eq!(error, "unknown key `train.zzzzzz` in `--set train.zzzzzz=1`");
+}
+
+#[test]
+fn a_wrong_type_says_what_was_found_and_what_is_expected() {
+    for (text, field, found, expected) in [
+        ("train.seed=abc", "train.seed", "string \"abc\"", "whole number"),
+        ("train.seed=1.5", "train.seed", "floating point `1.5`", "whole number"),
+        ("train.seed=-1", "train.seed", "integer `-1`", "whole number, 0 or more"),
+        ("algorithm.gamma=high", "algorithm.gamma", "string \"high\"", "a number"),
+        ("policy.hidden=32", "policy.hidden", "integer `32`", "a list"),
+        ("algorithm.ratio=both", "algorithm.ratio", "`both`", "`per_action` or `per_sample`"),
+        ("train.device=gpu", "train.device", "`gpu`", "`cuda`"),
+        ("train=3", "train", "integer", "table"),
+        ("train.seed.x=3", "train.seed", "table", "whole number"),
+    ] {
+        let error = override_error(&[text]);
+        assert!(error.starts_with(&format!("`{field}` in `--set {text}`: ")), "{error}");
+        assert!(error.contains(found) && error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_value_out_of_range_says_what_is_allowed() {
+    for (text, allowed) in [
+        ("env.num_envs=0", "1 to 1048576"),
+        ("env.episode_length=0", "1 and up"),
+        ("train.total_steps=0", "1 and up"),
+        ("train.unroll_length=0", "1 to 65536"),
+        ("train.batch_size=0", "1 to"),
+        ("train.num_minibatches=0", "1 to"),
+        ("train.num_epochs=0", "1 to"),
+        ("algorithm.num_samples=0", "1 to"),
+        ("algorithm.clip_epsilon=0", "above 0, below 1"),
+        ("algorithm.clip_epsilon=1.0", "above 0, below 1"),
+        ("algorithm.log_ratio_clamp=0", "above 0"),
+        ("algorithm.gamma=1.01", "0 to 1"),
+        ("algorithm.gamma=nan", "0 to 1"),
+        ("algorithm.gae_lambda=-0.1", "0 to 1"),
+        ("algorithm.reward_scale=inf", "above 0"),
+        ("algorithm.value_coefficient=-1", "0 and up"),
+        ("policy.hidden=[]", "1 to 64 layers"),
+        ("policy.hidden=[32, 0]", "1 to 64 layers"),
+        ("value.hidden=[70000]", "1 to 64 layers"),
+        ("policy.output_scale=0", "above 0"),
+        ("policy.flow_steps=0", "1 to 1000"),
+        ("policy.time_embedding=7", "even, 2 to 64"),
+        ("policy.time_embedding=0", "even, 2 to 64"),
+        ("optimizer.learning_rate=0", "above 0"),
+        ("optimizer.beta1=1", "0 up to"),
+        ("optimizer.beta2=-0.5", "0 up to"),
+        ("optimizer.epsilon=0", "above 0"),
+        ("optimizer.weight_decay=-1", "0 and up"),
+        ("optimizer.max_grad_norm=0", "above 0"),
+        ("eval.episodes=0", "1 to"),
+        ("eval.count=1000001", "0 to 1000000"),
+        ("checkpoint.interval_s=-1", "0 and up"),
+        ("checkpoint.keep=0", "1 to"),
+    ] {
+        let error = override_error(&[text]);
+        let field = text.split('=').next().unwrap();
+        assert!(error.starts_with(&format!("`{field}` in `--set {text}` is ")), "{error}");
+        assert!(error.contains(&format!("; allowed: {allowed}")), "{error}");
+    }
+}
+
+#[test]
+fn environments_that_do_not_divide_the_rollout_are_told_which_would() {
+    let sizes = ["env.num_envs=100", "train.batch_size=64", "train.num_minibatches=8"];
+    let error = override_error(&sizes);
+    assert!(error.contains("64 × 8 = 512"), "{error}");
+    assert!(error.contains("would do: 64 or 128"), "{error}");
+    assert!(error.contains("`--set env.num_envs=100`, `--set train.batch_size=64`"), "{error}");
+    let more_than_all = ["env.num_envs=100", "train.batch_size=2", "train.num_minibatches=4"];
+    assert!(override_error(&more_than_all).contains("would do: 8 "));
+}
+
+#[test]
+fn evaluation_must_not_share_trainings_seed() {
+    let error = override_error(&["train.seed=5", "eval.seed=5"]);
+    assert!(error.contains("are both 5"), "{error}");
+}
+
+#[test]
+fn a_syntax_error_names_file_line_and_column() {
+    let error = Config::from_toml_str("[train]\nseed = 1\nnum_épochs == 2", "configs/x.toml");
+    let error = error.unwrap_err().to_string();
+    assert!(error.starts_with("configs/x.toml:3:"), "{error}");
+    let ConfigError::Syntax { line, column, .. } =
+        Config::from_toml_str("[train]\nseed = = 1", "x").unwrap_err()
+    else {
+        panic!("not a syntax error")
+    };
+    assert_eq!((line, column), (2, 8));
+}
+
+#[test]
+fn an_override_without_a_name_or_a_value_is_refused() {
+    for text in ["train.seed", "=3", ".seed=3", "train.=3", "train seed=3"] {
+        let error = override_error(&[text]);
+        assert_eq!(error, format!("`--set {text}`: expected `section.field=value`"));
+    }
+}
+
+#[test]
+fn an_include_is_a_list_of_names_and_only_in_files() {
+    let error = load("include = 'base.toml'", &[]).unwrap_err().to_string();
+    // `include` above follows a dotted key of the root table, so it is top-level.
+    assert!(error.contains("`include`") && error.contains("list of file names"), "{error}");
+    let error = Config::from_toml_str("include = ['a.toml']", "text").unwrap_err().to_string();
+    assert!(error.starts_with("unknown key `include` in text"), "{error}");
+}

@@ -1,0 +1,206 @@
+//! Checks the values of a typed configuration: each against its range, then together.
+
+use std::fmt::Display;
+use std::ops::{Bound, RangeBounds, RangeInclusive};
+
+use super::error::ConfigError;
+use super::layers::Origins;
+use super::{
+    AlgorithmConfig, CheckpointConfig, Config, EnvConfig, EvalConfig, OptimizerConfig,
+    PolicyConfig, TrainConfig,
+};
+
+/// Largest number of environments, unrolls in a minibatch, or episodes of an evaluation.
+const MANY: usize = 1 << 20;
+/// Largest length or repetition count, and width of a layer.
+const SOME: usize = 1 << 16;
+/// Above 0, and finite.
+const POSITIVE: (Bound<f64>, Bound<f64>) = (Bound::Excluded(0.0), Bound::Included(f64::MAX));
+/// 0 or more, and finite.
+const NOT_NEGATIVE: RangeInclusive<f64> = 0.0..=f64::MAX;
+
+/// Returns the first value that is out of range or does not go with the others as an error.
+pub(super) fn validate(config: &Config, origins: &Origins) -> Result<(), ConfigError> {
+    let check = Check { origins };
+    check.env(&config.env)?;
+    check.train(&config.train)?;
+    check.algorithm(&config.algorithm)?;
+    check.policy(&config.policy)?;
+    check.layers("value.hidden", &config.value.hidden)?;
+    check.optimizer(&config.optimizer)?;
+    check.eval(&config.eval)?;
+    check.checkpoint(&config.checkpoint)?;
+    check.rollout_divides(config)?;
+    check.seeds_differ(config)
+}
+
+struct Check<'a> {
+    origins: &'a Origins,
+}
+
+impl Check<'_> {
+    fn env(&self, env: &EnvConfig) -> Result<(), ConfigError> {
+        if env.task.trim().is_empty() {
+            return Err(ConfigError::Missing {
+                field: "env.task".into(),
+                origin: self.origins.document().into(),
+                hint: "write `task = \"…\"` under `[env]`, or give `--set env.task=…`".into(),
+            });
+        }
+        self.whole("env.num_envs", env.num_envs, 1..=MANY)?;
+        match env.episode_length {
+            Some(steps) => self.within("env.episode_length", steps, 1.., "1 and up"),
+            None => Ok(()),
+        }
+    }
+
+    fn train(&self, train: &TrainConfig) -> Result<(), ConfigError> {
+        self.within("train.total_steps", train.total_steps, 1.., "1 and up")?;
+        self.whole("train.unroll_length", train.unroll_length, 1..=SOME)?;
+        self.whole("train.batch_size", train.batch_size, 1..=MANY)?;
+        self.whole("train.num_minibatches", train.num_minibatches, 1..=SOME)?;
+        self.whole("train.num_epochs", train.num_epochs, 1..=SOME)
+    }
+
+    fn algorithm(&self, algorithm: &AlgorithmConfig) -> Result<(), ConfigError> {
+        let open = (Bound::Excluded(0.0), Bound::Excluded(1.0));
+        self.whole("algorithm.num_samples", algorithm.num_samples, 1..=SOME)?;
+        let clip = algorithm.clip_epsilon;
+        self.within("algorithm.clip_epsilon", clip, open, "above 0, below 1")?;
+        if let Some(clamp) = algorithm.log_ratio_clamp {
+            self.within("algorithm.log_ratio_clamp", clamp, POSITIVE, "above 0")?;
+        }
+        self.within("algorithm.gamma", algorithm.gamma, 0.0..=1.0, "0 to 1")?;
+        self.within("algorithm.gae_lambda", algorithm.gae_lambda, 0.0..=1.0, "0 to 1")?;
+        self.within("algorithm.reward_scale", algorithm.reward_scale, POSITIVE, "above 0")?;
+        let coefficient = algorithm.value_coefficient;
+        self.within("algorithm.value_coefficient", coefficient, NOT_NEGATIVE, "0 and up")
+    }
+
+    fn policy(&self, policy: &PolicyConfig) -> Result<(), ConfigError> {
+        self.layers("policy.hidden", &policy.hidden)?;
+        self.within("policy.output_scale", policy.output_scale, POSITIVE, "above 0")?;
+        self.whole("policy.flow_steps", policy.flow_steps, 1..=1000)?;
+        let inputs = policy.time_embedding;
+        if inputs % 2 == 1 {
+            return Err(self.out_of_range("policy.time_embedding", inputs, "even, 2 to 64"));
+        }
+        self.within("policy.time_embedding", inputs, 2..=64, "even, 2 to 64")
+    }
+
+    fn optimizer(&self, optimizer: &OptimizerConfig) -> Result<(), ConfigError> {
+        let rate = optimizer.learning_rate;
+        self.within("optimizer.learning_rate", rate, POSITIVE, "above 0")?;
+        self.within("optimizer.beta1", optimizer.beta1, 0.0..1.0, "0 up to, without, 1")?;
+        self.within("optimizer.beta2", optimizer.beta2, 0.0..1.0, "0 up to, without, 1")?;
+        self.within("optimizer.epsilon", optimizer.epsilon, POSITIVE, "above 0")?;
+        let decay = optimizer.weight_decay;
+        self.within("optimizer.weight_decay", decay, NOT_NEGATIVE, "0 and up")?;
+        match optimizer.max_grad_norm {
+            Some(norm) => self.within("optimizer.max_grad_norm", norm, POSITIVE, "above 0"),
+            None => Ok(()),
+        }
+    }
+
+    fn eval(&self, eval: &EvalConfig) -> Result<(), ConfigError> {
+        self.whole("eval.count", eval.count, 0..=1_000_000)?;
+        self.whole("eval.episodes", eval.episodes, 1..=MANY)
+    }
+
+    fn checkpoint(&self, checkpoint: &CheckpointConfig) -> Result<(), ConfigError> {
+        let interval = checkpoint.interval_s;
+        self.within("checkpoint.interval_s", interval, NOT_NEGATIVE, "0 and up")?;
+        self.whole("checkpoint.keep", checkpoint.keep, 1..=1_000_000)
+    }
+
+    fn layers(&self, field: &str, widths: &[usize]) -> Result<(), ConfigError> {
+        let good = (1..=64).contains(&widths.len())
+            && widths.iter().all(|width| (1..=SOME).contains(width));
+        let allowed = "1 to 64 layers of 1 to 65536 units";
+        if good { Ok(()) } else { Err(self.out_of_range(field, format!("{widths:?}"), allowed)) }
+    }
+
+    /// A rollout is cut into unrolls of all environments alike: `num_envs` must divide their
+    /// number.
+    fn rollout_divides(&self, config: &Config) -> Result<(), ConfigError> {
+        let num_envs = config.env.num_envs;
+        let unrolls = config.train.batch_size * config.train.num_minibatches;
+        if unrolls.is_multiple_of(num_envs) {
+            return Ok(());
+        }
+        let divides = |n: &usize| unrolls.is_multiple_of(*n);
+        let below = (1..num_envs).rev().find(divides).map(|n| n.to_string());
+        let above = (num_envs..=unrolls.min(MANY)).find(divides).map(|n| n.to_string());
+        let would_do: Vec<String> = below.into_iter().chain(above).collect();
+        let fields = ["env.num_envs", "train.batch_size", "train.num_minibatches"];
+        Err(ConfigError::Combination {
+            origin: self.origins_of(&fields),
+            message: format!(
+                "`env.num_envs` = {num_envs} must divide `train.batch_size` × \
+                 `train.num_minibatches` = {} × {} = {unrolls}, so that each environment gives \
+                 whole unrolls; nearest values of `env.num_envs` that would do: {}",
+                config.train.batch_size,
+                config.train.num_minibatches,
+                would_do.join(" or "),
+            ),
+        })
+    }
+
+    /// An evaluation on training's own random numbers would measure what was trained on.
+    fn seeds_differ(&self, config: &Config) -> Result<(), ConfigError> {
+        if config.eval.seed != config.train.seed {
+            return Ok(());
+        }
+        Err(ConfigError::Combination {
+            origin: self.origins_of(&["train.seed", "eval.seed"]),
+            message: format!(
+                "`train.seed` and `eval.seed` are both {}; evaluation needs a seed of its own",
+                config.eval.seed
+            ),
+        })
+    }
+
+    fn whole(
+        &self,
+        field: &str,
+        value: usize,
+        range: RangeInclusive<usize>,
+    ) -> Result<(), ConfigError> {
+        let allowed = format!("{} to {}", range.start(), range.end());
+        self.within(field, value, range, &allowed)
+    }
+
+    fn within<T: PartialOrd + Display>(
+        &self,
+        field: &str,
+        value: T,
+        range: impl RangeBounds<T>,
+        allowed: &str,
+    ) -> Result<(), ConfigError> {
+        if range.contains(&value) {
+            return Ok(());
+        }
+        Err(self.out_of_range(field, value, allowed))
+    }
+
+    fn out_of_range(&self, field: &str, value: impl Display, allowed: &str) -> ConfigError {
+        ConfigError::OutOfRange {
+            field: field.into(),
+            origin: self.origins.of(field),
+            value: value.to_string(),
+            allowed: allowed.into(),
+        }
+    }
+
+    /// Who wrote `fields`, each named once.
+    fn origins_of(&self, fields: &[&str]) -> String {
+        let mut origins: Vec<String> = Vec::new();
+        for field in fields {
+            let origin = self.origins.of(field);
+            if !origins.contains(&origin) {
+                origins.push(origin);
+            }
+        }
+        origins.join(", ")
+    }
+}

@@ -1,0 +1,176 @@
+//! Writes that are either whole or absent, whenever the process is killed or the power fails.
+//!
+//! Order: write under a temporary name in the same folder, fsync, rename, fsync the folder. What
+//! a killed write leaves behind begins with [`TEMPORARY`] and is removed by
+//! [`remove_leftovers`].
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// What the names of unfinished files and folders begin with.
+pub const TEMPORARY: &str = ".unfinished-";
+
+/// Puts `bytes` at `path`, in place of what was there.
+///
+/// # Errors
+/// Those of the file system; `path` then has its old content, or the whole new one.
+pub fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = temporary_beside(path)?;
+    write_synced(&temporary, bytes)?;
+    fs::rename(&temporary, path)?;
+    sync_parent(path)
+}
+
+/// Puts a folder with these `files` (name and content) at `path`, where there must be none.
+///
+/// # Errors
+/// Those of the file system, with `AlreadyExists` where `path` is taken.
+pub fn write_folder(path: &Path, files: &[(&str, &[u8])]) -> io::Result<()> {
+    if path.exists() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    let temporary = temporary_beside(path)?;
+    remove_if_present(&temporary)?;
+    fs::create_dir(&temporary)?;
+    for (name, bytes) in files {
+        write_synced(&temporary.join(name), bytes)?;
+    }
+    sync_folder(&temporary)?;
+    fs::rename(&temporary, path)?;
+    sync_parent(path)
+}
+
+/// Removes the folder `path`; at no moment is half of it to be seen under its name.
+///
+/// # Errors
+/// Those of the file system.
+pub fn remove_folder(path: &Path) -> io::Result<()> {
+    let temporary = temporary_beside(path)?;
+    remove_if_present(&temporary)?;
+    fs::rename(path, &temporary)?;
+    sync_parent(path)?;
+    fs::remove_dir_all(&temporary)
+}
+
+/// Removes from `folder` what killed writes left behind. No other write may be under way there.
+///
+/// # Errors
+/// Those of the file system.
+pub fn remove_leftovers(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if is_temporary(&entry.file_name().to_string_lossy()) {
+            remove_if_present(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether `name` is that of an unfinished file or folder.
+pub fn is_temporary(name: &str) -> bool {
+    name.starts_with(TEMPORARY)
+}
+
+/// Makes the names in `folder` durable. Does nothing where folders cannot be opened as files.
+///
+/// # Errors
+/// Those of the file system.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn sync_parent(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => sync_folder(parent),
+        _ => sync_folder(Path::new(".")),
+    }
+}
+
+fn temporary_beside(path: &Path) -> io::Result<PathBuf> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_string_lossy();
+    Ok(path.with_file_name(format!("{TEMPORARY}{name}")))
+}
+
+fn remove_if_present(path: &Path) -> io::Result<()> {
+    let removed = match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nothing_else_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        write_file(&path, b"a long first text").unwrap();
+        write_file(&path, b"short").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"short");
+        assert_eq!(names(folder.path()), ["a.txt"]);
+    }
+
+    #[test]
+    fn a_folder_is_written_once_and_never_over_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("step");
+        write_folder(&path, &[("a", b"1"), ("b", b"2")]).unwrap();
+        assert_eq!(names(&path), ["a", "b"]);
+        let error = write_folder(&path, &[("c", b"3")]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(names(&path), ["a", "b"]);
+    }
+
+    #[test]
+    fn leftovers_of_a_killed_write_do_not_leak_into_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("step");
+        let unfinished = temporary_beside(&path).unwrap();
+        fs::create_dir(&unfinished).unwrap();
+        fs::write(unfinished.join("half"), b"x").unwrap();
+        write_folder(&path, &[("a", b"1")]).unwrap();
+        assert_eq!(names(&path), ["a"]);
+        assert_eq!(names(folder.path()), ["step"]);
+    }
+
+    #[test]
+    fn leftovers_are_removed_and_all_else_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join(format!("{TEMPORARY}step"))).unwrap();
+        fs::write(folder.path().join(format!("{TEMPORARY}file")), b"x").unwrap();
+        fs::write(folder.path().join("kept"), b"x").unwrap();
+        remove_leftovers(folder.path()).unwrap();
+        assert_eq!(names(folder.path()), ["kept"]);
+    }
+
+    #[test]
+    fn a_removed_folder_is_gone_with_its_leftovers() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("step");
+        write_folder(&path, &[("a", b"1")]).unwrap();
+        remove_folder(&path).unwrap();
+        assert!(names(folder.path()).is_empty());
+    }
+}

@@ -1,0 +1,38 @@
+//! `fpo envs`: the tasks of this build as a table or as JSON.
+
+use std::fmt::Write;
+
+use anyhow::Result;
+use fpo_envs::EnvSpec;
+
+/// All tasks, one per line, or as a JSON array.
+pub fn tasks(json: bool) -> Result<String> {
+    let specs = fpo_envs::tasks();
+    if json {
+        return Ok(serde_json::to_string_pretty(&specs)?);
+    }
+    let mut text = String::new();
+    writeln!(
+        text,
+        "{:<30} {:>4} {:>4} {:>8} {:>6}  {:<12} description",
+        "task", "obs", "act", "dt (s)", "steps", "reward"
+    )?;
+    for spec in &specs {
+        let EnvSpec { name, obs_dim, action_dim, control_dt, episode_length, .. } = spec;
+        let (low, high) = spec.reward_range;
+        let reward = format!("{low} to {high}");
+        writeln!(
+            text,
+            "{name:<30} {obs_dim:>4} {action_dim:>4} {control_dt:>8} {episode_length:>6}  \
+             {reward:<12} {}",
+            spec.description
+        )?;
+    }
+    if cfg!(not(feature = "mujoco")) {
+        writeln!(
+            text,
+            "\nThis build has no MuJoCo tasks; for them: scripts/setup.sh && cargo build --release"
+        )?;
+    }
+    Ok(text)
+}

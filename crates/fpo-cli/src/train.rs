@@ -1,0 +1,218 @@
+//! `fpo train`: a run from its configuration, or from its last checkpoint, to its end.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::checkpoint_files::CheckpointFiles;
+use crate::config::{Config, DeviceChoice};
+use crate::evaluate::EvalReport;
+use crate::metrics::MetricsLog;
+use crate::progress::Progress;
+use crate::run_dir::RunDir;
+use crate::trainer::{Metrics, Trainer, eval_metrics};
+use crate::{checkpoint, device, policy_file};
+
+/// Starts a new run in `out`, or in a new folder under `runs/` named after the configuration.
+///
+/// # Errors
+/// Anything that stops the run; its folder keeps the last checkpoint.
+pub fn start(config: Config, config_path: &Path, out: Option<PathBuf>) -> Result<()> {
+    let device = device::open(config.train.device)?;
+    let trainer = Trainer::new(config, &device)?;
+    let folder = out.unwrap_or_else(|| free_folder(config_path, trainer.config.train.seed));
+    let run = RunDir::create(&folder)?;
+    let _lock = run.lock()?;
+    run.save_config(&trainer.config.to_toml()?)?;
+    let log = MetricsLog::create(&run)?;
+    Session::new(run, trainer, log, 0.0).run()
+}
+
+/// Continues the run in `folder` from its newest whole checkpoint.
+///
+/// # Errors
+/// As [`start`]; also where the folder is no run or the run is finished.
+pub fn resume(folder: &Path, device_choice: Option<DeviceChoice>) -> Result<()> {
+    let run = RunDir::open(folder)?;
+    let _lock = run.lock()?;
+    let mut config = Config::load(&run.config_path(), &[])?;
+    if let Some(choice) = device_choice {
+        config.train.device = choice;
+    }
+    let device = device::open(config.train.device)?;
+    let mut trainer = Trainer::new(config, &device)?;
+    let search = CheckpointFiles::latest_good(&run)?;
+    for (folder, why) in &search.refused {
+        eprintln!("fpo: checkpoint {} is left aside: {why}", folder.display());
+    }
+    let elapsed = match &search.found {
+        Some(files) => checkpoint::restore(files, &mut trainer)?,
+        None => {
+            eprintln!("fpo: {} has no whole checkpoint: starting over", folder.display());
+            0.0
+        }
+    };
+    if trainer.is_done() && run.policy_path().exists() {
+        bail!("the run in {} is finished", folder.display());
+    }
+    if trainer.iteration > 0 && trainer.learner.optimizer.adam().is_none() {
+        eprintln!(
+            "fpo: this optimiser's state cannot be saved: it starts afresh, so the run will \
+             differ from one that was never interrupted"
+        );
+    }
+    // At the start not even the evaluation of step 0 is kept: it is about to be repeated.
+    let log = match trainer.iteration {
+        0 => MetricsLog::restart(&run)?,
+        _ => MetricsLog::resume(&run, trainer.steps())?,
+    };
+    Session::new(run, trainer, log, elapsed).run()
+}
+
+/// `runs/STEM-seedN`, or the first of `runs/STEM-seedN-2`, `-3`, … that is free.
+fn free_folder(config_path: &Path, seed: u64) -> PathBuf {
+    let stem = config_path.file_stem().map_or("run".into(), |s| s.to_string_lossy());
+    let base = format!("runs/{stem}-seed{seed}");
+    let mut folder = PathBuf::from(&base);
+    for number in 2.. {
+        if !folder.exists() {
+            break;
+        }
+        folder = PathBuf::from(format!("{base}-{number}"));
+    }
+    folder
+}
+
+struct Session {
+    run: RunDir,
+    trainer: Trainer,
+    log: MetricsLog,
+    progress: Progress,
+    clock: Instant,
+    elapsed_before: f64,
+    last_save: Instant,
+}
+
+impl Session {
+    fn new(run: RunDir, trainer: Trainer, log: MetricsLog, elapsed_before: f64) -> Session {
+        let total = trainer.config.num_iterations() * trainer.config.steps_per_iteration();
+        let progress = Progress::on_stderr(total, trainer.steps());
+        let clock = Instant::now();
+        Session { run, trainer, log, progress, clock, elapsed_before, last_save: clock }
+    }
+
+    fn run(mut self) -> Result<()> {
+        let stop = stop_flag()?;
+        self.greet()?;
+        let mut last_report = None;
+        if self.trainer.iteration == 0 && self.trainer.evaluation_is_due() {
+            let mut metrics = Metrics::new();
+            last_report = self.evaluate(&mut metrics)?;
+            self.record(&metrics)?;
+        }
+        while !self.trainer.is_done() && !stop.load(Ordering::Relaxed) {
+            let mut metrics = self.trainer.iterate().context("the run stopped")?;
+            if self.trainer.evaluation_is_due() {
+                last_report = self.evaluate(&mut metrics)?;
+            }
+            metrics.push(("time/elapsed_s".into(), self.elapsed()));
+            self.record(&metrics)?;
+            self.progress.update(self.trainer.steps())?;
+            let interval = Duration::from_secs_f64(self.trainer.config.checkpoint.interval_s);
+            if self.last_save.elapsed() >= interval {
+                self.save()?;
+            }
+        }
+        self.save()?;
+        self.progress.finish(self.trainer.steps())?;
+        self.farewell(last_report)
+    }
+
+    fn greet(&mut self) -> Result<()> {
+        let config = &self.trainer.config;
+        let spec = self.trainer.collector.envs.spec();
+        let policy = self.trainer.learner.policy.params().layout().len();
+        let value = self.trainer.learner.value.params().layout().len();
+        let from = match self.trainer.iteration {
+            0 => String::new(),
+            _ => format!(", continued at step {}", self.trainer.steps()),
+        };
+        let text = format!(
+            "fpo {} · {} (obs {}, act {}) · {} environments · {}\n\
+             policy {policy} parameters · value {value} · {} iterations of {} steps, {} gradient \
+             steps each\nrun: {}{from}",
+            env!("CARGO_PKG_VERSION"),
+            spec.name,
+            spec.obs_dim,
+            spec.action_dim,
+            config.env.num_envs,
+            device::describe(self.trainer.learner.device()),
+            config.num_iterations(),
+            config.steps_per_iteration(),
+            config.train.num_epochs * config.train.num_minibatches,
+            self.run.root().display(),
+        );
+        Ok(self.progress.message(&text)?)
+    }
+
+    fn evaluate(&mut self, metrics: &mut Metrics) -> Result<Option<EvalReport>> {
+        let clock = Instant::now();
+        let report = self.trainer.evaluate()?;
+        metrics.extend(eval_metrics(&report));
+        metrics.push(("time/eval_s".into(), clock.elapsed().as_secs_f64()));
+        self.progress.set_return(report.return_mean);
+        self.progress.message(&format!("step {:>10}  {report}", self.trainer.steps()))?;
+        Ok(Some(report))
+    }
+
+    fn record(&mut self, metrics: &Metrics) -> Result<()> {
+        let values: Vec<_> = metrics.iter().map(|(key, value)| (key.as_str(), *value)).collect();
+        Ok(self.log.append(self.trainer.steps(), &values)?)
+    }
+
+    fn save(&mut self) -> Result<()> {
+        self.log.sync()?;
+        let (trainer, run) = (&self.trainer, &self.run);
+        checkpoint::save(run, trainer, self.elapsed())?;
+        let task = &trainer.config.env.task;
+        policy_file::save(&run.policy_path(), &trainer.learner, task, trainer.steps())?;
+        self.last_save = Instant::now();
+        Ok(())
+    }
+
+    fn farewell(&mut self, report: Option<EvalReport>) -> Result<()> {
+        let folder = self.run.root().display().to_string();
+        if !self.trainer.is_done() {
+            let text = format!("stopped and saved; go on with: fpo train --resume {folder}");
+            return Ok(self.progress.message(&text)?);
+        }
+        let result = report.map(|report| format!("{report}\n")).unwrap_or_default();
+        let seconds = self.elapsed();
+        let text = format!(
+            "finished in {seconds:.0} s: {result}policy: {}\nplay it: fpo eval {folder}",
+            self.run.policy_path().display()
+        );
+        Ok(self.progress.message(&text)?)
+    }
+
+    fn elapsed(&self) -> f64 {
+        self.elapsed_before + self.clock.elapsed().as_secs_f64()
+    }
+}
+
+/// Set by the first Ctrl-C; the second leaves at once with the shell's code for it.
+fn stop_flag() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        eprintln!("\nfpo: finishing this iteration, then saving; Ctrl-C again leaves at once");
+    })
+    .context("cannot catch Ctrl-C")?;
+    Ok(stop)
+}

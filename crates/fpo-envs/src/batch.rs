@@ -1,0 +1,231 @@
+//! The driver that runs any [`Task`] as a batch, in parallel.
+//!
+//! Environments lie in rows; rows are cut into chunks of a fixed number of environments; rayon
+//! hands chunks to threads. An environment's results depend on its own row, its action and its
+//! own random numbers only, so they are the same bits for any number of threads.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rayon::prelude::*;
+
+use crate::error::check_len;
+use crate::pool::WorkerPool;
+use crate::rules::{Row, Rules};
+use crate::{AutoReset, EnvError, EnvSpec, StepOutput, Task, VecEnv, VecEnvOptions, VecEnvState};
+
+/// A batch of environments of one task.
+pub struct Batch<T: Task> {
+    rules: Rules<T>,
+    num_envs: usize,
+    workers: WorkerPool<T::Worker>,
+    now: VecEnvState,
+    started: bool,
+}
+
+impl<T: Task> Batch<T> {
+    /// Makes a batch of `task`. It holds no starts before the first `reset` or `restore`.
+    ///
+    /// # Errors
+    /// [`EnvError::Option`] when a size is 0.
+    pub fn new(task: T, options: &VecEnvOptions) -> Result<Self, EnvError> {
+        let mut spec = task.spec();
+        if let Some(length) = options.episode_length {
+            spec.episode_length = length;
+        }
+        let state_len = task.state_len();
+        let sizes = [
+            ("num_envs", options.num_envs),
+            ("episode_length", spec.episode_length),
+            ("obs_dim", spec.obs_dim),
+            ("action_dim", spec.action_dim),
+            ("state_len", state_len),
+        ];
+        if let Some((what, _)) = sizes.into_iter().find(|&(_, size)| size == 0) {
+            return Err(EnvError::Option { what, got: "0".into(), expected: "at least 1" });
+        }
+        let n = options.num_envs;
+        let now = VecEnvState {
+            states: vec![0.0; n * state_len],
+            first_states: Vec::new(),
+            obs: vec![0.0; n * spec.obs_dim],
+            episode_steps: vec![0; n],
+            episodes: vec![0; n],
+        };
+        let grain = task.grain().max(1);
+        let rules = Rules {
+            task,
+            spec,
+            state_len,
+            grain,
+            seed: options.seed,
+            auto_reset: options.auto_reset,
+            divergences: AtomicU64::new(0),
+        };
+        Ok(Self { rules, num_envs: n, workers: WorkerPool::new(), now, started: false })
+    }
+
+    /// The task that this batch runs.
+    pub fn task(&self) -> &T {
+        &self.rules.task
+    }
+
+    /// Elements of one row of `first_states`: a state and the observation that belongs to it.
+    fn first_len(&self) -> usize {
+        self.rules.state_len + self.rules.spec.obs_dim
+    }
+
+    fn keep_first_states(&mut self) {
+        let (state_len, obs_dim) = (self.rules.state_len, self.rules.spec.obs_dim);
+        let rows = self.now.states.chunks(state_len).zip(self.now.obs.chunks(obs_dim));
+        self.now.first_states.clear();
+        for (state, obs) in rows {
+            self.now.first_states.extend_from_slice(state);
+            self.now.first_states.extend(obs.iter().map(|&x| f64::from(x)));
+        }
+    }
+}
+
+impl<T: Task> VecEnv for Batch<T> {
+    fn spec(&self) -> &EnvSpec {
+        &self.rules.spec
+    }
+
+    fn num_envs(&self) -> usize {
+        self.num_envs
+    }
+
+    fn reset(&mut self, obs: &mut [f32]) -> Result<(), EnvError> {
+        check_len("obs", obs.len(), self.now.obs.len())?;
+        self.workers.fit_threads();
+        self.started = false;
+        let (rules, workers) = (&self.rules, &self.workers);
+        let (grain, state_len, obs_dim) = (rules.grain, rules.state_len, rules.spec.obs_dim);
+        (
+            self.now.states.par_chunks_mut(grain * state_len),
+            self.now.obs.par_chunks_mut(grain * obs_dim),
+        )
+            .into_par_iter()
+            .enumerate()
+            .try_for_each(|(chunk, (states, obs))| {
+                workers.with(&rules.task, |worker| {
+                    let rows = states.chunks_mut(state_len).zip(obs.chunks_mut(obs_dim));
+                    for (offset, (state, obs)) in rows.enumerate() {
+                        rules.draw(worker, chunk * grain + offset, 0, state, obs)?;
+                    }
+                    Ok(())
+                })
+            })?;
+        self.now.episode_steps.fill(0);
+        self.now.episodes.fill(0);
+        if rules.auto_reset == AutoReset::First {
+            self.keep_first_states();
+        }
+        obs.copy_from_slice(&self.now.obs);
+        self.started = true;
+        Ok(())
+    }
+
+    fn step(&mut self, actions: &[f32], out: StepOutput<'_>) -> Result<(), EnvError> {
+        let n = self.num_envs;
+        let first_len = self.first_len();
+        let (rules, now) = (&self.rules, &mut self.now);
+        let (state_len, obs_dim) = (rules.state_len, rules.spec.obs_dim);
+        let action_dim = rules.spec.action_dim;
+        check_len("actions", actions.len(), n * action_dim)?;
+        check_len("obs", out.obs.len(), n * obs_dim)?;
+        check_len("final_obs", out.final_obs.len(), n * obs_dim)?;
+        check_len("reward", out.reward.len(), n)?;
+        check_len("terminated", out.terminated.len(), n)?;
+        check_len("truncated", out.truncated.len(), n)?;
+        check_len("success", out.success.len(), n)?;
+        if !self.started {
+            return Err(EnvError::NotReset);
+        }
+        self.workers.fit_threads();
+        self.started = false;
+        let (workers, first_states, grain) = (&self.workers, &now.first_states, rules.grain);
+        (
+            actions.par_chunks(grain * action_dim),
+            now.states.par_chunks_mut(grain * state_len),
+            now.obs.par_chunks_mut(grain * obs_dim),
+            now.episode_steps.par_chunks_mut(grain),
+            now.episodes.par_chunks_mut(grain),
+            out.obs.par_chunks_mut(grain * obs_dim),
+            out.final_obs.par_chunks_mut(grain * obs_dim),
+            (
+                out.reward.par_chunks_mut(grain),
+                out.terminated.par_chunks_mut(grain),
+                out.truncated.par_chunks_mut(grain),
+                out.success.par_chunks_mut(grain),
+            )
+                .into_par_iter(),
+        )
+            .into_par_iter()
+            .enumerate()
+            .try_for_each(|(chunk, parts)| {
+                let (actions, states, obs, steps, episodes, next_obs, final_obs, results) = parts;
+                let (reward, terminated, truncated, success) = results;
+                workers.with(&rules.task, |worker| {
+                    for i in 0..steps.len() {
+                        let env = chunk * grain + i;
+                        let cells = i * obs_dim..(i + 1) * obs_dim;
+                        let first = match rules.auto_reset {
+                            AutoReset::Fresh => None,
+                            AutoReset::First => {
+                                first_states.get(env * first_len..(env + 1) * first_len)
+                            }
+                        };
+                        let mut row = Row {
+                            env,
+                            state: &mut states[i * state_len..(i + 1) * state_len],
+                            obs: &mut obs[cells.clone()],
+                            steps: &mut steps[i],
+                            episode: &mut episodes[i],
+                            next_obs: &mut next_obs[cells.clone()],
+                            final_obs: &mut final_obs[cells],
+                        };
+                        let action = &actions[i * action_dim..(i + 1) * action_dim];
+                        let (transition, cut) = rules.advance(worker, action, first, &mut row)?;
+                        reward[i] = transition.reward;
+                        terminated[i] = transition.terminated;
+                        truncated[i] = cut;
+                        success[i] = transition.success;
+                    }
+                    Ok(())
+                })
+            })?;
+        self.started = true;
+        Ok(())
+    }
+
+    fn save(&self) -> VecEnvState {
+        self.now.clone()
+    }
+
+    fn restore(&mut self, state: &VecEnvState) -> Result<(), EnvError> {
+        let n = self.num_envs;
+        let first = match self.rules.auto_reset {
+            AutoReset::Fresh => 0,
+            AutoReset::First => n * self.first_len(),
+        };
+        let sizes = [
+            ("states", state.states.len(), self.now.states.len()),
+            ("first_states", state.first_states.len(), first),
+            ("obs", state.obs.len(), self.now.obs.len()),
+            ("episode_steps", state.episode_steps.len(), n),
+            ("episodes", state.episodes.len(), n),
+        ];
+        for (what, got, expected) in sizes {
+            if got != expected {
+                return Err(EnvError::State { what, expected, got });
+            }
+        }
+        self.now.clone_from(state);
+        self.started = true;
+        Ok(())
+    }
+
+    fn divergences(&self) -> u64 {
+        self.rules.divergences.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,105 @@
+//! Point mass: pull a ball to the middle of a table.
+//!
+//! Observation: position (m) and velocity (m/s) along x and y. Action: force along x and y,
+//! ±0.1 N at ±1.
+
+use mujoco_rs::wrappers::MjModel;
+
+use super::{Data, EPISODE_LENGTH, MujocoTask, Timing, lookup};
+use crate::reward::{Sigmoid, tolerance};
+use crate::{EnvError, EnvRng, EnvSpec};
+
+/// Physics step and steps per control step, in seconds and as a count.
+const TIMING: Timing = Timing { physics_dt: 0.02, substeps: 1 };
+
+/// Pull the ball into the target, gently; a smooth reward near the target, almost 0 far away.
+#[derive(Debug, Clone, Default)]
+pub struct PointMass {
+    mass: usize,
+    target: usize,
+    /// Radius of the target, in metres.
+    radius: f64,
+}
+
+impl MujocoTask for PointMass {
+    fn spec(&self) -> EnvSpec {
+        EnvSpec {
+            name: "PointMass".into(),
+            obs_dim: 4,
+            action_dim: 2,
+            episode_length: EPISODE_LENGTH,
+            control_dt: TIMING.control_dt(),
+            reward_range: (0.0, 1.0),
+            has_success: false,
+            description: "pull a ball to the middle of a table, gently".into(),
+            source: "DeepMind Control Suite point_mass, as in MuJoCo Playground 0.0.5".into(),
+        }
+    }
+
+    fn domain(&self) -> &'static str {
+        "point_mass"
+    }
+
+    fn xml(&self) -> &str {
+        include_str!("../../models/point_mass.xml")
+    }
+
+    fn timing(&self) -> Timing {
+        TIMING
+    }
+
+    fn bind(&mut self, model: &MjModel) -> Result<(), EnvError> {
+        self.mass = lookup::geom(model, "mass")?;
+        self.target = lookup::geom(model, "target")?;
+        self.radius = model.geom_size()[self.target][0];
+        Ok(())
+    }
+
+    /// Anywhere on the table, at rest.
+    fn reset(&self, data: &mut Data, rng: &mut EnvRng) {
+        for joint in 0..data.qpos().len() {
+            let [low, high] = data.model().jnt_range()[joint];
+            data.qpos_mut()[joint] = rng.uniform(low, high);
+        }
+    }
+
+    fn observe(&self, data: &Data, obs: &mut [f64]) {
+        obs[..2].copy_from_slice(data.qpos());
+        obs[2..].copy_from_slice(data.qvel());
+    }
+
+    fn reward(&self, data: &Data, action: &[f64]) -> f64 {
+        let (mass, target) = (data.geom_xpos()[self.mass], data.geom_xpos()[self.target]);
+        let squares = target.iter().zip(&mass).map(|(t, m)| (t - m) * (t - m));
+        let distance = squares.sum::<f64>().sqrt();
+        let near = tolerance(distance, (0.0, self.radius), self.radius, Sigmoid::USUAL);
+        let shape = Sigmoid::Quadratic { value_at_margin: 0.0 };
+        let gentle = action.iter().map(|&force| tolerance(force, (0.0, 0.0), 1.0, shape));
+        let gentle = gentle.sum::<f64>() / action.len() as f64;
+        near * (gentle + 4.0) / 5.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mujoco::Mujoco;
+
+    #[test]
+    fn the_reward_is_what_it_should_be_at_target_and_margin() {
+        let mujoco = Mujoco::new(Box::<PointMass>::default()).unwrap();
+        let mut data = mujoco.data().unwrap();
+        let mut reward = |x: f64, action: [f64; 2]| {
+            data.qpos_mut().copy_from_slice(&[x, 0.0]);
+            data.forward();
+            mujoco.rules().reward(&data, &action)
+        };
+        let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} is not {b}");
+        near(reward(0.0, [0.0, 0.0]), 1.0);
+        near(reward(0.014, [0.0, 0.0]), 1.0);
+        near(reward(0.030, [0.0, 0.0]), 0.1);
+        near(reward(0.0, [1.0, -1.0]), 0.8);
+        near(reward(0.0, [1.0, 0.0]), 0.9);
+        near(reward(0.0, [0.5, 0.5]), 0.95);
+    }
+}

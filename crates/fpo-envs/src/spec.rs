@@ -1,0 +1,26 @@
+//! What a learner must know about a task before it builds a network for it.
+
+use serde::Serialize;
+
+/// Sizes, time scale and meaning of a task.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EnvSpec {
+    /// The name under which [`make`](crate::make) finds the task.
+    pub name: String,
+    /// Elements of one observation.
+    pub obs_dim: usize,
+    /// Elements of one action. Actions are meant for [-1, 1]; a task clips what lies outside.
+    pub action_dim: usize,
+    /// Control steps after which an episode is truncated.
+    pub episode_length: usize,
+    /// Simulated time per control step, in seconds; 0 for a discrete world.
+    pub control_dt: f64,
+    /// Smallest and largest reward of one step; infinite where there is no bound.
+    pub reward_range: (f32, f32),
+    /// Whether the task reports success (a goal that is reached or not).
+    pub has_success: bool,
+    /// One sentence for people.
+    pub description: String,
+    /// Where the task's definition comes from.
+    pub source: String,
+}
