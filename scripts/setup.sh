@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# Puts MuJoCo 3.17.0 (the library inside the PyPI wheel, checked by digest) into third_party/mujoco.
+# Puts into third_party, which git ignores:
+#   mujoco   MuJoCo 3.17.0, the library inside the PyPI wheel, checked by digest
+#   python   numpy and safetensors, which scripts/read_policy.py and its test use
 # A second run does nothing. Needs bash, Python 3 with pip, and the network once.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -22,7 +24,12 @@ case "$(uname -s)-$(uname -m)" in
     exit 1 ;;
 esac
 
-if [ "$(cat "$home/digest" 2>/dev/null || true)" = "$digest" ] && [ -e "$home/lib/$link" ]; then
+have_mujoco() {
+  [ "$(cat "$home/digest" 2>/dev/null || true)" = "$digest" ] && [ -e "$home/lib/$link" ]
+}
+packages="$root/third_party/python"
+have_packages() { [ -e "$packages/complete" ]; }
+if have_mujoco && have_packages; then
   exit 0
 fi
 
@@ -34,16 +41,16 @@ if [ -z "$python" ] || ! "$python" -m pip --version >/dev/null 2>&1; then
 fi
 
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-echo "setup: fetching MuJoCo $version for $platform" >&2
-"$python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
-  --python-version 3.11 --implementation cp --abi cp311 --platform "$platform" \
-  --dest "$work" "mujoco==$version"
-
-# Unpacked beside its final place and moved there whole, so that a cut-off run leaves nothing half done.
+# Unpacked beside its final place and moved there whole: a run that is cut off leaves nothing half done.
 staging="$root/third_party/.mujoco-$$"
-rm -rf "$staging"
-"$python" - "$work" "$staging" "$digest" "$library" "$link" <<'PY'
+trap 'rm -rf "$work" "$staging"' EXIT
+
+install_mujoco() {
+  echo "setup: fetching MuJoCo $version for $platform" >&2
+  "$python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
+    --python-version 3.11 --implementation cp --abi cp311 --platform "$platform" \
+    --dest "$work" "mujoco==$version"
+  "$python" - "$work" "$staging" "$digest" "$library" "$link" <<'PY'
 import hashlib, os, pathlib, sys, zipfile
 
 work, staging, digest, library, link = sys.argv[1:]
@@ -61,6 +68,18 @@ with zipfile.ZipFile(wheel) as archive:
 os.symlink(library, lib / link)
 (pathlib.Path(staging) / "digest").write_text(digest + "\n")
 PY
-rm -rf "$home"
-mv "$staging" "$home"
-echo "setup: MuJoCo $version is in third_party/mujoco" >&2
+  rm -rf "$home"
+  mv "$staging" "$home"
+  echo "setup: MuJoCo $version is in third_party/mujoco" >&2
+}
+
+install_packages() {
+  echo "setup: fetching numpy and safetensors" >&2
+  rm -rf "$packages"
+  "$python" -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
+    --only-binary=:all: --target "$packages" "numpy>=1.26,<3" "safetensors>=0.5,<1"
+  touch "$packages/complete"
+}
+
+have_mujoco || install_mujoco
+have_packages || install_packages

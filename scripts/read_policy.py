@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Loads a policy that `fpo` trained and computes actions from given observations and noise.
+
+Needs numpy and safetensors only, and shows all there is to running a policy elsewhere:
+
+    obs_norm = (obs - normalizer.mean) / normalizer.std
+    x = noise                                      at t = 1
+    for t, t_next in the schedule:                 x += (t_next - t) * velocity(obs_norm, x, t)
+    action = x                                     at t = 0; the control is tanh(action)
+
+As a program:
+    read_policy.py POLICY                          what the file says about itself
+    read_policy.py POLICY --obs 0.1,0,… --noise 0,…    the action for one observation
+    read_policy.py POLICY --check RECORDING        compares with `fpo eval --record RECORDING`
+"""
+
+import argparse
+import json
+import sys
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load_file
+
+TOLERANCE = 1e-5
+
+
+class Policy:
+    """A flow policy: `act(obs, noise)` for arrays of shape (rows, size)."""
+
+    def __init__(self, path):
+        with safe_open(path, framework="numpy") as file:
+            self.info = json.loads((file.metadata() or {}).get("fpo", "{}"))
+        if self.info.get("format") != "fpo-policy" or self.info.get("format_version") != 1:
+            raise ValueError("not an fpo policy of format version 1")
+        self.config = self.info["policy"]
+        self.schedule = self.info["schedule"]
+        tensors = load_file(path)
+        self.mean, self.std = tensors["normalizer.mean"], tensors["normalizer.std"]
+        count = len(self.config["hidden"]) + 1
+        self.layers = [
+            (tensors[f"policy.{k}.weight"], tensors[f"policy.{k}.bias"]) for k in range(count)
+        ]
+
+    def velocity(self, obs_norm, x, t):
+        """The velocity at `x` and time `t`: the network's output times its scale."""
+        angles = t * 2.0 ** np.arange(self.config["time_embedding"] // 2)
+        embedding = np.concatenate([np.cos(angles), np.sin(angles)])
+        embedding = np.broadcast_to(embedding, (len(x), len(embedding)))
+        h = np.concatenate([obs_norm, x, embedding], axis=1).astype(np.float32)
+        for weight, bias in self.layers[:-1]:
+            h = self.activation(h @ weight + bias)
+        weight, bias = self.layers[-1]
+        return (h @ weight + bias) * np.float32(self.config["output_scale"])
+
+    def activation(self, h):
+        """The non-linearity of the hidden layers."""
+        if self.config["activation"] == "relu":
+            return np.maximum(h, 0)
+        return h / (1 + np.exp(-h))
+
+    def act(self, obs, noise):
+        """Actions before squashing."""
+        obs_norm = (obs - self.mean) / self.std
+        x = noise.astype(np.float32)
+        for t, t_next in zip(self.schedule, self.schedule[1:]):
+            x = x + np.float32(t_next - t) * self.velocity(obs_norm, x, t)
+        return x
+
+    def control(self, action):
+        """What the environment receives."""
+        return np.tanh(action) if self.config["squash"] == "tanh" else action
+
+
+def check(policy, path):
+    """Compares every recorded action and control; returns the largest difference."""
+    recording = load_file(path)
+    rows = {name: a.reshape(-1, a.shape[-1]) for name, a in recording.items() if a.ndim == 3}
+    action = policy.act(rows["obs"], rows["noise"])
+    errors = [
+        np.abs(action - rows["action"]).max(),
+        np.abs(policy.control(action) - rows["control"]).max(),
+    ]
+    print(f"{len(action)} actions, largest difference {max(errors):.2e}")
+    return max(errors)
+
+
+def numbers(text, size, what):
+    """A row of `size` numbers from a comma-separated list."""
+    values = [float(x) for x in text.split(",")]
+    if len(values) != size:
+        sys.exit(f"read_policy: {what} has {len(values)} numbers, expected {size}")
+    return np.array([values], dtype=np.float32)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("policy", help="policy.safetensors")
+    parser.add_argument("--obs", help="observation, comma-separated")
+    parser.add_argument("--noise", help="noise to start from, comma-separated [default: zeros]")
+    parser.add_argument("--check", metavar="RECORDING", help="file of `fpo eval --record`")
+    args = parser.parse_args()
+    try:
+        policy = Policy(args.policy)
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        sys.exit(f"read_policy: {args.policy}: {error}")
+    if args.check:
+        error = check(policy, args.check)
+        sys.exit(0 if error <= TOLERANCE else f"read_policy: differs by more than {TOLERANCE}")
+    if args.obs is None:
+        print(json.dumps(policy.info, indent=2))
+        return
+    obs = numbers(args.obs, policy.config["obs_dim"], "--obs")
+    zeros = ",".join(["0"] * policy.config["action_dim"])
+    noise = numbers(args.noise or zeros, policy.config["action_dim"], "--noise")
+    action = policy.act(obs, noise)
+    print(json.dumps({"action": action[0].tolist(), "control": policy.control(action)[0].tolist()}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Everything that must hold before a commit lands: format, lints, documentation, all tests.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+step() { printf '\n== %s (%s s)\n' "$1" "$SECONDS"; }
+
+step "set-up"
+scripts/setup.sh
+step "format"
+cargo fmt --all --check
+step "lints"
+cargo clippy --workspace --all-targets --locked -- -D warnings
+step "lints without MuJoCo"
+cargo clippy -p fpo-cli -p fpo-envs --no-default-features --all-targets --locked -- -D warnings
+step "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+step "tests"
+cargo test --workspace --locked
+step "tests without MuJoCo"
+cargo test -p fpo-envs --no-default-features --locked
+cargo test -p fpo-cli --no-default-features --locked --test errors
+step "done"

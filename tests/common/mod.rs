@@ -1,0 +1,36 @@
+//! Runs the `fpo` program in a folder of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The program with `folder` as its working directory.
+pub fn fpo(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fpo"));
+    command.current_dir(folder);
+    command
+}
+
+/// Runs `fpo ARGS`, which must succeed, and returns what it printed.
+pub fn succeed(folder: &Path, args: &[&str]) -> String {
+    let output = fpo(folder).args(args).output().unwrap();
+    assert!(output.status.success(), "fpo {args:?} failed:\n{}", stderr(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A configuration small enough to train in a second, as a file in `folder`.
+pub fn small_config(folder: &Path, task: &str) -> PathBuf {
+    let path = folder.join("small.toml");
+    let text = format!(
+        "[env]\ntask = \"{task}\"\nnum_envs = 16\n\
+         [train]\ntotal_steps = 2048\nunroll_length = 8\nbatch_size = 16\nnum_minibatches = 4\n\
+         num_epochs = 2\n\
+         [value]\nhidden = [128, 128]\n\
+         [eval]\ncount = 2\nepisodes = 8\n"
+    );
+    std::fs::write(&path, text).unwrap();
+    path
+}

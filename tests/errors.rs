@@ -1,0 +1,128 @@
+//! What is asked for wrongly, or cannot be done, gets one clear line and the right exit code.
+
+mod common;
+
+use std::path::Path;
+
+use common::{fpo, small_config, stderr, succeed};
+use tempfile::tempdir;
+
+const TASK: &str = "GridWorld/two_walls";
+
+/// Runs `fpo ARGS`, which must end with `code` and one line that holds all of `words`.
+fn fails(folder: &Path, args: &[&str], code: i32, words: &[&str]) {
+    let output = fpo(folder).args(args).output().unwrap();
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(code), "fpo {args:?}: {text}");
+    assert!(!text.contains("panicked"), "fpo {args:?}: {text}");
+    assert_eq!(text.trim_end().lines().count(), 1, "fpo {args:?}: one line, not {text}");
+    for word in words {
+        assert!(text.contains(word), "fpo {args:?}: no {word:?} in {text}");
+    }
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> String {
+    let path = folder.join(name);
+    std::fs::write(&path, text).unwrap();
+    path.to_string_lossy().into_owned()
+}
+
+#[test]
+fn a_wrong_key_names_the_file_and_the_nearest_key() {
+    let dir = tempdir().unwrap();
+    let config = write(dir.path(), "c.toml", "[env]\ntask = \"x\"\nnum_env = 3\n");
+    fails(dir.path(), &["train", &config], 2, &["env.num_env", "c.toml", "`env.num_envs`"]);
+    let config = small_config(dir.path(), TASK);
+    let args = ["train", config.to_str().unwrap(), "--set", "train.totl_steps=5"];
+    fails(dir.path(), &args, 2, &["train.totl_steps", "--set", "`train.total_steps`"]);
+}
+
+#[test]
+fn a_wrong_type_names_what_was_found_and_what_is_expected() {
+    let dir = tempdir().unwrap();
+    let config = write(dir.path(), "c.toml", "[env]\ntask = \"x\"\nnum_envs = \"many\"\n");
+    fails(dir.path(), &["config", &config], 2, &["env.num_envs", "c.toml", "many", "whole number"]);
+}
+
+#[test]
+fn a_value_out_of_range_names_the_range() {
+    let dir = tempdir().unwrap();
+    let config = small_config(dir.path(), TASK);
+    let args = ["config", config.to_str().unwrap(), "--set", "algorithm.gamma=1.5"];
+    fails(dir.path(), &args, 2, &["algorithm.gamma", "1.5", "--set"]);
+}
+
+#[test]
+fn an_unknown_task_names_the_nearest() {
+    let dir = tempdir().unwrap();
+    let config = small_config(dir.path(), "GridWorld/two_wals");
+    let args = ["train", config.to_str().unwrap()];
+    fails(dir.path(), &args, 2, &["GridWorld/two_wals", "`GridWorld/two_walls`"]);
+    assert!(!dir.path().join("runs").exists(), "a run that cannot start leaves no folder");
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let dir = tempdir().unwrap();
+    fails(dir.path(), &["train", "nowhere.toml"], 1, &["nowhere.toml", "No such file"]);
+    fails(dir.path(), &["eval", "nowhere.safetensors"], 1, &["nowhere.safetensors"]);
+    fails(dir.path(), &["train", "--resume", "nowhere"], 1, &["nowhere"]);
+}
+
+#[test]
+fn an_unknown_flag_or_device_is_a_usage_error() {
+    let dir = tempdir().unwrap();
+    for args in [&["train", "x.toml", "--fast"][..], &["eval", "x", "--device", "tpu"]] {
+        let output = fpo(dir.path()).args(args).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(stderr(&output).contains(args[args.len() - 1]), "{}", stderr(&output));
+    }
+}
+
+#[cfg(not(feature = "cuda"))]
+#[test]
+fn cuda_in_a_cpu_build_says_how_to_build_it() {
+    let dir = tempdir().unwrap();
+    let config = small_config(dir.path(), TASK);
+    let args = ["train", config.to_str().unwrap(), "--device", "cuda"];
+    fails(dir.path(), &args, 1, &["cuda", "--features cuda"]);
+}
+
+#[test]
+fn a_policy_of_other_sizes_or_a_damaged_one_is_refused() {
+    let dir = tempdir().unwrap();
+    let config = small_config(dir.path(), TASK);
+    let config = config.to_str().unwrap();
+    succeed(dir.path(), &["train", config, "--out", "run"]);
+    let policy = dir.path().join("run/policy.safetensors");
+    let bytes = std::fs::read(&policy).unwrap();
+
+    for (name, damaged) in [
+        ("cut", &bytes[..bytes.len() - 1]),
+        ("header", &bytes[..40]),
+        ("empty", &[][..]),
+        ("text", b"this is no policy"),
+    ] {
+        let path = dir.path().join(format!("{name}.safetensors"));
+        std::fs::write(&path, damaged).unwrap();
+        let path = path.to_str().unwrap();
+        fails(dir.path(), &["eval", path], 1, &[path, "not a whole safetensors file"]);
+    }
+    fails(dir.path(), &["train", config, "--out", "run"], 1, &["run", "not empty"]);
+    fails(dir.path(), &["train", "--resume", "run"], 1, &["run", "finished"]);
+
+    #[cfg(feature = "mujoco")]
+    {
+        let args = ["eval", policy.to_str().unwrap(), "--task", "CheetahRun"];
+        fails(dir.path(), &args, 1, &[TASK, "obs 2, act 2", "CheetahRun", "obs 17, act 6"]);
+    }
+}
+
+#[cfg(not(feature = "mujoco"))]
+#[test]
+fn a_mujoco_task_without_mujoco_says_how_to_get_it() {
+    let dir = tempdir().unwrap();
+    let config = small_config(dir.path(), "CheetahRun");
+    let args = ["train", config.to_str().unwrap()];
+    fails(dir.path(), &args, 1, &["CheetahRun", "MuJoCo", "scripts/setup.sh"]);
+}

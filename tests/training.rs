@@ -1,0 +1,180 @@
+//! Training end to end: it learns, the same seed gives the same bits, a killed run continues, and
+//! a policy means the same to another reader.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{fpo, small_config, stderr, succeed};
+use serde_json::Value;
+use tempfile::tempdir;
+
+/// The repository's root.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn metrics(run: &Path) -> Vec<serde_json::Map<String, Value>> {
+    let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The metrics but for the times.
+fn timeless(run: &Path) -> Vec<serde_json::Map<String, Value>> {
+    let mut rows = metrics(run);
+    rows.iter_mut().for_each(|row| row.retain(|key, _| !key.starts_with("time/")));
+    rows
+}
+
+fn assert_same_run(a: &Path, b: &Path) {
+    assert_eq!(timeless(a), timeless(b));
+    let policy = |run: &Path| std::fs::read(run.join("policy.safetensors")).unwrap();
+    assert!(policy(a) == policy(b), "the policies differ");
+}
+
+#[test]
+fn gridworld_is_learnt_from_the_published_configuration() {
+    let dir = tempdir().unwrap();
+    let config = root().join("configs/gridworld/two_walls.toml");
+    let args = ["train", config.to_str().unwrap(), "--set", "train.total_steps=30000"];
+    succeed(dir.path(), &[&args[..], &["--out", "run"]].concat());
+    let report = succeed(dir.path(), &["eval", "run", "--episodes", "200", "--json"]);
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let success = report["success_rate"].as_f64().unwrap();
+    assert!(success >= 0.95, "success rate {success}");
+    assert_eq!(report["episodes"], 200);
+    assert_eq!(report["task"], "GridWorld/two_walls");
+    // Diagonal moves cross at most 23 rows, and half of the starts are nearer than a third of it.
+    assert!(report["length_mean"].as_f64().unwrap() < 23.0);
+}
+
+#[test]
+fn one_and_two_threads_give_the_same_bits() {
+    let dir = tempdir().unwrap();
+    let tasks: &[&str] =
+        if cfg!(feature = "mujoco") { &["CartpoleBalance"] } else { &["GridWorld/two_walls"] };
+    for task in tasks {
+        let config = small_config(dir.path(), task);
+        for threads in ["1", "2"] {
+            let output = fpo(dir.path())
+                .args(["train", config.to_str().unwrap(), "--out", threads])
+                .env("RAYON_NUM_THREADS", threads)
+                .output()
+                .unwrap();
+            assert!(output.status.success(), "{}", stderr(&output));
+        }
+        assert_same_run(&dir.path().join("1"), &dir.path().join("2"));
+    }
+}
+
+#[test]
+fn another_seed_gives_another_policy() {
+    let dir = tempdir().unwrap();
+    let config = small_config(dir.path(), "GridWorld/two_walls");
+    for seed in ["1", "2"] {
+        let args = ["train", config.to_str().unwrap(), "--seed", seed, "--out", seed];
+        succeed(dir.path(), &args);
+    }
+    assert_ne!(timeless(&dir.path().join("1")), timeless(&dir.path().join("2")));
+}
+
+#[test]
+fn a_killed_run_resumes_to_the_bits_of_an_uninterrupted_one() {
+    let dir = tempdir().unwrap();
+    let config = small_config(dir.path(), "GridWorld/two_walls");
+    let args = [
+        "train",
+        config.to_str().unwrap(),
+        "--set",
+        "train.total_steps=20480",
+        "--set",
+        "checkpoint.interval_s=0.0",
+        "--out",
+    ];
+    succeed(dir.path(), &[&args[..], &["whole"]].concat());
+    let mut child = fpo(dir.path()).args(args).arg("killed").stderr(Stdio::null()).spawn().unwrap();
+    let killed = dir.path().join("killed");
+    let start = Instant::now();
+    let checkpoints = || {
+        std::fs::read_dir(killed.join("checkpoints")).map_or(0, |entries| {
+            let whole = |name: &str| name.starts_with("step_");
+            entries.flatten().filter(|e| whole(&e.file_name().to_string_lossy())).count()
+        })
+    };
+    while checkpoints() < 2 {
+        assert!(start.elapsed() < Duration::from_secs(60), "no checkpoint in a minute");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let lines =
+        |run: &Path| std::fs::read_to_string(run.join("metrics.jsonl")).unwrap().lines().count();
+    assert!(lines(&dir.path().join("whole")) > lines(&killed), "the run was over before the kill");
+
+    succeed(dir.path(), &["train", "--resume", "killed"]);
+    assert_same_run(&dir.path().join("whole"), &killed);
+    succeed(dir.path(), &["export", "killed", "-o", "exported.safetensors"]);
+    let policy = |path: &Path| std::fs::read(path).unwrap();
+    let exported = policy(&dir.path().join("exported.safetensors"));
+    assert!(exported == policy(&killed.join("policy.safetensors")));
+}
+
+#[test]
+fn a_damaged_checkpoint_is_named_and_the_one_before_it_used() {
+    let dir = tempdir().unwrap();
+    let config = small_config(dir.path(), "GridWorld/two_walls");
+    let config = config.to_str().unwrap();
+    succeed(dir.path(), &["train", config, "--set", "checkpoint.interval_s=0.0", "--out", "run"]);
+    let newest = dir.path().join("run/checkpoints/step_000000002048/learner.safetensors");
+    let bytes = std::fs::read(&newest).unwrap();
+    std::fs::write(&newest, &bytes[..bytes.len() / 2]).unwrap();
+    let output = fpo(dir.path()).args(["train", "--resume", "run"]).output().unwrap();
+    let text = stderr(&output);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("step_000000002048") && text.contains("damaged"), "{text}");
+    assert!(text.contains("continued at step 1536"), "{text}");
+}
+
+#[test]
+fn the_python_reader_computes_the_actions_of_an_evaluation() {
+    let dir = tempdir().unwrap();
+    let task = if cfg!(feature = "mujoco") { "CartpoleBalance" } else { "GridWorld/cshape" };
+    let config = small_config(dir.path(), task);
+    succeed(dir.path(), &["train", config.to_str().unwrap(), "--out", "run"]);
+    let args = ["eval", "run", "--episodes", "4", "--record", "steps.safetensors"];
+    succeed(dir.path(), &args);
+    let output = Command::new("python3")
+        .current_dir(dir.path())
+        .env("PYTHONPATH", root().join("third_party/python"))
+        .arg(root().join("scripts/read_policy.py"))
+        .args(["run/policy.safetensors", "--check", "steps.safetensors"])
+        .output()
+        .unwrap();
+    let hint = "python3 with numpy and safetensors is needed: scripts/setup.sh provides them";
+    assert!(output.status.success(), "{hint}\n{}", stderr(&output));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("actions, largest difference"), "{said}");
+}
+
+#[test]
+fn the_resolved_configuration_loads_to_the_same_run() {
+    let dir = tempdir().unwrap();
+    let config = root().join("configs/gridworld/two_walls.toml");
+    let text = succeed(dir.path(), &["config", config.to_str().unwrap(), "--seed", "7"]);
+    assert!(text.contains("seed = 7") && text.contains("GridWorld/two_walls"), "{text}");
+    std::fs::write(dir.path().join("resolved.toml"), &text).unwrap();
+    assert_eq!(text, succeed(dir.path(), &["config", "resolved.toml"]));
+}
+
+#[test]
+fn the_task_list_holds_every_task_of_the_build() {
+    let dir = tempdir().unwrap();
+    let list: Value = serde_json::from_str(&succeed(dir.path(), &["envs", "--json"])).unwrap();
+    let names: Vec<_> = list.as_array().unwrap().iter().map(|t| t["name"].clone()).collect();
+    assert!(names.iter().any(|n| n == "GridWorld/two_walls"), "{names:?}");
+    assert_eq!(cfg!(feature = "mujoco"), names.iter().any(|n| n == "CheetahRun"), "{names:?}");
+    let table = succeed(dir.path(), &["envs"]);
+    assert!(names.iter().all(|name| table.contains(name.as_str().unwrap())), "{table}");
+}
