@@ -79,6 +79,7 @@ pub fn evaluate(
             seed: plan.seed,
             auto_reset: AutoReset::Fresh,
             episode_length: plan.episode_length,
+            stagger: false,
         },
     )?;
     let spec = envs.spec().clone();

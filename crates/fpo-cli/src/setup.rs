@@ -17,6 +17,7 @@ pub fn envs(config: &Config) -> Result<Box<dyn VecEnv>> {
         seed: config.train.seed,
         auto_reset: config.env.auto_reset,
         episode_length: config.env.episode_length,
+        stagger: config.env.stagger,
     };
     Ok(fpo_envs::make(&config.env.task, &options)?)
 }

@@ -8,6 +8,16 @@ use fpo_core::gae::{self, AdvantageKind, Trajectory};
 use fpo_core::{Adam, AdamConfig, Normalizer, NormalizerKind, time};
 
 #[test]
+fn golden_numbers_of_the_algorithm_are_there() {
+    let folder = common::folder().join("algorithm");
+    let found = std::fs::read_dir(&folder).map_or(0, |entries| {
+        let tensors = |name: &str| name.ends_with(".safetensors");
+        entries.flatten().filter(|e| tensors(&e.file_name().to_string_lossy())).count()
+    });
+    assert!(found > 0, "no golden file in {}", folder.display());
+}
+
+#[test]
 fn golden_a_timestep_embedding_and_grid() {
     let Some(mut golden) = Golden::open("a_timestep_embedding") else { return };
     for (name, case) in golden.cases() {

@@ -2,14 +2,23 @@
 
 mod common;
 
-use candle_core::Tensor;
-use common::{Golden, host, policy, usize_of, value_net};
+use candle_core::{DType, Tensor};
+use common::{Golden, device, host, policy, sizes, usize_of};
 use fpo_core::{
-    AdamConfig, AdvantageKind, AdvantageNormalization, DeviceNormalizer, FpoConfig, FpoLoss,
-    Learner, Minibatch, MinibatchSchedule, Normalizer, NormalizerKind, OptimizerConfig, RatioKind,
-    Rollout, StepMetrics,
+    Activation, AdamConfig, AdvantageKind, AdvantageNormalization, DeviceNormalizer, FpoConfig,
+    FpoLoss, Learner, Minibatch, MinibatchSchedule, Noise, Normalizer, NormalizerKind,
+    OptimizerConfig, RatioKind, Rollout, StepMetrics, ValueNet,
 };
 use serde_json::Value;
+
+/// The value network that a case describes.
+fn value_net(golden: &Golden, name: &str, case: &Value, prefix: &str) -> ValueNet {
+    let (obs_dim, hidden) = (usize_of(case, "O"), sizes(case, "vh"));
+    let silu = Activation::Silu;
+    let net = ValueNet::new(obs_dim, &hidden, silu, &Noise::new(0), DType::F32, &device()).unwrap();
+    golden.load(&format!("{name}/{prefix}value."), net.params());
+    net
+}
 
 /// The official per-sample mode bounds the log ratio.
 const OFFICIAL_LOG_RATIO_CLAMP: f64 = 3.0;

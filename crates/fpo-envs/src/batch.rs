@@ -19,6 +19,7 @@ pub struct Batch<T: Task> {
     num_envs: usize,
     workers: WorkerPool<T::Worker>,
     now: VecEnvState,
+    stagger: bool,
     started: bool,
 }
 
@@ -61,7 +62,8 @@ impl<T: Task> Batch<T> {
             auto_reset: options.auto_reset,
             divergences: AtomicU64::new(0),
         };
-        Ok(Self { rules, num_envs: n, workers: WorkerPool::new(), now, started: false })
+        let stagger = options.stagger;
+        Ok(Self { rules, num_envs: n, workers: WorkerPool::new(), now, stagger, started: false })
     }
 
     /// The task that this batch runs.
@@ -115,9 +117,12 @@ impl<T: Task> VecEnv for Batch<T> {
                     Ok(())
                 })
             })?;
-        self.now.episode_steps.fill(0);
+        let limit = if self.stagger { self.rules.spec.episode_length } else { 0 };
+        for (env, steps) in self.now.episode_steps.iter_mut().enumerate() {
+            *steps = (env * limit / self.num_envs) as u32;
+        }
         self.now.episodes.fill(0);
-        if rules.auto_reset == AutoReset::First {
+        if self.rules.auto_reset == AutoReset::First {
             self.keep_first_states();
         }
         obs.copy_from_slice(&self.now.obs);

@@ -30,12 +30,23 @@ pub struct VecEnvOptions {
     pub auto_reset: AutoReset,
     /// Control steps until truncation; the task's own number if absent.
     pub episode_length: Option<usize>,
+    /// Spreads the ends of episodes evenly over time: environment `i` of `n` starts its first
+    /// episode as if `i/n` of the step limit had passed. Otherwise environments that only the
+    /// step limit ends all restart on the same step, and data collected shortly after comes from
+    /// the beginnings of episodes alone.
+    pub stagger: bool,
 }
 
 impl Default for VecEnvOptions {
-    /// One environment, seed 0, fresh starts, the task's own episode length.
+    /// One environment, seed 0, fresh starts, the task's own episode length, not staggered.
     fn default() -> Self {
-        Self { num_envs: 1, seed: 0, auto_reset: AutoReset::Fresh, episode_length: None }
+        Self {
+            num_envs: 1,
+            seed: 0,
+            auto_reset: AutoReset::Fresh,
+            episode_length: None,
+            stagger: false,
+        }
     }
 }
 

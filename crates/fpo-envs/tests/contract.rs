@@ -165,6 +165,24 @@ fn an_episode_is_truncated_at_the_step_limit_and_only_there() {
 }
 
 #[test]
+fn staggered_environments_end_one_after_the_other() {
+    for spec in tasks() {
+        let mut envs = runner(&spec, &VecEnvOptions { stagger: true, ..options(4, 2, 20) });
+        envs.reset();
+        let mut first_cut = [0; 4];
+        for step in 1..=20 {
+            envs.step(&vec![0.0; 4 * spec.action_dim]);
+            for (env, first) in first_cut.iter_mut().enumerate() {
+                if *first == 0 && envs.truncated[env] {
+                    *first = step;
+                }
+            }
+        }
+        assert_eq!(first_cut, [20, 15, 10, 5], "{}", spec.name);
+    }
+}
+
+#[test]
 fn a_step_that_terminates_at_the_step_limit_is_not_truncated() {
     let world = GridWorld::layout("two_walls").unwrap().with_start(12, 2).unwrap();
     let mut envs = Runner::new(Box::new(Batch::new(world, &options(1, 0, 1)).unwrap()));

@@ -25,6 +25,10 @@ pub struct EnvConfig {
     /// up. Default: not set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub episode_length: Option<usize>,
+    /// Whether the first episodes are cut at lengths spread evenly up to the step limit, so that
+    /// the environments of a task without early ends do not all restart on the same step. Default
+    /// true; the official code does not do it.
+    pub stagger: bool,
 }
 
 impl Default for EnvConfig {
@@ -34,6 +38,7 @@ impl Default for EnvConfig {
             num_envs: 2048,
             auto_reset: AutoReset::Fresh,
             episode_length: None,
+            stagger: true,
         }
     }
 }

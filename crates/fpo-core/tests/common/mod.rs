@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use candle_core::{DType, Device, Tensor};
-use fpo_core::{FlatParams, FlowConfig, FlowPolicy, Noise, OutputMode, ValueNet};
+use fpo_core::{FlatParams, FlowConfig, FlowPolicy, Noise, OutputMode};
 use serde_json::Value;
 
 /// The device of the test run: `FPO_TEST_DEVICE=cpu|cuda|cuda:1|metal`, by default the CPU.
@@ -133,8 +133,9 @@ impl Golden {
     pub fn finish(self) {
         let (error, tolerance, name) = self.worst.expect("a golden test that compared nothing");
         let line = format!(
-            "golden {:<34} {:>5} tensors  largest error {error:.1e} of {tolerance:.1e} ({name})",
-            self.file, self.compared
+            "golden {:<42} {:>5} tensors  largest error {error:.1e} of {tolerance:.1e} ({name})",
+            format!("algorithm/{}", self.file),
+            self.compared
         );
         writeln!(std::io::stdout(), "{line}").unwrap();
     }
@@ -155,7 +156,7 @@ pub fn usize_of(case: &Value, key: &str) -> usize {
     case[key].as_u64().unwrap_or_else(|| panic!("case has no {key}")) as usize
 }
 
-fn sizes(case: &Value, key: &str) -> Vec<usize> {
+pub fn sizes(case: &Value, key: &str) -> Vec<usize> {
     case[key].as_array().unwrap().iter().map(|x| x.as_u64().unwrap() as usize).collect()
 }
 
@@ -175,13 +176,4 @@ pub fn policy(golden: &Golden, name: &str, case: &Value, prefix: &str) -> FlowPo
     let policy = FlowPolicy::new(config, &Noise::new(0), DType::F32, &device()).unwrap();
     golden.load(&format!("{name}/{prefix}policy."), policy.params());
     policy
-}
-
-/// The value network that a case describes.
-pub fn value_net(golden: &Golden, name: &str, case: &Value, prefix: &str) -> ValueNet {
-    let (obs_dim, hidden) = (usize_of(case, "O"), sizes(case, "vh"));
-    let silu = fpo_core::Activation::Silu;
-    let net = ValueNet::new(obs_dim, &hidden, silu, &Noise::new(0), DType::F32, &device()).unwrap();
-    golden.load(&format!("{name}/{prefix}value."), net.params());
-    net
 }

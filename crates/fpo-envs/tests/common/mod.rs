@@ -1,5 +1,6 @@
 //! What the golden tests share: where the numbers lie, and how a comparison is reported.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 /// The folder of golden numbers: `FPO_GOLDEN_DIR`, or `tests/golden` of the repository.
@@ -10,13 +11,18 @@ pub fn golden_dir() -> PathBuf {
     )
 }
 
+/// Prints a line that the test runner does not swallow when the test passes.
+fn say(line: &str) {
+    writeln!(std::io::stdout(), "{line}").unwrap();
+}
+
 /// Reads a golden file; says so and gives `None` when it is absent.
 pub fn read(file: &str) -> Option<Vec<u8>> {
     let path = golden_dir().join(file);
     match std::fs::read(&path) {
         Ok(bytes) => Some(bytes),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            println!("golden {file} skipped: not in {}", golden_dir().display());
+            say(&format!("golden {file}: skipped, absent"));
             None
         }
         Err(error) => panic!("{}: {error}", path.display()),
@@ -53,10 +59,10 @@ impl Report {
 
     /// Prints the line and fails when anything was beyond the tolerance or nothing was compared.
     pub fn finish(self) {
-        println!(
-            "golden {} largest error {:e} tolerance {:e} cases {}",
-            self.file, self.largest, self.tolerance, self.cases
-        );
+        say(&format!(
+            "golden {:<42} {:>5} arrays   largest error {:.1e} of {:.1e}",
+            self.file, self.cases, self.largest, self.tolerance
+        ));
         assert!(self.cases > 0, "{}: nothing was compared", self.file);
         let shown = &self.beyond[..self.beyond.len().min(10)];
         assert!(
