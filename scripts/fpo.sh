@@ -4,5 +4,5 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 "$root/scripts/setup.sh"
 # From the root, because that is where cargo finds .cargo/config.toml and the pinned toolchain.
-(cd "$root" && cargo build --release --locked)
+(cd "$root" && cargo build --release --locked --target-dir target)
 exec "$root/target/release/fpo" "$@"

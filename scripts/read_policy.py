@@ -10,7 +10,7 @@ Needs numpy and safetensors only, and shows all there is to running a policy els
 
 As a program:
     read_policy.py POLICY                          what the file says about itself
-    read_policy.py POLICY --obs 0.1,0,… --noise 0,…    the action for one observation
+    read_policy.py POLICY --obs -0.1,0,… --noise 0,…   the action for one observation
     read_policy.py POLICY --check RECORDING        compares with `fpo eval --record RECORDING`
 """
 
@@ -89,7 +89,7 @@ def numbers(text, size, what):
     """A row of `size` numbers from a comma-separated list."""
     values = [float(x) for x in text.split(",")]
     if len(values) != size:
-        sys.exit(f"read_policy: {what} has {len(values)} numbers, expected {size}")
+        raise ValueError(f"{what} has {len(values)} numbers, expected {size}")
     return np.array([values], dtype=np.float32)
 
 
@@ -99,11 +99,21 @@ def main():
     parser.add_argument("--obs", help="observation, comma-separated")
     parser.add_argument("--noise", help="noise to start from, comma-separated [default: zeros]")
     parser.add_argument("--check", metavar="RECORDING", help="file of `fpo eval --record`")
-    args = parser.parse_args()
+    # A list that begins with a minus sign would be taken for an option: tie it to its own.
+    words = sys.argv[1:]
+    for k in range(len(words) - 1, 0, -1):
+        if words[k - 1] in ("--obs", "--noise"):
+            words[k - 1 : k + 1] = [f"{words[k - 1]}={words[k]}"]
+    args = parser.parse_args(words)
     try:
-        policy = Policy(args.policy)
+        run(args)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         sys.exit(f"read_policy: {args.policy}: {error}")
+
+
+def run(args):
+    """Does what the arguments ask for."""
+    policy = Policy(args.policy)
     if args.check:
         error = check(policy, args.check)
         sys.exit(0 if error <= TOLERANCE else f"read_policy: differs by more than {TOLERANCE}")

@@ -41,7 +41,7 @@ if [ -z "$python" ] || ! "$python" -m pip --version >/dev/null 2>&1; then
 fi
 
 work=$(mktemp -d)
-# Unpacked beside its final place and moved there whole: a run that is cut off leaves nothing half done.
+# Unpacked beside its final place and moved there whole: a run cut off leaves nothing half done.
 staging="$root/third_party/.mujoco-$$"
 trap 'rm -rf "$work" "$staging"' EXIT
 

@@ -108,6 +108,22 @@ fn a_policy_of_other_sizes_or_a_damaged_one_is_refused() {
         let path = path.to_str().unwrap();
         fails(dir.path(), &["eval", path], 1, &[path, "not a whole safetensors file"]);
     }
+    for (from, to, word) in [
+        ("\"flow_steps\":10", "\"flow_steps\":1e", "metadata"),
+        ("\"flow_steps\":10", "\"flow_steps\":11", "schedule"),
+        ("\"time_embedding\":8", "\"time_embedding\":9", "time_embedding is 9"),
+        ("fpo-policy", "fpo-polisy", "not an fpo policy"),
+        ("two_walls", "two_malls", "two_malls"),
+    ] {
+        // The metadata is JSON inside JSON: its quotes are escaped there.
+        let escape = |text: &str| text.replace('"', "\\\"").into_bytes();
+        let (from, to) = (escape(from), escape(to));
+        let at = bytes.windows(from.len()).position(|w| w == from).unwrap();
+        let edited = [&bytes[..at], &to, &bytes[at + from.len()..]].concat();
+        let path = dir.path().join("edited.safetensors");
+        std::fs::write(&path, edited).unwrap();
+        fails(dir.path(), &["eval", path.to_str().unwrap()], 1, &["edited.safetensors", word]);
+    }
     fails(dir.path(), &["train", config, "--out", "run"], 1, &["run", "not empty"]);
     fails(dir.path(), &["train", "--resume", "run"], 1, &["run", "finished"]);
 

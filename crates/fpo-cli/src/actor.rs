@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use candle_core::Tensor;
-use fpo_core::{DeviceNormalizer, FlowPolicy};
+use fpo_core::{DeviceNormalizer, FlowPolicy, Learner};
 
 /// A policy together with the map that normalises its observations.
 #[derive(Clone)]
@@ -14,6 +14,11 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// The learner's present policy under its present statistics.
+    pub fn of(learner: &Learner) -> Result<Actor> {
+        Ok(Actor { policy: learner.policy.frozen(), normalizer: learner.device_normalizer()? })
+    }
+
     /// Actions before squashing, row-major, for raw observations and starting noise, one row per
     /// environment.
     ///

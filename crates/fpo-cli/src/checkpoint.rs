@@ -9,9 +9,12 @@ use candle_core::{DType, Device, Tensor};
 use fpo_core::{Counters, LearnerState};
 use fpo_envs::VecEnvState;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::checkpoint_files::CheckpointFiles;
 use crate::collector::Position;
+use crate::config::{Config, DeviceChoice};
+use crate::note::note;
 use crate::run_dir::RunDir;
 use crate::tensor_file::{Data, TensorFile};
 use crate::trainer::Trainer;
@@ -23,7 +26,8 @@ const STATE: &str = "state.json";
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct State {
-    task: String,
+    /// SHA-256 of the configuration, its device left aside.
+    config: String,
     iteration: u64,
     rollout_steps: u64,
     elapsed_s: f64,
@@ -37,18 +41,35 @@ struct State {
 pub fn save(run: &RunDir, trainer: &Trainer, elapsed_s: f64) -> Result<()> {
     let learner = LearnerState::capture(&trainer.learner)?;
     let state = State {
-        task: trainer.config.env.task.clone(),
+        config: digest(&trainer.config)?,
         iteration: trainer.iteration,
         rollout_steps: trainer.collector.position.steps,
         elapsed_s,
         learner: learner.counters,
     };
     let learner = learner_file(&learner)?.to_bytes()?;
-    let envs = envs_file(&trainer.collector.envs.save(), &trainer.collector.position).to_bytes()?;
+    let envs =
+        envs_file(&trainer.collector.stage.envs.save(), &trainer.collector.position).to_bytes()?;
     let state = serde_json::to_vec_pretty(&state)?;
     let files: [(&str, &[u8]); 3] = [(LEARNER, &learner), (ENVS, &envs), (STATE, &state)];
     CheckpointFiles::write(run, trainer.steps(), &files, trainer.config.checkpoint.keep)?;
     Ok(())
+}
+
+/// The newest whole checkpoint of `run`; damaged ones are passed over, and named on standard
+/// error.
+///
+/// # Errors
+/// If there are checkpoints but all are damaged, or one cannot be read.
+pub fn newest(run: &RunDir) -> Result<Option<CheckpointFiles>> {
+    let search = CheckpointFiles::latest_good(run)?;
+    for (folder, why) in &search.refused {
+        note(&format!("checkpoint {} is left aside: {why}", folder.display()));
+    }
+    if search.found.is_none() && !search.refused.is_empty() {
+        bail!("no checkpoint of {} is whole", run.root().display());
+    }
+    Ok(search.found)
 }
 
 /// Puts a checkpoint into a freshly built trainer; returns the seconds the run had taken.
@@ -62,8 +83,11 @@ pub fn restore(files: &CheckpointFiles, trainer: &mut Trainer) -> Result<f64> {
 
 fn restore_parts(files: &CheckpointFiles, trainer: &mut Trainer) -> Result<f64> {
     let state: State = serde_json::from_slice(files.file(STATE)?).context(STATE)?;
-    if state.task != trainer.config.env.task {
-        bail!("it is of task {}, the run's config of {}", state.task, trainer.config.env.task);
+    if state.config != digest(&trainer.config)? {
+        bail!(
+            "it was saved under another configuration: config.toml of a run must not be edited \
+             (for other settings start a new run)"
+        );
     }
     let learner = TensorFile::from_bytes(files.file(LEARNER)?).context(LEARNER)?;
     let learner = LearnerState { tensors: tensors(&learner)?, counters: state.learner };
@@ -72,13 +96,22 @@ fn restore_parts(files: &CheckpointFiles, trainer: &mut Trainer) -> Result<f64> 
     let envs = TensorFile::from_bytes(files.file(ENVS)?).context(ENVS)?;
     let (env_state, position) = env_state(&envs, state.rollout_steps).context(ENVS)?;
     let num_envs = trainer.config.env.num_envs;
-    if position.returns.len() != num_envs || position.lengths.len() != num_envs {
-        bail!("{ENVS}: running episodes of {} environments", position.returns.len());
+    let counts = [position.returns.len(), position.lengths.len(), position.succeeded.len()];
+    if counts != [num_envs; 3] {
+        bail!("{ENVS}: running episodes of {counts:?} environments, expected {num_envs}");
     }
-    trainer.collector.envs.restore(&env_state).context(ENVS)?;
+    trainer.collector.stage.envs.restore(&env_state).context(ENVS)?;
+    trainer.collector.stage.obs.copy_from_slice(&env_state.obs);
     trainer.collector.position = position;
     trainer.iteration = state.iteration;
     Ok(state.elapsed_s)
+}
+
+fn digest(config: &Config) -> Result<String> {
+    let mut config = config.clone();
+    config.train.device = DeviceChoice::Auto;
+    let digest = Sha256::digest(config.to_toml()?.as_bytes());
+    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn learner_file(state: &LearnerState) -> Result<TensorFile> {
@@ -116,6 +149,7 @@ fn envs_file(state: &VecEnvState, position: &Position) -> TensorFile {
     put("episodes", state.episodes.len(), Data::U64(state.episodes.clone()));
     put("running.returns", position.returns.len(), Data::F64(position.returns.clone()));
     put("running.lengths", position.lengths.len(), Data::U32(position.lengths.clone()));
+    put("running.succeeded", position.succeeded.len(), Data::U32(position.succeeded.clone()));
     file
 }
 
@@ -128,10 +162,10 @@ fn env_state(file: &TensorFile, steps: u64) -> Result<(VecEnvState, Position)> {
         episodes: file.u64("episodes")?,
     };
     let position = Position {
-        obs: state.obs.clone(),
         steps,
         returns: file.f64("running.returns")?,
         lengths: file.u32("running.lengths")?,
+        succeeded: file.u32("running.succeeded")?,
     };
     Ok((state, position))
 }

@@ -119,7 +119,7 @@ impl CheckpointFiles {
         fs::create_dir_all(&parent).map_err(io_error(&parent))?;
         durable::sync_folder(run.root()).map_err(io_error(run.root()))?;
         durable::remove_leftovers(&parent).map_err(io_error(&parent))?;
-        if folder.exists() && Self::read(&folder).is_err() {
+        if folder.exists() && matches!(Self::read(&folder), Err(CheckpointError::Damaged { .. })) {
             durable::remove_folder(&folder).map_err(io_error(&folder))?;
         }
         if !folder.exists() {
@@ -154,16 +154,19 @@ impl CheckpointFiles {
         Ok(Self { step: manifest.step, folder: folder.into(), files })
     }
 
-    /// The newest whole checkpoint of `run`, and the newer ones that were refused.
+    /// The newest whole checkpoint of `run`, and the newer damaged ones that were refused.
     ///
     /// # Errors
-    /// Those of listing the folder; a run without checkpoints is no error.
+    /// A checkpoint that is not damaged but cannot be read, such as one of a newer format or one
+    /// without permission: nothing must be built on an older one in its place. A run without
+    /// checkpoints is no error.
     pub fn latest_good(run: &RunDir) -> Result<Search, CheckpointError> {
         let mut refused = Vec::new();
         for (_, folder) in newest_first(run)? {
             match Self::read(&folder) {
                 Ok(found) => return Ok(Search { found: Some(found), refused }),
-                Err(error) => refused.push((folder, error)),
+                Err(error @ CheckpointError::Damaged { .. }) => refused.push((folder, error)),
+                Err(error) => return Err(error),
             }
         }
         Ok(Search { found: None, refused })

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
@@ -16,7 +17,8 @@ use crate::{device, durable, envs_table, export, policy_file, train};
 /// Flow Policy Optimization: on-policy reinforcement learning of flow-matching policies.
 ///
 /// Exit codes: 0 done; 1 it could not be done (a missing or damaged file, no such device, a run
-/// that stopped); 2 the command line or the configuration is wrong.
+/// that diverged); 2 the command line or the configuration is wrong; 130 stopped by Ctrl-C or
+/// SIGTERM, and saved.
 #[derive(Parser, Debug)]
 #[command(name = "fpo", version, arg_required_else_help = true)]
 pub struct Cli {
@@ -77,7 +79,7 @@ struct Overrides {
     #[arg(long, value_name = "FIELD=VALUE")]
     set: Vec<String>,
     /// Seed of the run; the same as --set train.seed=N
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: Option<u64>,
 }
 
@@ -86,10 +88,10 @@ struct EvalArgs {
     /// Folder of a run, or a policy file
     policy: PathBuf,
     /// Episodes to play
-    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     episodes: u32,
-    /// Seed of starts and noise
-    #[arg(long, default_value_t = 0)]
+    /// Seed of starts and noise; the default is that of evaluations during training
+    #[arg(long, default_value_t = 1_000_000)]
     seed: u64,
     /// Task to play, if not the one it was trained on
     #[arg(long)]
@@ -149,8 +151,17 @@ fn eval(args: EvalArgs) -> Result<()> {
         false => args.policy.clone(),
     };
     let (info, actor) = policy_file::load(&path, &device::open(args.device)?)?;
-    let task = args.task.unwrap_or_else(|| info.task.clone());
-    let spec = fpo_envs::spec(&task)?;
+    let (task, spec, episode_length) = match args.task {
+        Some(task) => {
+            let spec = fpo_envs::spec(&task)?;
+            (task, spec, None)
+        }
+        // A task that the file names and this build lacks is no mistake of the command line.
+        None => match fpo_envs::spec(&info.task) {
+            Ok(spec) => (info.task.clone(), spec, Some(info.episode_length)),
+            Err(error) => bail!("policy {}: {error}", path.display()),
+        },
+    };
     let sizes = (info.policy.obs_dim, info.policy.action_dim);
     if sizes != (spec.obs_dim, spec.action_dim) {
         bail!(
@@ -163,18 +174,26 @@ fn eval(args: EvalArgs) -> Result<()> {
             spec.action_dim
         );
     }
-    let plan =
-        EvalPlan { task, episodes: args.episodes as usize, seed: args.seed, episode_length: None };
+    if let Some(record) = &args.record {
+        durable::check_output(record).with_context(|| cannot_write(record))?;
+    }
+    let plan = EvalPlan { task, episodes: args.episodes as usize, seed: args.seed, episode_length };
     let mut recording = args.record.as_ref().map(|_| Recording::default());
-    let report = evaluate(&actor, &plan, recording.as_mut())?;
+    let report = evaluate(&actor, &plan, recording.as_mut(), &AtomicBool::new(false))
+        .with_context(|| format!("policy {}", path.display()))?
+        .context("the evaluation was stopped")?;
     if let (Some(path), Some(recording)) = (args.record, recording) {
-        durable::write_file(&path, &recording.into_file().to_bytes()?)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        durable::write_output(&path, &recording.into_file().to_bytes()?)
+            .with_context(|| cannot_write(&path))?;
     }
     match args.json {
         true => print(&serde_json::to_string(&report)?),
         false => print(&report.to_string()),
     }
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!("cannot write {}", path.display())
 }
 
 /// Prints to standard output; a reader that has gone away is no error.

@@ -1,34 +1,35 @@
 //! Collects rollouts: the policy acts, the environments step, everything is kept time-major.
 
 use anyhow::{Context, Result};
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use fpo_core::{Learner, Noise, Purpose, Rollout, TrainingTimes, time};
-use fpo_envs::{StepOutput, VecEnv};
+use fpo_envs::VecEnv;
 
 use crate::actor::{Actor, require_finite};
+use crate::stage::Stage;
 
 /// Bytes that the network's widest activation may take while stored losses are computed.
 const LOSS_CHUNK_BYTES: usize = 64 << 20;
 
-/// Environments with the observations to act on next.
+/// Environments, and where they are in the run.
 pub struct Collector {
-    /// The environments.
-    pub envs: Box<dyn VecEnv>,
-    /// Where every environment is in its episode.
+    /// The environments with the observations to act on next.
+    pub stage: Stage,
+    /// Counters and running episodes.
     pub position: Position,
 }
 
 /// What a collector must remember between rollouts, besides the environments' own state.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Position {
-    /// Observations to act on next, `E × O`.
-    pub obs: Vec<f32>,
     /// Steps taken in every environment since the start of the run: the index of the noise.
     pub steps: u64,
     /// Reward of each running episode so far.
     pub returns: Vec<f64>,
     /// Length of each running episode so far.
     pub lengths: Vec<u32>,
+    /// Whether each running episode has reached the goal (1) or not (0).
+    pub succeeded: Vec<u32>,
 }
 
 /// Lengths of a rollout and of what is stored with each action.
@@ -68,30 +69,39 @@ pub struct FinishedEpisodes {
     pub returns: f64,
     /// Sum of their lengths.
     pub lengths: u64,
-    /// How many reached the goal on their last step.
+    /// How many reached the goal.
     pub successes: u64,
 }
 
 impl Collector {
     /// Resets `envs` and starts at step 0.
-    pub fn new(mut envs: Box<dyn VecEnv>) -> Result<Collector> {
-        let num_envs = envs.num_envs();
-        let mut obs = vec![0.0; num_envs * envs.spec().obs_dim];
-        envs.reset(&mut obs)?;
-        let position =
-            Position { obs, steps: 0, returns: vec![0.0; num_envs], lengths: vec![0; num_envs] };
-        Ok(Collector { envs, position })
+    pub fn new(envs: Box<dyn VecEnv>) -> Result<Collector> {
+        let n = envs.num_envs();
+        let position = Position {
+            steps: 0,
+            returns: vec![0.0; n],
+            lengths: vec![0; n],
+            succeeded: vec![0; n],
+        };
+        Ok(Collector { stage: Stage::new(envs)?, position })
     }
 
-    /// Rolls every environment `plan.length` steps under the learner's policy.
+    /// Rolls every environment `plan.length` steps under the learner's policy; `watch` hears how
+    /// many are done.
     ///
     /// # Errors
     /// Names environment and step of an observation, action or reward that is not finite.
-    pub fn collect(&mut self, learner: &Learner, noise: &Noise, plan: Plan) -> Result<Collected> {
-        let actor =
-            Actor { policy: learner.policy.clone(), normalizer: learner.device_normalizer()? };
-        let (num_envs, obs_dim) = (self.envs.num_envs(), self.envs.spec().obs_dim);
-        let action_dim = self.envs.spec().action_dim;
+    pub fn collect(
+        &mut self,
+        learner: &Learner,
+        noise: &Noise,
+        plan: Plan,
+        watch: &mut dyn FnMut(usize),
+    ) -> Result<Collected> {
+        let actor = Actor::of(learner)?;
+        let stage = &mut self.stage;
+        let num_envs = stage.reward.len();
+        let (obs_dim, action_dim) = (stage.spec().obs_dim, stage.spec().action_dim);
         let rows = plan.length * num_envs;
         let mut out = Collected {
             plan,
@@ -99,70 +109,50 @@ impl Collector {
             obs: Vec::with_capacity(rows * obs_dim),
             bootstrap_obs: Vec::with_capacity(rows / plan.unroll_length * obs_dim),
             action: Vec::with_capacity(rows * action_dim),
-            reward: vec![0.0; rows],
-            terminated: vec![0.0; rows],
-            truncated: vec![0.0; rows],
+            reward: Vec::with_capacity(rows),
+            terminated: Vec::with_capacity(rows),
+            truncated: Vec::with_capacity(rows),
             episodes: FinishedEpisodes::default(),
         };
         let mut start = vec![0.0; num_envs * action_dim];
-        let mut final_obs = vec![0.0; num_envs * obs_dim];
-        let (mut terminated, mut truncated) = (vec![false; num_envs], vec![false; num_envs]);
-        let mut success = vec![false; num_envs];
         for t in 0..plan.length {
             let step = self.position.steps;
             let at = || format!("step {step} of every environment");
             noise.fill_normal(Purpose::Action, step, &mut start);
-            let mut actions = actor.act(&self.position.obs, &start).with_context(at)?;
-            out.obs.extend_from_slice(&self.position.obs);
+            let mut actions = actor.act(&stage.obs, &start).with_context(at)?;
+            out.obs.extend_from_slice(&stage.obs);
             out.action.extend_from_slice(&actions);
             actor.policy.config().squash.apply(&mut actions);
 
-            let now = t * num_envs..(t + 1) * num_envs;
-            let reward = &mut out.reward[now.clone()];
-            self.envs.step(
-                &actions,
-                StepOutput {
-                    obs: &mut self.position.obs,
-                    reward,
-                    terminated: &mut terminated,
-                    truncated: &mut truncated,
-                    success: &mut success,
-                    final_obs: &mut final_obs,
-                },
-            )?;
-            require_finite(reward, 1, "reward").with_context(at)?;
-            for env in 0..num_envs {
-                out.terminated[now.start + env] = f32::from(terminated[env]);
-                out.truncated[now.start + env] = f32::from(truncated[env]);
-                let ended = terminated[env] || truncated[env];
-                let reward = out.reward[now.start + env];
-                self.position.count(env, reward, ended, success[env], &mut out.episodes);
-            }
+            stage.step(&actions).with_context(at)?;
+            require_finite(&stage.reward, 1, "reward").with_context(at)?;
+            out.reward.extend_from_slice(&stage.reward);
+            out.terminated.extend(stage.terminated.iter().map(|&x| f32::from(x)));
+            out.truncated.extend(stage.truncated.iter().map(|&x| f32::from(x)));
+            self.position.count(stage, &mut out.episodes);
             if (t + 1) % plan.unroll_length == 0 {
-                out.bootstrap_obs.extend_from_slice(&self.position.obs);
+                out.bootstrap_obs.extend_from_slice(&stage.obs);
             }
-            self.position.steps += 1;
+            watch(t + 1);
         }
         Ok(out)
     }
 }
 
 impl Position {
-    fn count(
-        &mut self,
-        env: usize,
-        reward: f32,
-        ended: bool,
-        success: bool,
-        finished: &mut FinishedEpisodes,
-    ) {
-        self.returns[env] += reward as f64;
-        self.lengths[env] += 1;
-        if ended {
-            finished.count += 1;
-            finished.returns += std::mem::take(&mut self.returns[env]);
-            finished.lengths += std::mem::take(&mut self.lengths[env]) as u64;
-            finished.successes += success as u64;
+    /// Takes note of the step that `stage` has just made.
+    fn count(&mut self, stage: &Stage, finished: &mut FinishedEpisodes) {
+        self.steps += 1;
+        for env in 0..stage.reward.len() {
+            self.returns[env] += stage.reward[env] as f64;
+            self.lengths[env] += 1;
+            self.succeeded[env] |= u32::from(stage.success[env]);
+            if stage.ended(env) {
+                finished.count += 1;
+                finished.returns += std::mem::take(&mut self.returns[env]);
+                finished.lengths += std::mem::take(&mut self.lengths[env]) as u64;
+                finished.successes += std::mem::take(&mut self.succeeded[env]) as u64;
+            }
         }
     }
 }
@@ -188,7 +178,7 @@ impl Collected {
             time::draw(training_times, config.flow_steps, noise, step, t);
         }
 
-        let tensor = |values: Vec<f32>, shape: &[usize]| upload(values, shape, device);
+        let tensor = |values: Vec<f32>, shape: &[usize]| Tensor::from_vec(values, shape, device);
         let obs = tensor(self.obs, &[length, envs, obs_dim])?;
         let action = tensor(self.action, &[length, envs, action_dim])?;
         let eps = tensor(eps, &[length, envs, num_samples, action_dim])?;
@@ -209,8 +199,4 @@ impl Collected {
             loss_old,
         })
     }
-}
-
-fn upload(values: Vec<f32>, shape: &[usize], device: &Device) -> Result<Tensor> {
-    Ok(Tensor::from_vec(values, shape, device)?)
 }

@@ -17,9 +17,39 @@ pub const TEMPORARY: &str = ".unfinished-";
 /// Those of the file system; `path` then has its old content, or the whole new one.
 pub fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = temporary_beside(path)?;
-    write_synced(&temporary, bytes)?;
-    fs::rename(&temporary, path)?;
+    let written = write_synced(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    if let Err(error) = written {
+        let _ = remove_if_present(&temporary);
+        return Err(error);
+    }
     sync_parent(path)
+}
+
+/// Puts `bytes` where a user asked for: a link is followed, a device or pipe written as it is.
+///
+/// # Errors
+/// As [`write_file`].
+pub fn write_output(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_file() => write_file(&fs::canonicalize(path)?, bytes),
+        Ok(found) if found.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        Ok(_) => fs::write(path, bytes),
+        Err(_) => write_file(path, bytes),
+    }
+}
+
+/// Whether [`write_output`] can be expected to work, asked before a long computation.
+///
+/// # Errors
+/// `NotFound` where the folder of `path` does not exist, `IsADirectory` where `path` is a folder.
+pub fn check_output(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => fs::metadata(parent).map(drop),
+        _ => Ok(()),
+    }
 }
 
 /// Puts a folder with these `files` (name and content) at `path`, where there must be none.
@@ -113,6 +143,23 @@ fn remove_if_present(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn an_output_follows_a_link_and_leaves_no_litter_when_it_fails() {
+        let dir = tempfile::tempdir().unwrap();
+        let (target, link) = (dir.path().join("target"), dir.path().join("link"));
+        fs::write(&target, b"old").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        write_output(&link, b"new").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read(&target).unwrap(), b"new");
+        fs::create_dir(dir.path().join("folder")).unwrap();
+        assert!(write_output(&dir.path().join("folder"), b"x").is_err());
+        assert!(check_output(&dir.path().join("folder")).is_err());
+        assert!(check_output(&dir.path().join("none/x")).is_err());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
+    }
 
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap();

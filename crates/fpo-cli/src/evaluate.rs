@@ -4,13 +4,16 @@
 //! from the evaluation's own seed and so does the sampler's noise, so that two evaluations of the
 //! same weights give the same numbers.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use anyhow::{Context, Result};
 use fpo_core::{Noise, Purpose};
-use fpo_envs::{AutoReset, StepOutput, VecEnvOptions};
+use fpo_envs::VecEnvOptions;
 use serde::Serialize;
 
 use crate::actor::Actor;
 use crate::recording::Recording;
+use crate::stage::Stage;
 
 /// What to play.
 #[derive(Clone, Debug)]
@@ -34,8 +37,8 @@ pub struct EvalReport {
     pub episodes: usize,
     /// Mean of the episodes' summed rewards.
     pub return_mean: f64,
-    /// Standard error of that mean.
-    pub return_stderr: f64,
+    /// Standard error of that mean; of one episode there is none.
+    pub return_stderr: Option<f64>,
     /// Smallest return.
     pub return_min: f64,
     /// Largest return.
@@ -45,103 +48,98 @@ pub struct EvalReport {
     /// Share of episodes that reached the goal, where the task has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub success_rate: Option<f64>,
+    /// Episodes of the batch, counted ones and their successors, that were cut because a number
+    /// stopped being finite.
+    pub divergences: u64,
 }
 
 impl std::fmt::Display for EvalReport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "return {:.1} ± {:.1} (min {:.1}, max {:.1}), length {:.1}",
-            self.return_mean,
-            self.return_stderr,
-            self.return_min,
-            self.return_max,
-            self.length_mean
-        )?;
-        match self.success_rate {
-            Some(rate) => write!(f, ", success {:.1} %, {} episodes", 100.0 * rate, self.episodes),
-            None => write!(f, ", {} episodes", self.episodes),
+        write!(f, "return {:.1}", self.return_mean)?;
+        if let Some(stderr) = self.return_stderr {
+            write!(f, " ± {stderr:.1}")?;
         }
+        write!(f, " (min {:.1}, max {:.1})", self.return_min, self.return_max)?;
+        write!(f, ", length {:.1}", self.length_mean)?;
+        if let Some(rate) = self.success_rate {
+            write!(f, ", success {:.1} %", 100.0 * rate)?;
+        }
+        if self.divergences > 0 {
+            write!(f, ", {} cut by numbers that are not finite", self.divergences)?;
+        }
+        write!(f, ", {} episodes", self.episodes)
     }
 }
 
-/// Plays `plan` with `actor`; every step is also written to `recording`, if given.
+/// Plays `plan` with `actor`; every step is also written to `recording`, if given. `None` if
+/// `stop` was set before the last episode ended.
 pub fn evaluate(
     actor: &Actor,
     plan: &EvalPlan,
     mut recording: Option<&mut Recording>,
-) -> Result<EvalReport> {
-    let episodes = plan.episodes;
-    let mut envs = fpo_envs::make(
-        &plan.task,
-        &VecEnvOptions {
-            num_envs: episodes,
-            seed: plan.seed,
-            auto_reset: AutoReset::Fresh,
-            episode_length: plan.episode_length,
-            stagger: false,
-        },
-    )?;
-    let spec = envs.spec().clone();
+    stop: &AtomicBool,
+) -> Result<Option<EvalReport>> {
+    let options = VecEnvOptions {
+        num_envs: plan.episodes,
+        seed: plan.seed,
+        episode_length: plan.episode_length,
+        ..VecEnvOptions::default()
+    };
+    let mut stage = Stage::new(fpo_envs::make(&plan.task, &options)?)?;
     let noise = Noise::new(plan.seed);
-    let mut obs = vec![0.0; episodes * spec.obs_dim];
-    let mut final_obs = vec![0.0; episodes * spec.obs_dim];
-    let mut start = vec![0.0; episodes * spec.action_dim];
-    let mut reward = vec![0.0; episodes];
-    let (mut terminated, mut truncated) = (vec![false; episodes], vec![false; episodes]);
-    let mut success = vec![false; episodes];
-    envs.reset(&mut obs)?;
-
-    let mut running = vec![true; episodes];
-    let mut returns = vec![0.0f64; episodes];
-    let (mut steps, mut successes) = (0u64, 0u64);
+    let mut start = vec![0.0; plan.episodes * stage.spec().action_dim];
+    let mut episodes = vec![Episode::default(); plan.episodes];
     for step in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
         noise.fill_normal(Purpose::EvalAction, step, &mut start);
         let mut actions =
-            actor.act(&obs, &start).with_context(|| format!("evaluation step {step}"))?;
+            actor.act(&stage.obs, &start).with_context(|| format!("evaluation step {step}"))?;
         if let Some(recording) = recording.as_deref_mut() {
-            recording.before_step(&obs, &start, &actions);
+            recording.before_step(&stage.obs, &start, &actions);
         }
         actor.policy.config().squash.apply(&mut actions);
-        envs.step(
-            &actions,
-            StepOutput {
-                obs: &mut obs,
-                reward: &mut reward,
-                terminated: &mut terminated,
-                truncated: &mut truncated,
-                success: &mut success,
-                final_obs: &mut final_obs,
-            },
-        )?;
+        stage.step(&actions)?;
         if let Some(recording) = recording.as_deref_mut() {
-            recording.after_step(&actions, &reward, &terminated, &truncated);
+            recording.after_step(&actions, &stage);
         }
-        for env in 0..episodes {
-            if !running[env] {
-                continue;
-            }
-            returns[env] += reward[env] as f64;
-            steps += 1;
-            successes += success[env] as u64;
-            running[env] = !terminated[env] && !truncated[env];
+        for (env, episode) in episodes.iter_mut().enumerate().filter(|(_, e)| !e.over) {
+            episode.reward += stage.reward[env] as f64;
+            episode.steps += 1;
+            episode.success |= stage.success[env];
+            episode.over = stage.ended(env);
         }
-        if !running.contains(&true) {
+        if episodes.iter().all(|episode| episode.over) {
             break;
         }
     }
+    Ok(Some(report(plan, &stage, &episodes)))
+}
 
-    let n = episodes as f64;
-    let mean = returns.iter().sum::<f64>() / n;
-    let squares = returns.iter().map(|r| (r - mean).powi(2)).sum::<f64>();
-    Ok(EvalReport {
+#[derive(Clone, Default)]
+struct Episode {
+    reward: f64,
+    steps: u64,
+    success: bool,
+    over: bool,
+}
+
+fn report(plan: &EvalPlan, stage: &Stage, episodes: &[Episode]) -> EvalReport {
+    let n = episodes.len() as f64;
+    let returns = || episodes.iter().map(|episode| episode.reward);
+    let mean = returns().sum::<f64>() / n;
+    let variance = returns().map(|r| (r - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    let successes = episodes.iter().filter(|episode| episode.success).count();
+    EvalReport {
         task: plan.task.clone(),
-        episodes,
+        episodes: episodes.len(),
         return_mean: mean,
-        return_stderr: (squares / (n - 1.0).max(1.0) / n).sqrt(),
-        return_min: returns.iter().copied().fold(f64::INFINITY, f64::min),
-        return_max: returns.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-        length_mean: steps as f64 / n,
-        success_rate: spec.has_success.then_some(successes as f64 / n),
-    })
+        return_stderr: (episodes.len() > 1).then(|| (variance / n).sqrt()),
+        return_min: returns().fold(f64::INFINITY, f64::min),
+        return_max: returns().fold(f64::NEG_INFINITY, f64::max),
+        length_mean: episodes.iter().map(|episode| episode.steps).sum::<u64>() as f64 / n,
+        success_rate: stage.spec().has_success.then_some(successes as f64 / n),
+        divergences: stage.envs.divergences(),
+    }
 }

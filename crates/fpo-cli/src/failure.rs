@@ -2,7 +2,8 @@
 //!
 //! Code 2 means that what was asked for is wrong: the command line or the configuration. Code 1
 //! means that it was right but could not be done: a missing or damaged file, a missing device, a
-//! run that stopped.
+//! run that diverged. Code 130, the shell's for Ctrl-C, means that a run was stopped from outside
+//! and saved.
 
 use fpo_envs::EnvError;
 
@@ -14,6 +15,14 @@ pub const FAILED: u8 = 1;
 /// Exit code of a request that cannot be understood.
 pub const USAGE: u8 = 2;
 
+/// Exit code of a run that was stopped from outside.
+pub const STOPPED: u8 = 130;
+
+/// A run that was stopped from outside and saved.
+#[derive(Debug, thiserror::Error)]
+#[error("stopped and saved; go on with: fpo train --resume {0}")]
+pub struct Stopped(pub String);
+
 /// A mistake on the command line that clap cannot see.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -21,6 +30,9 @@ pub struct UsageError(pub String);
 
 /// The exit code that `error` ends the process with.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.is::<Stopped>() {
+        return STOPPED;
+    }
     let usage = error.chain().any(|cause| {
         let config = cause.downcast_ref::<ConfigError>();
         let env = cause.downcast_ref::<EnvError>();
@@ -34,15 +46,17 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
 /// The error with its causes in one line.
 pub fn describe(error: &anyhow::Error) -> String {
     let mut line = String::new();
+    let mut before = String::new();
     for cause in error.chain() {
         let text = cause.to_string();
         // Some libraries repeat their source in their own text.
-        if !line.contains(&text) {
+        if !before.contains(&text) {
             if !line.is_empty() {
                 line.push_str(": ");
             }
             line.push_str(&text);
         }
+        before = text;
     }
     line
 }

@@ -5,12 +5,13 @@ use std::process::ExitCode;
 use clap::Parser;
 use fpo_cli::cli::{Cli, run};
 use fpo_cli::failure::{describe, exit_code};
+use fpo_cli::note::note;
 
 fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("fpo: {}", describe(&error));
+            note(&describe(&error));
             ExitCode::from(exit_code(&error))
         }
     }

@@ -9,12 +9,13 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device, Tensor};
-use fpo_core::{DeviceNormalizer, FlowConfig, FlowPolicy, Learner, time};
+use fpo_core::{DeviceNormalizer, FlowConfig, FlowPolicy, time};
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
 use crate::durable;
 use crate::tensor_file::{Data, TensorFile};
+use crate::trainer::Trainer;
 
 const FORMAT: &str = "fpo-policy";
 const VERSION: u32 = 1;
@@ -30,6 +31,8 @@ pub struct PolicyInfo {
     pub task: String,
     /// Environment steps it was trained for.
     pub steps: u64,
+    /// Step limit of the episodes it was trained on.
+    pub episode_length: usize,
     /// Sizes and conventions of network and sampler.
     pub policy: FlowConfig,
     /// Times of the Euler steps, from 1 (noise) to 0 (action).
@@ -38,8 +41,9 @@ pub struct PolicyInfo {
     pub created_by: String,
 }
 
-/// The bytes of a policy file for the learner's present policy.
-pub fn to_bytes(learner: &Learner, task: &str, steps: u64) -> Result<Vec<u8>> {
+/// The bytes of a policy file for the trainer's present policy.
+pub fn to_bytes(trainer: &Trainer) -> Result<Vec<u8>> {
+    let learner = &trainer.learner;
     let config = learner.policy.config().clone();
     let mut file = TensorFile::default();
     let params = learner.policy.params();
@@ -57,8 +61,9 @@ pub fn to_bytes(learner: &Learner, task: &str, steps: u64) -> Result<Vec<u8>> {
     let info = PolicyInfo {
         format: FORMAT.into(),
         format_version: VERSION,
-        task: task.into(),
-        steps,
+        task: trainer.config.env.task.clone(),
+        steps: trainer.steps(),
+        episode_length: trainer.collector.stage.spec().episode_length,
         schedule: time::grid(config.flow_steps),
         policy: config,
         created_by: concat!("fpo ", env!("CARGO_PKG_VERSION")).into(),
@@ -67,10 +72,10 @@ pub fn to_bytes(learner: &Learner, task: &str, steps: u64) -> Result<Vec<u8>> {
     file.to_bytes()
 }
 
-/// Writes the learner's present policy to `path`, whole or not at all.
-pub fn save(path: &Path, learner: &Learner, task: &str, steps: u64) -> Result<()> {
-    let bytes = to_bytes(learner, task, steps)?;
-    durable::write_file(path, &bytes).with_context(|| format!("cannot write {}", path.display()))
+/// Writes the trainer's present policy to `path`, whole or not at all.
+pub fn save(path: &Path, trainer: &Trainer) -> Result<()> {
+    let bytes = to_bytes(trainer)?;
+    durable::write_output(path, &bytes).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Reads a policy file.
@@ -95,6 +100,17 @@ fn parse(bytes: &[u8], device: &Device) -> Result<(PolicyInfo, Actor)> {
         bail!("format version {}; this program reads {VERSION}", head["format_version"]);
     }
     let info: PolicyInfo = serde_json::from_value(head).context("metadata")?;
+    info.policy.validate().context("metadata")?;
+    if info.schedule != time::grid(info.policy.flow_steps) {
+        bail!("metadata: the schedule is not that of {} Euler steps", info.policy.flow_steps);
+    }
+    for (name, array) in file.arrays() {
+        let Data::F32(values) = &array.data else { bail!("tensor `{name}` is not of type F32") };
+        let positive = name != "normalizer.std" || values.iter().all(|&x| x > 0.0);
+        if !positive || !values.iter().all(|x| x.is_finite()) {
+            bail!("tensor `{name}` holds a number that is not finite, or no positive deviation");
+        }
+    }
     let tensor = |name: &str| -> Result<Tensor> {
         let shape = file.get(name)?.shape.clone();
         Ok(Tensor::from_vec(file.f32(name)?, shape, device)?.to_dtype(DType::F32)?)
@@ -108,5 +124,5 @@ fn parse(bytes: &[u8], device: &Device) -> Result<(PolicyInfo, Actor)> {
         Ok(row)
     };
     let normalizer = DeviceNormalizer::new(row("normalizer.mean")?, row("normalizer.std")?);
-    Ok((info, Actor { policy, normalizer }))
+    Ok((info, Actor { policy: policy.frozen(), normalizer }))
 }

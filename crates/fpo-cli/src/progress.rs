@@ -19,6 +19,17 @@ pub const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 /// Back to the start of the line, and erase it.
 const CLEAR_LINE: &str = "\r\x1b[2K";
 
+/// What an iteration is doing, and how far it is with that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Phase {
+    /// In a word.
+    pub name: &'static str,
+    /// Parts done.
+    pub done: usize,
+    /// Parts in all.
+    pub total: usize,
+}
+
 /// The numbers of one status line.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Status {
@@ -30,6 +41,8 @@ pub struct Status {
     pub steps_per_s: f64,
     /// Mean return of the last evaluation, if there was one.
     pub last_return: Option<f64>,
+    /// What the iteration under way is doing.
+    pub phase: Option<Phase>,
 }
 
 impl Status {
@@ -53,6 +66,9 @@ impl Status {
             let seconds = left / self.steps_per_s;
             line += &format!("  {} left", short_duration(seconds.round() as u64));
         }
+        if let Some(Phase { name, done, total }) = self.phase {
+            line += &format!("  [{name} {done}/{total}]");
+        }
         line
     }
 }
@@ -67,6 +83,7 @@ pub struct Progress<W: Write = io::Stderr> {
     start: Instant,
     last_shown: Option<Instant>,
     last_return: Option<f64>,
+    phase: Option<Phase>,
     line_is_open: bool,
 }
 
@@ -98,6 +115,7 @@ impl<W: Write> Progress<W> {
             start,
             last_shown: None,
             last_return: None,
+            phase: None,
             line_is_open: false,
         }
     }
@@ -107,40 +125,41 @@ impl<W: Write> Progress<W> {
         self.last_return = Some(value);
     }
 
-    /// Shows the status after `steps_done` environment steps, unless the last was just shown.
-    ///
-    /// # Errors
-    /// Those of writing to the output.
-    pub fn update(&mut self, steps_done: u64) -> io::Result<()> {
+    /// Shows what the iteration under way is doing, unless a status was just shown.
+    pub fn phase(&mut self, steps_done: u64, phase: Phase) {
+        self.phase = Some(phase);
+        self.update_at(steps_done, Instant::now())
+    }
+
+    /// Shows the status after an iteration that brought the environment steps to `steps_done`,
+    /// unless the last was just shown.
+    pub fn update(&mut self, steps_done: u64) {
+        self.phase = None;
         self.update_at(steps_done, Instant::now())
     }
 
     /// Writes `text` on a line of its own.
-    ///
-    /// # Errors
-    /// Those of writing to the output.
-    pub fn message(&mut self, text: &str) -> io::Result<()> {
+    pub fn message(&mut self, text: &str) {
         let clear = if self.line_is_open { CLEAR_LINE } else { "" };
         self.line_is_open = false;
         // The status was wiped: the next update shows it again at once.
         self.last_shown = self.last_shown.filter(|_| !self.on_terminal);
-        writeln!(self.out, "{clear}{text}")
+        self.put(&format!("{clear}{text}\n"));
     }
 
     /// Shows the last status, whenever the one before was shown, and ends its line.
-    ///
-    /// # Errors
-    /// Those of writing to the output.
-    pub fn finish(&mut self, steps_done: u64) -> io::Result<()> {
+    pub fn finish(&mut self, steps_done: u64) {
         self.last_shown = None;
-        self.update(steps_done)?;
-        if std::mem::take(&mut self.line_is_open) { writeln!(self.out) } else { Ok(()) }
+        self.update(steps_done);
+        if std::mem::take(&mut self.line_is_open) {
+            self.put("\n");
+        }
     }
 
-    fn update_at(&mut self, steps_done: u64, now: Instant) -> io::Result<()> {
+    fn update_at(&mut self, steps_done: u64, now: Instant) {
         let interval = if self.on_terminal { REDRAW_INTERVAL } else { PLAIN_INTERVAL };
         if self.last_shown.is_some_and(|shown| now.duration_since(shown) < interval) {
-            return Ok(());
+            return;
         }
         self.last_shown = Some(now);
         let seconds = now.duration_since(self.start).as_secs_f64();
@@ -150,15 +169,20 @@ impl<W: Write> Progress<W> {
             steps_total: self.steps_total,
             steps_per_s: if seconds > 0.0 { new_steps / seconds } else { 0.0 },
             last_return: self.last_return,
+            phase: self.phase,
         }
         .line();
         if self.on_terminal {
             self.line_is_open = true;
-            write!(self.out, "{CLEAR_LINE}{line}")?;
-            self.out.flush()
+            self.put(&format!("{CLEAR_LINE}{line}"));
         } else {
-            writeln!(self.out, "{line}")
+            self.put(&format!("{line}\n"));
         }
+    }
+
+    /// Writes and flushes. A reader that has gone away is no reason to stop a run.
+    fn put(&mut self, text: &str) {
+        let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
     }
 }
 
@@ -173,14 +197,23 @@ mod tests {
             steps_total: 800_000,
             steps_per_s: 2310.4,
             last_return: Some(402.06),
+            phase: None,
         };
         let expected = "  512k/800k steps  64 %  2,310 steps/s  return 402.1  2m05s left";
         assert_eq!(status.line(), expected);
+        let phase = Some(Phase { name: "update", done: 37, total: 512 });
+        assert_eq!(Status { phase, ..status }.line(), format!("{expected}  [update 37/512]"));
     }
 
     #[test]
     fn what_is_not_known_is_left_out() {
-        let status = Status { steps_done: 0, steps_total: 0, steps_per_s: 0.0, last_return: None };
+        let status = Status {
+            steps_done: 0,
+            steps_total: 0,
+            steps_per_s: 0.0,
+            last_return: None,
+            phase: None,
+        };
         assert_eq!(status.line(), "  0/0 steps  0 %");
     }
 
@@ -191,6 +224,7 @@ mod tests {
             steps_total: 60_000_000,
             steps_per_s: 0.0,
             last_return: None,
+            phase: None,
         };
         assert_eq!(status(59_999_999).line(), "  59.9M/60M steps  99 %");
         assert_eq!(status(60_000_000).line(), "  60M/60M steps  100 %");
@@ -202,11 +236,11 @@ mod tests {
         let start = Instant::now();
         let mut progress = Progress::new(Vec::new(), on_terminal, 1000, 200, start);
         for (milliseconds, steps) in updates {
-            progress.update_at(*steps, start + Duration::from_millis(*milliseconds)).unwrap();
+            progress.update_at(*steps, start + Duration::from_millis(*milliseconds));
         }
-        progress.message("saved").unwrap();
+        progress.message("saved");
         let (milliseconds, steps) = updates[updates.len() - 1];
-        progress.update_at(steps, start + Duration::from_millis(milliseconds)).unwrap();
+        progress.update_at(steps, start + Duration::from_millis(milliseconds));
         String::from_utf8(progress.out).unwrap()
     }
 
@@ -232,8 +266,8 @@ mod tests {
     fn finishing_shows_the_last_status_and_ends_the_line() {
         let mut progress = Progress::new(Vec::new(), true, 10, 0, Instant::now());
         progress.set_return(3.0);
-        progress.update(5).unwrap();
-        progress.finish(10).unwrap();
+        progress.update(5);
+        progress.finish(10);
         let text = String::from_utf8(progress.out).unwrap();
         let last = text.rsplit(CLEAR_LINE).next().unwrap();
         assert!(last.starts_with("  10/10 steps  100 %"), "{last}");

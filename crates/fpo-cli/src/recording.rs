@@ -1,5 +1,6 @@
 //! A recorded evaluation as a safetensors file: everything needed to check the policy elsewhere.
 
+use crate::stage::Stage;
 use crate::tensor_file::{Data, TensorFile};
 
 /// Steps of all environments, time-major.
@@ -23,16 +24,10 @@ impl Recording {
     }
 
     /// What the environments received and answered.
-    pub fn after_step(
-        &mut self,
-        control: &[f32],
-        reward: &[f32],
-        terminated: &[bool],
-        truncated: &[bool],
-    ) {
+    pub fn after_step(&mut self, control: &[f32], stage: &Stage) {
         self.control.extend_from_slice(control);
-        self.reward.extend_from_slice(reward);
-        self.ended.extend(terminated.iter().zip(truncated).map(|(&a, &b)| u32::from(a || b)));
+        self.reward.extend_from_slice(&stage.reward);
+        self.ended.extend((0..stage.reward.len()).map(|env| u32::from(stage.ended(env))));
         self.steps += 1;
     }
 

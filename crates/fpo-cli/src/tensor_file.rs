@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 /// The key of the metadata entry.
@@ -86,35 +86,44 @@ impl TensorFile {
     /// The numbers of the F32 array `name`.
     ///
     /// # Errors
-    /// If it is missing or of another type; so for the other types.
+    /// If it is missing or of another type.
     pub fn f32(&self, name: &str) -> Result<Vec<f32>> {
         match &self.get(name)?.data {
             Data::F32(values) => Ok(values.clone()),
-            _ => bail!("tensor `{name}` is not of type F32"),
+            other => Err(wrong_type(name, other, "F32")),
         }
     }
 
     /// The numbers of the F64 array `name`.
+    ///
+    /// # Errors
+    /// If it is missing or of another type.
     pub fn f64(&self, name: &str) -> Result<Vec<f64>> {
         match &self.get(name)?.data {
             Data::F64(values) => Ok(values.clone()),
-            _ => bail!("tensor `{name}` is not of type F64"),
+            other => Err(wrong_type(name, other, "F64")),
         }
     }
 
     /// The numbers of the U32 array `name`.
+    ///
+    /// # Errors
+    /// If it is missing or of another type.
     pub fn u32(&self, name: &str) -> Result<Vec<u32>> {
         match &self.get(name)?.data {
             Data::U32(values) => Ok(values.clone()),
-            _ => bail!("tensor `{name}` is not of type U32"),
+            other => Err(wrong_type(name, other, "U32")),
         }
     }
 
     /// The numbers of the U64 array `name`.
+    ///
+    /// # Errors
+    /// If it is missing or of another type.
     pub fn u64(&self, name: &str) -> Result<Vec<u64>> {
         match &self.get(name)?.data {
             Data::U64(values) => Ok(values.clone()),
-            _ => bail!("tensor `{name}` is not of type U64"),
+            other => Err(wrong_type(name, other, "U64")),
         }
     }
 
@@ -148,6 +157,11 @@ impl TensorFile {
         }
         Ok(file)
     }
+}
+
+fn wrong_type(name: &str, found: &Data, expected: &str) -> anyhow::Error {
+    let (found, _) = found.to_bytes();
+    anyhow!("tensor `{name}` is of type {found:?}, expected {expected}")
 }
 
 #[cfg(test)]

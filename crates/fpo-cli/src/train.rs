@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::checkpoint_files::CheckpointFiles;
 use crate::config::{Config, DeviceChoice};
 use crate::evaluate::EvalReport;
+use crate::failure::{STOPPED, Stopped};
 use crate::metrics::MetricsLog;
+use crate::note::note;
 use crate::progress::Progress;
 use crate::run_dir::RunDir;
 use crate::trainer::{Metrics, Trainer, eval_metrics};
@@ -44,24 +45,22 @@ pub fn resume(folder: &Path, device_choice: Option<DeviceChoice>) -> Result<()> 
     }
     let device = device::open(config.train.device)?;
     let mut trainer = Trainer::new(config, &device)?;
-    let search = CheckpointFiles::latest_good(&run)?;
-    for (folder, why) in &search.refused {
-        eprintln!("fpo: checkpoint {} is left aside: {why}", folder.display());
-    }
-    let elapsed = match &search.found {
-        Some(files) => checkpoint::restore(files, &mut trainer)?,
+    let elapsed = match checkpoint::newest(&run)? {
+        Some(files) => checkpoint::restore(&files, &mut trainer)?,
         None => {
-            eprintln!("fpo: {} has no whole checkpoint: starting over", folder.display());
+            note(&format!("{} has no checkpoint yet: starting over", folder.display()));
             0.0
         }
     };
-    if trainer.is_done() && run.policy_path().exists() {
-        bail!("the run in {} is finished", folder.display());
+    if trainer.is_done() {
+        // A kill may have come between the last checkpoint and the policy.
+        policy_file::save(&run.policy_path(), &trainer)?;
+        bail!("the run in {} is finished: there is nothing to resume", folder.display());
     }
     if trainer.iteration > 0 && trainer.learner.optimizer.adam().is_none() {
-        eprintln!(
-            "fpo: this optimiser's state cannot be saved: it starts afresh, so the run will \
-             differ from one that was never interrupted"
+        note(
+            "this optimiser's state cannot be saved: it starts afresh, so the run will differ \
+             from one that was never interrupted",
         );
     }
     // At the start not even the evaluation of step 0 is kept: it is about to be repeated.
@@ -106,34 +105,36 @@ impl Session {
 
     fn run(mut self) -> Result<()> {
         let stop = stop_flag()?;
-        self.greet()?;
-        let mut last_report = None;
-        if self.trainer.iteration == 0 && self.trainer.evaluation_is_due() {
+        self.greet();
+        let mut report = None;
+        if self.trainer.iteration == 0 {
             let mut metrics = Metrics::new();
-            last_report = self.evaluate(&mut metrics)?;
-            self.record(&metrics)?;
+            report = self.evaluate_if_due(&mut metrics, &stop)?;
+            if report.is_some() {
+                self.record(&metrics)?;
+            }
         }
         while !self.trainer.is_done() && !stop.load(Ordering::Relaxed) {
-            let mut metrics = self.trainer.iterate().context("the run stopped")?;
-            if self.trainer.evaluation_is_due() {
-                last_report = self.evaluate(&mut metrics)?;
-            }
+            let (done, progress) = (self.trainer.steps(), &mut self.progress);
+            let mut watch = |phase| progress.phase(done, phase);
+            let mut metrics = self.trainer.iterate(&mut watch).context("the run stopped")?;
+            report = self.evaluate_if_due(&mut metrics, &stop)?;
             metrics.push(("time/elapsed_s".into(), self.elapsed()));
             self.record(&metrics)?;
-            self.progress.update(self.trainer.steps())?;
-            let interval = Duration::from_secs_f64(self.trainer.config.checkpoint.interval_s);
-            if self.last_save.elapsed() >= interval {
+            self.progress.update(self.trainer.steps());
+            let since_save = self.last_save.elapsed().as_secs_f64();
+            if since_save >= self.trainer.config.checkpoint.interval_s {
                 self.save()?;
             }
         }
         self.save()?;
-        self.progress.finish(self.trainer.steps())?;
-        self.farewell(last_report)
+        self.progress.finish(self.trainer.steps());
+        self.farewell(report)
     }
 
-    fn greet(&mut self) -> Result<()> {
+    fn greet(&mut self) {
         let config = &self.trainer.config;
-        let spec = self.trainer.collector.envs.spec();
+        let spec = self.trainer.collector.stage.envs.spec();
         let policy = self.trainer.learner.policy.params().layout().len();
         let value = self.trainer.learner.value.params().layout().len();
         let from = match self.trainer.iteration {
@@ -155,17 +156,27 @@ impl Session {
             config.train.num_epochs * config.train.num_minibatches,
             self.run.root().display(),
         );
-        Ok(self.progress.message(&text)?)
+        self.progress.message(&text);
     }
 
-    fn evaluate(&mut self, metrics: &mut Metrics) -> Result<Option<EvalReport>> {
+    /// The report of an evaluation, if the schedule asks for one now and nothing stops it.
+    fn evaluate_if_due(
+        &mut self,
+        metrics: &mut Metrics,
+        stop: &AtomicBool,
+    ) -> Result<Option<EvalReport>> {
+        if !self.trainer.evaluation_is_due() {
+            return Ok(None);
+        }
         let clock = Instant::now();
-        let report = self.trainer.evaluate()?;
-        metrics.extend(eval_metrics(&report));
-        metrics.push(("time/eval_s".into(), clock.elapsed().as_secs_f64()));
-        self.progress.set_return(report.return_mean);
-        self.progress.message(&format!("step {:>10}  {report}", self.trainer.steps()))?;
-        Ok(Some(report))
+        let report = self.trainer.evaluate(stop)?;
+        if let Some(report) = &report {
+            metrics.extend(eval_metrics(report));
+            metrics.push(("time/eval_s".into(), clock.elapsed().as_secs_f64()));
+            self.progress.set_return(report.return_mean);
+            self.progress.message(&format!("step {:>10}  {report}", self.trainer.steps()));
+        }
+        Ok(report)
     }
 
     fn record(&mut self, metrics: &Metrics) -> Result<()> {
@@ -177,8 +188,7 @@ impl Session {
         self.log.sync()?;
         let (trainer, run) = (&self.trainer, &self.run);
         checkpoint::save(run, trainer, self.elapsed())?;
-        let task = &trainer.config.env.task;
-        policy_file::save(&run.policy_path(), &trainer.learner, task, trainer.steps())?;
+        policy_file::save(&run.policy_path(), trainer)?;
         self.last_save = Instant::now();
         Ok(())
     }
@@ -186,16 +196,16 @@ impl Session {
     fn farewell(&mut self, report: Option<EvalReport>) -> Result<()> {
         let folder = self.run.root().display().to_string();
         if !self.trainer.is_done() {
-            let text = format!("stopped and saved; go on with: fpo train --resume {folder}");
-            return Ok(self.progress.message(&text)?);
+            return Err(Stopped(folder).into());
         }
-        let result = report.map(|report| format!("{report}\n")).unwrap_or_default();
-        let seconds = self.elapsed();
+        let result = report.map(|report| format!(": {report}")).unwrap_or_default();
         let text = format!(
-            "finished in {seconds:.0} s: {result}policy: {}\nplay it: fpo eval {folder}",
+            "finished in {:.0} s{result}\npolicy: {}\nplay it: fpo eval {folder}",
+            self.elapsed(),
             self.run.policy_path().display()
         );
-        Ok(self.progress.message(&text)?)
+        self.progress.message(&text);
+        Ok(())
     }
 
     fn elapsed(&self) -> f64 {
@@ -203,15 +213,15 @@ impl Session {
     }
 }
 
-/// Set by the first Ctrl-C; the second leaves at once with the shell's code for it.
+/// Set by the first Ctrl-C or SIGTERM; the second leaves at once.
 fn stop_flag() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = stop.clone();
     ctrlc::set_handler(move || {
         if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
+            std::process::exit(STOPPED.into());
         }
-        eprintln!("\nfpo: finishing this iteration, then saving; Ctrl-C again leaves at once");
+        note("finishing this iteration, then saving; Ctrl-C again leaves at once");
     })
     .context("cannot catch Ctrl-C")?;
     Ok(stop)

@@ -1,8 +1,9 @@
 //! One iteration of training: roll out, update the statistics, compute the stored losses, update.
 
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use candle_core::Device;
 use fpo_core::{Learner, Noise};
 
@@ -10,6 +11,7 @@ use crate::actor::Actor;
 use crate::collector::{Collector, FinishedEpisodes, Plan};
 use crate::config::Config;
 use crate::evaluate::{EvalPlan, EvalReport, evaluate};
+use crate::progress::Phase;
 use crate::setup;
 
 /// Everything that training changes, and the frozen configuration.
@@ -55,12 +57,15 @@ impl Trainer {
         match count {
             0 => false,
             1 => self.iteration == total,
-            _ => (0..count).any(|k| k * total / (count - 1) == self.iteration),
+            _ => (0..count).any(|k| {
+                let at = u128::from(k) * u128::from(total) / u128::from(count - 1);
+                at == u128::from(self.iteration)
+            }),
         }
     }
 
-    /// Rolls out, then learns from it (Algorithm 1, lines 3–14).
-    pub fn iterate(&mut self) -> Result<Metrics> {
+    /// Rolls out, then learns from it (Algorithm 1, lines 3–14); `watch` hears how far it is.
+    pub fn iterate(&mut self, watch: &mut dyn FnMut(Phase)) -> Result<Metrics> {
         let config = &self.config;
         let plan = Plan {
             length: config.iteration_length(),
@@ -69,23 +74,27 @@ impl Trainer {
             training_times: config.policy.training_times,
         };
         let clock = Instant::now();
-        let divergences = self.collector.envs.divergences();
-        let collected = self.collector.collect(&self.learner, &self.noise, plan)?;
+        let divergences = self.collector.stage.envs.divergences();
+        let mut rolled = |done| watch(Phase { name: "rollout", done, total: plan.length });
+        let collected = self.collector.collect(&self.learner, &self.noise, plan, &mut rolled)?;
         let rollout_s = clock.elapsed().as_secs_f64();
         let episodes = collected.episodes;
 
         // The statistics come first and L_old is computed under them, so that the first ratio is 1.
         let clock = Instant::now();
-        self.learner.normalizer.update(&collected.obs);
+        self.learner.normalizer.update(&collected.obs)?;
         let rollout = collected.into_rollout(&self.learner, &self.noise)?;
-        let steps = self.learner.update(&rollout, setup::schedule(config), &self.noise)?;
+        let schedule = setup::schedule(config);
+        let total = schedule.num_epochs * schedule.num_minibatches;
+        let mut stepped = |done| watch(Phase { name: "update", done, total });
+        let steps = self.learner.update(&rollout, schedule, &self.noise, &mut stepped)?;
         let update_s = clock.elapsed().as_secs_f64();
         self.iteration += 1;
 
         let mut metrics: Metrics =
             steps.summary().into_iter().map(|(k, v)| (format!("train/{k}"), v)).collect();
-        metrics.extend(episode_metrics(&episodes, self.collector.envs.spec().has_success));
-        let diverged = self.collector.envs.divergences() - divergences;
+        metrics.extend(episode_metrics(&episodes, self.collector.stage.envs.spec().has_success));
+        let diverged = self.collector.stage.envs.divergences() - divergences;
         metrics.push(("rollout/divergences".into(), diverged as f64));
         metrics.push(("time/rollout_s".into(), rollout_s));
         metrics.push(("time/update_s".into(), update_s));
@@ -94,19 +103,16 @@ impl Trainer {
         Ok(metrics)
     }
 
-    /// Evaluates the present policy over the configured episodes.
-    pub fn evaluate(&self) -> Result<EvalReport> {
-        let actor = Actor {
-            policy: self.learner.policy.clone(),
-            normalizer: self.learner.device_normalizer()?,
-        };
+    /// Evaluates the present policy over the configured episodes; `None` if `stop` was set.
+    pub fn evaluate(&self, stop: &AtomicBool) -> Result<Option<EvalReport>> {
+        let actor = Actor::of(&self.learner)?;
         let plan = EvalPlan {
             task: self.config.env.task.clone(),
             episodes: self.config.eval.episodes,
             seed: self.config.eval.seed,
             episode_length: self.config.env.episode_length,
         };
-        evaluate(&actor, &plan, None).context("evaluation")
+        evaluate(&actor, &plan, None, stop)
     }
 }
 
@@ -114,14 +120,15 @@ impl Trainer {
 pub fn eval_metrics(report: &EvalReport) -> Metrics {
     let mut metrics: Metrics = vec![
         ("eval/episode_return_mean".into(), report.return_mean),
-        ("eval/episode_return_stderr".into(), report.return_stderr),
         ("eval/episode_return_min".into(), report.return_min),
         ("eval/episode_return_max".into(), report.return_max),
         ("eval/episode_length_mean".into(), report.length_mean),
     ];
-    if let Some(rate) = report.success_rate {
-        metrics.push(("eval/success_rate".into(), rate));
-    }
+    let optional = [
+        ("eval/episode_return_stderr", report.return_stderr),
+        ("eval/success_rate", report.success_rate),
+    ];
+    metrics.extend(optional.into_iter().filter_map(|(key, value)| Some((key.into(), value?))));
     metrics
 }
 

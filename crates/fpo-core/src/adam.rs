@@ -70,7 +70,14 @@ impl Adam {
     }
 
     /// One step along `grads`, one gradient per variable in their order.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if there is not one gradient per variable.
     pub fn step(&mut self, grads: &[Tensor]) -> Result<()> {
+        if grads.len() != self.vars.len() {
+            let (got, expected) = (grads.len(), self.vars.len());
+            return Err(Error::Invalid(format!("{got} gradients for {expected} variables")));
+        }
         self.steps += 1;
         let AdamConfig { learning_rate, beta1, beta2, epsilon, weight_decay } = self.config;
         let power = self.steps.min(i32::MAX as u64) as i32;

@@ -10,14 +10,14 @@ pub enum Error {
     /// Candle failed: shapes, device memory, a missing kernel.
     #[error(transparent)]
     Candle(#[from] candle_core::Error),
-    /// A number stopped being finite; the parameters before the step are still intact.
-    #[error("{tensor} is not finite ({value}) at gradient step {step}")]
+    /// A number is not finite: training diverged.
+    #[error("{tensor} is {value} at gradient step {step}")]
     NonFinite {
-        /// What was being computed.
+        /// The tensor or diagnostic.
         tensor: String,
         /// The offending value.
         value: f64,
-        /// Gradient steps taken before this one.
+        /// Gradient steps taken before it.
         step: u64,
     },
     /// A setting that cannot work.

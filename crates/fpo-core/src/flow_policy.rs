@@ -85,21 +85,34 @@ impl FlowConfig {
         }
     }
 
+    /// Checks sizes that come from outside.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] names the field and its range.
+    pub fn validate(&self) -> Result<()> {
+        let embedding = self.time_embedding;
+        let whole = (1..=1000).contains(&self.flow_steps);
+        for (field, value, good, range) in [
+            ("flow_steps", self.flow_steps, whole, "1 to 1000"),
+            ("time_embedding", embedding, even_up_to_64(embedding), "even, 2 to 64"),
+            ("hidden layers", self.hidden.len(), !self.hidden.is_empty(), "at least 1"),
+        ] {
+            if !good {
+                return Err(Error::Invalid(format!("{field} is {value}; allowed: {range}")));
+            }
+        }
+        Ok(())
+    }
+
     fn mlp(&self) -> Result<Mlp> {
-        if self.time_embedding == 0 || !self.time_embedding.is_multiple_of(2) {
-            return Err(Error::Invalid(format!(
-                "time_embedding is {}, must be even and at least 2",
-                self.time_embedding
-            )));
-        }
-        if self.flow_steps == 0 || self.hidden.is_empty() {
-            return Err(Error::Invalid(
-                "a flow policy needs a flow step and a hidden layer".into(),
-            ));
-        }
+        self.validate()?;
         let input = self.obs_dim + self.action_dim + self.time_embedding;
         Ok(Mlp::new("policy", input, &self.hidden, self.action_dim, self.activation))
     }
+}
+
+fn even_up_to_64(dim: usize) -> bool {
+    (2..=64).contains(&dim) && dim.is_multiple_of(2)
 }
 
 /// A velocity field with its parameters.
@@ -152,6 +165,11 @@ impl FlowPolicy {
         &self.params
     }
 
+    /// The same policy without gradients, for acting and for stored losses.
+    pub fn frozen(&self) -> FlowPolicy {
+        FlowPolicy { params: self.params.frozen(), ..self.clone() }
+    }
+
     /// The velocity `(…, A)` at `x_t (…, A)` and `t (…, 1)` for normalised `obs (…, O)`.
     pub fn velocity(&self, obs: &Tensor, x_t: &Tensor, t: &Tensor) -> Result<Tensor> {
         let rows = x_t.elem_count() / self.config.action_dim;
@@ -174,7 +192,7 @@ impl FlowPolicy {
         t: &Tensor,
     ) -> Result<Tensor> {
         let (steps, batch, samples, action_dim) = eps.dims4()?;
-        let (rows, dtype) = (steps * batch, eps.dtype());
+        let rows = steps * batch;
         let eps = eps.reshape((rows, samples, action_dim))?;
         let t = t.reshape((rows, samples, 1))?;
         let action = action.reshape((rows, 1, action_dim))?;
@@ -198,7 +216,6 @@ impl FlowPolicy {
                 (predicted_noise - &eps)?
             }
         };
-        debug_assert_eq!(error.dtype(), dtype);
         Ok(error.sqr()?.mean(2)?.reshape((steps, batch, samples))?)
     }
 

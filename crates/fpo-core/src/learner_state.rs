@@ -54,10 +54,10 @@ impl LearnerState {
             tensors.push((format!("normalizer.{name}"), tensor));
         }
         for (name, tensor) in &tensors {
-            let sum = tensor.to_dtype(DType::F64)?.abs()?.sum_all()?.to_scalar::<f64>()?;
-            if !sum.is_finite() {
+            let values = tensor.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+            if let Some(&value) = values.iter().find(|x| !x.is_finite()) {
                 let step = learner.gradient_steps;
-                return Err(Error::NonFinite { tensor: name.clone(), value: sum, step });
+                return Err(Error::NonFinite { tensor: name.clone(), value, step });
             }
         }
         let counters = Counters {
@@ -85,16 +85,19 @@ impl LearnerState {
         learner.value.params().load(find)?;
 
         let device = learner.device().clone();
-        if let (Some(adam), Some(steps)) = (learner.optimizer.adam_mut(), self.counters.adam_steps)
-        {
-            let mut moments = Vec::new();
-            for name in MOMENTS {
-                moments.push(Moments {
-                    first: need(format!("adam.{name}.m"))?.to_device(&device)?,
-                    second: need(format!("adam.{name}.v"))?.to_device(&device)?,
-                });
+        match (learner.optimizer.adam_mut(), self.counters.adam_steps) {
+            (Some(adam), Some(steps)) => {
+                let mut moments = Vec::new();
+                for name in MOMENTS {
+                    moments.push(Moments {
+                        first: need(format!("adam.{name}.m"))?.to_device(&device)?,
+                        second: need(format!("adam.{name}.v"))?.to_device(&device)?,
+                    });
+                }
+                adam.restore(steps, moments)?;
             }
-            adam.restore(steps, moments)?;
+            (None, None) => {}
+            _ => return Err(Error::State("it is of another optimiser".into())),
         }
         if self.counters.normalizer_kind != learner.normalizer.kind() {
             return Err(Error::State(format!(

@@ -80,10 +80,17 @@ impl Normalizer {
     }
 
     /// Adds a batch of rows, `obs_dim` numbers each.
-    pub fn update(&mut self, rows: &[f32]) {
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if `rows` does not hold whole rows.
+    pub fn update(&mut self, rows: &[f32]) -> Result<()> {
         let dim = self.mean.len();
+        if dim == 0 || !rows.len().is_multiple_of(dim) {
+            let got = rows.len();
+            return Err(Error::Invalid(format!("{got} numbers are no rows of {dim} observations")));
+        }
         if self.kind == NormalizerKind::None || rows.is_empty() {
-            return;
+            return Ok(());
         }
         self.count += (rows.len() / dim) as u64;
         let mut shift = vec![0.0; dim];
@@ -104,6 +111,7 @@ impl Normalizer {
                 self.sum_squares[i] += (x as f64 - old[i]) * (x as f64 - self.mean[i]);
             }
         }
+        Ok(())
     }
 
     /// Current means.
@@ -161,8 +169,8 @@ mod tests {
         ) {
             let mut stats = Normalizer::new(NormalizerKind::Welford, 1);
             let (a, b) = rows.split_at(cut.min(rows.len()));
-            stats.update(a);
-            stats.update(b);
+            stats.update(a).unwrap();
+            stats.update(b).unwrap();
             let n = rows.len() as f64;
             let mean = rows.iter().map(|&x| x as f64).sum::<f64>() / n;
             let variance = rows.iter().map(|&x| (x as f64 - mean).powi(2)).sum::<f64>() / n;
@@ -182,7 +190,7 @@ mod tests {
     #[test]
     fn a_constant_observation_becomes_zero_not_nan() {
         let mut stats = Normalizer::new(NormalizerKind::Welford, 1);
-        stats.update(&[5.0; 10]);
+        stats.update(&[5.0; 10]).unwrap();
         let map = stats.on_device(DType::F32, &Device::Cpu).unwrap();
         let obs = Tensor::new(&[[5.0f32]], &Device::Cpu).unwrap();
         assert_eq!(map.normalize(&obs).unwrap().to_vec2::<f32>().unwrap(), [[0.0]]);
@@ -194,8 +202,8 @@ mod tests {
         let mut right = Normalizer::new(NormalizerKind::Welford, 1);
         let mut official = Normalizer::new(NormalizerKind::Official, 1);
         for _ in 0..16 {
-            right.update(&rows);
-            official.update(&rows);
+            right.update(&rows).unwrap();
+            official.update(&rows).unwrap();
         }
         assert!((right.std()[0] / official.std()[0] - 4.0).abs() < 1e-3);
     }

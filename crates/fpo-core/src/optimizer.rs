@@ -100,8 +100,8 @@ impl Optimizer {
         Ok(Optimizer { config, vars, inner })
     }
 
-    /// Moves the variables one step down `loss`'s gradient; returns the gradient's global norm
-    /// before clipping.
+    /// Moves the variables one step down the gradient of a loss, which is taken out of `grads`;
+    /// returns the gradient's global norm before clipping.
     pub fn step(&mut self, grads: &mut GradStore) -> Result<Tensor> {
         let mut flat = Vec::with_capacity(self.vars.len());
         for var in &self.vars {

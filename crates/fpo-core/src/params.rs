@@ -40,11 +40,6 @@ impl Layout {
         self.len == 0
     }
 
-    /// Name and shape of every tensor, in storage order.
-    pub fn names(&self) -> impl Iterator<Item = (&str, &[usize])> {
-        self.entries.iter().map(|e| (e.name.as_str(), e.shape.as_slice()))
-    }
-
     /// The `index`-th tensor as a view of `flat`, differentiable with respect to it.
     pub fn view(&self, flat: &Tensor, index: usize) -> Result<Tensor> {
         let entry = self
@@ -89,6 +84,7 @@ impl Layout {
 #[derive(Clone, Debug)]
 pub struct FlatParams {
     var: Var,
+    flat: Tensor,
     layout: Layout,
 }
 
@@ -107,7 +103,8 @@ impl FlatParams {
 
     /// Wraps a copy of the flat tensor `flat` as a variable.
     pub fn from_flat(layout: Layout, flat: &Tensor) -> Result<FlatParams> {
-        Ok(FlatParams { var: Var::from_tensor(flat)?, layout })
+        let var = Var::from_tensor(flat)?;
+        Ok(FlatParams { flat: var.as_tensor().clone(), var, layout })
     }
 
     /// The variable, for the optimiser and for gradients.
@@ -117,7 +114,13 @@ impl FlatParams {
 
     /// The flat vector as a tensor.
     pub fn flat(&self) -> &Tensor {
-        self.var.as_tensor()
+        &self.flat
+    }
+
+    /// The same parameters without gradients: what is computed from them keeps no graph. They
+    /// follow every change of the variable.
+    pub fn frozen(&self) -> FlatParams {
+        FlatParams { flat: self.flat.detach(), ..self.clone() }
     }
 
     /// Names and shapes of the views.
@@ -150,6 +153,21 @@ mod tests {
         let find = |name: &str| views.iter().find(|(n, _)| n == name).map(|(_, t)| t.clone());
         let flat = params.layout().flatten(find).unwrap();
         assert_eq!(flat.to_vec1::<f32>().unwrap(), params.flat().to_vec1::<f32>().unwrap());
+    }
+
+    #[test]
+    fn frozen_parameters_follow_the_variable_and_keep_no_graph() {
+        let mut layout = Layout::default();
+        layout.push("b", &[2]);
+        let params = FlatParams::new(layout, vec![1.0, 2.0], DType::F32, &Device::Cpu).unwrap();
+        let frozen = params.frozen();
+        params.var().set(&Tensor::new(&[3.0f32, 4.0], &Device::Cpu).unwrap()).unwrap();
+        assert_eq!(frozen.flat().to_vec1::<f32>().unwrap(), [3.0, 4.0]);
+        let gradient = |flat: &Tensor| {
+            let grads = flat.sqr().unwrap().sum_all().unwrap().backward().unwrap();
+            grads.get(params.var()).is_some()
+        };
+        assert!(gradient(params.flat()) && !gradient(frozen.flat()));
     }
 
     #[test]

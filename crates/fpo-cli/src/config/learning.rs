@@ -4,8 +4,8 @@
 //! "Paper" is arXiv 2507.21053; "official" is the Playground program of akanazawa/fpo at 418c255.
 
 use fpo_core::{
-    Activation, AdvantageKind, AdvantageNormalization, OptimizerKind, OutputMode, RatioKind,
-    Squash, TrainingTimes,
+    Activation, AdamConfig, AdvantageKind, AdvantageNormalization, FlowConfig, FpoConfig,
+    OptimizerKind, OutputMode, RatioKind, Squash, TrainingTimes,
 };
 use serde::{Deserialize, Serialize};
 
@@ -45,19 +45,21 @@ pub struct AlgorithmConfig {
 }
 
 impl Default for AlgorithmConfig {
+    /// The objective's own defaults, with the paper's eight samples.
     fn default() -> Self {
+        let objective = FpoConfig::default();
         Self {
             kind: AlgorithmKind::Fpo,
             num_samples: 8,
-            clip_epsilon: 0.05,
-            ratio: RatioKind::PerAction,
-            log_ratio_clamp: None,
-            gamma: 0.995,
-            gae_lambda: 0.95,
-            advantage: AdvantageKind::Gae,
-            reward_scale: 10.0,
-            value_coefficient: 0.25,
-            normalize_advantages: AdvantageNormalization::Minibatch,
+            clip_epsilon: objective.clip_epsilon,
+            ratio: objective.ratio,
+            log_ratio_clamp: objective.log_ratio_clamp,
+            gamma: objective.gamma,
+            gae_lambda: objective.gae_lambda,
+            advantage: objective.advantage,
+            reward_scale: objective.reward_scale,
+            value_coefficient: objective.value_coefficient,
+            normalize_advantages: objective.normalize_advantages,
         }
     }
 }
@@ -87,16 +89,18 @@ pub struct PolicyConfig {
 }
 
 impl Default for PolicyConfig {
+    /// The flow policy's own defaults, trained on the grid of its Euler steps.
     fn default() -> Self {
+        let flow = FlowConfig::new(1, 1);
         Self {
-            hidden: vec![32; 4],
-            activation: Activation::Silu,
-            output_mode: OutputMode::Noise,
-            output_scale: 0.25,
-            flow_steps: 10,
-            time_embedding: 8,
+            hidden: flow.hidden,
+            activation: flow.activation,
+            output_mode: flow.output_mode,
+            output_scale: flow.output_scale,
+            flow_steps: flow.flow_steps,
+            time_embedding: flow.time_embedding,
             training_times: TrainingTimes::Grid,
-            squash: Squash::Tanh,
+            squash: flow.squash,
         }
     }
 }
@@ -143,14 +147,16 @@ pub struct OptimizerConfig {
 }
 
 impl Default for OptimizerConfig {
+    /// Adam's own defaults.
     fn default() -> Self {
+        let adam = AdamConfig::default();
         Self {
             kind: OptimizerKind::Adam,
-            learning_rate: 3e-4,
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            weight_decay: 0.0,
+            learning_rate: adam.learning_rate,
+            beta1: adam.beta1,
+            beta2: adam.beta2,
+            epsilon: adam.epsilon,
+            weight_decay: adam.weight_decay,
             max_grad_norm: None,
         }
     }

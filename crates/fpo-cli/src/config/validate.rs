@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::ops::{Bound, RangeBounds, RangeInclusive};
 
+use fpo_core::OptimizerKind;
+
 use super::error::ConfigError;
 use super::layers::Origins;
 use super::{
@@ -14,6 +16,8 @@ use super::{
 const MANY: usize = 1 << 20;
 /// Largest length or repetition count, and width of a layer.
 const SOME: usize = 1 << 16;
+/// Steps are numbered with 32 bits inside an iteration; no machine holds as many.
+const MAX_STEPS_PER_ITERATION: u64 = 1 << 28;
 /// Above 0, and finite.
 const POSITIVE: (Bound<f64>, Bound<f64>) = (Bound::Excluded(0.0), Bound::Included(f64::MAX));
 /// 0 or more, and finite.
@@ -49,7 +53,7 @@ impl Check<'_> {
         }
         self.whole("env.num_envs", env.num_envs, 1..=MANY)?;
         match env.episode_length {
-            Some(steps) => self.within("env.episode_length", steps, 1.., "1 and up"),
+            Some(steps) => self.whole("env.episode_length", steps, 1..=1_000_000_000),
             None => Ok(()),
         }
     }
@@ -96,6 +100,10 @@ impl Check<'_> {
         self.within("optimizer.epsilon", optimizer.epsilon, POSITIVE, "above 0")?;
         let decay = optimizer.weight_decay;
         self.within("optimizer.weight_decay", decay, NOT_NEGATIVE, "0 and up")?;
+        if optimizer.kind == OptimizerKind::Rmsprop && decay != 0.0 {
+            let allowed = "0 with `optimizer.kind` = `rmsprop`";
+            return Err(self.out_of_range("optimizer.weight_decay", decay, allowed));
+        }
         match optimizer.max_grad_norm {
             Some(norm) => self.within("optimizer.max_grad_norm", norm, POSITIVE, "above 0"),
             None => Ok(()),
@@ -109,7 +117,7 @@ impl Check<'_> {
 
     fn checkpoint(&self, checkpoint: &CheckpointConfig) -> Result<(), ConfigError> {
         let interval = checkpoint.interval_s;
-        self.within("checkpoint.interval_s", interval, NOT_NEGATIVE, "0 and up")?;
+        self.within("checkpoint.interval_s", interval, 0.0..=1e9, "0 to 1e9")?;
         self.whole("checkpoint.keep", checkpoint.keep, 1..=1_000_000)
     }
 
@@ -123,6 +131,17 @@ impl Check<'_> {
     /// A rollout is cut into unrolls of all environments alike: `num_envs` must divide their
     /// number.
     fn rollout_divides(&self, config: &Config) -> Result<(), ConfigError> {
+        let steps = config.steps_per_iteration();
+        if steps > MAX_STEPS_PER_ITERATION {
+            let fields = ["train.batch_size", "train.num_minibatches", "train.unroll_length"];
+            return Err(ConfigError::Combination {
+                origin: self.origins_of(&fields),
+                message: format!(
+                    "`train.batch_size` × `train.num_minibatches` × `train.unroll_length` are \
+                     {steps} steps an iteration; at most {MAX_STEPS_PER_ITERATION} are possible"
+                ),
+            });
+        }
         let num_envs = config.env.num_envs;
         let unrolls = config.train.batch_size * config.train.num_minibatches;
         if unrolls.is_multiple_of(num_envs) {
