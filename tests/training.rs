@@ -186,6 +186,34 @@ fn an_interrupted_run_saves_says_how_to_go_on_and_ends_with_130() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn an_interrupted_evaluation_is_made_up_for_when_the_run_resumes() {
+    let dir = tempdir().unwrap();
+    // Evaluations of 3,000 episodes last long enough to be hit by a signal.
+    let config = small_config(dir.path(), "GridWorld/two_walls");
+    let args = ["train", config.to_str().unwrap(), "--set", "eval.episodes=3000", "--out"];
+    succeed(dir.path(), &[&args[..], &["whole"]].concat());
+    let mut child = fpo(dir.path()).args(args).arg("cut").stderr(Stdio::null()).spawn().unwrap();
+    let run = dir.path().join("cut");
+    let start = Instant::now();
+    let lines = || {
+        let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default();
+        text.matches('\n').count()
+    };
+    // The line of the third of four iterations is there: the fourth and its evaluation are next.
+    while lines() < 4 {
+        assert!(start.elapsed() < Duration::from_secs(60), "no metrics in a minute");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    std::thread::sleep(Duration::from_millis(150));
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-s", "INT", &pid]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    succeed(dir.path(), &["train", "--resume", "cut"]);
+    assert_same_run(&dir.path().join("whole"), &run);
+}
+
 #[test]
 fn a_reader_that_goes_away_does_not_stop_a_run() {
     let dir = tempdir().unwrap();

@@ -17,7 +17,7 @@ use crate::config::{Config, DeviceChoice};
 use crate::note::note;
 use crate::run_dir::RunDir;
 use crate::tensor_file::{Data, TensorFile};
-use crate::trainer::Trainer;
+use crate::trainer::{Metrics, Trainer};
 
 const LEARNER: &str = "learner.safetensors";
 const ENVS: &str = "envs.safetensors";
@@ -31,6 +31,7 @@ struct State {
     iteration: u64,
     rollout_steps: u64,
     elapsed_s: f64,
+    pending: Option<Metrics>,
     learner: Counters,
 }
 
@@ -45,6 +46,7 @@ pub fn save(run: &RunDir, trainer: &Trainer, elapsed_s: f64) -> Result<()> {
         iteration: trainer.iteration,
         rollout_steps: trainer.collector.position.steps,
         elapsed_s,
+        pending: trainer.pending.clone(),
         learner: learner.counters,
     };
     let learner = learner_file(&learner)?.to_bytes()?;
@@ -104,6 +106,7 @@ fn restore_parts(files: &CheckpointFiles, trainer: &mut Trainer) -> Result<f64> 
     trainer.collector.stage.obs.copy_from_slice(&env_state.obs);
     trainer.collector.position = position;
     trainer.iteration = state.iteration;
+    trainer.pending = state.pending;
     Ok(state.elapsed_s)
 }
 

@@ -64,9 +64,11 @@ pub fn resume(folder: &Path, device_choice: Option<DeviceChoice>) -> Result<()> 
         );
     }
     // At the start not even the evaluation of step 0 is kept: it is about to be repeated.
-    let log = match trainer.iteration {
-        0 => MetricsLog::restart(&run)?,
-        _ => MetricsLog::resume(&run, trainer.steps())?,
+    // Nor is a line whose evaluation is to be made once more.
+    let log = match (trainer.iteration, &trainer.pending) {
+        (0, _) => MetricsLog::restart(&run)?,
+        (_, None) => MetricsLog::resume(&run, trainer.steps())?,
+        (_, Some(_)) => MetricsLog::resume(&run, trainer.steps() - 1)?,
     };
     Session::new(run, trainer, log, elapsed).run()
 }
@@ -107,25 +109,24 @@ impl Session {
         let stop = stop_flag()?;
         self.greet();
         let mut report = None;
-        if self.trainer.iteration == 0 {
-            let mut metrics = Metrics::new();
-            report = self.evaluate_if_due(&mut metrics, &stop)?;
-            if report.is_some() {
-                self.record(&metrics)?;
-            }
+        if self.trainer.iteration == 0 && self.trainer.evaluation_is_due() {
+            self.trainer.pending = Some(Metrics::new());
         }
-        while !self.trainer.is_done() && !stop.load(Ordering::Relaxed) {
+        loop {
+            if let Some(metrics) = self.trainer.pending.take() {
+                report = self.complete(metrics, &stop)?;
+                self.progress.update(self.trainer.steps());
+                if self.trainer.pending.is_none() && self.save_is_due() {
+                    self.save()?;
+                }
+            }
+            if self.trainer.is_done() || stop.load(Ordering::Relaxed) {
+                break;
+            }
             let (done, progress) = (self.trainer.steps(), &mut self.progress);
             let mut watch = |phase| progress.phase(done, phase);
-            let mut metrics = self.trainer.iterate(&mut watch).context("the run stopped")?;
-            report = self.evaluate_if_due(&mut metrics, &stop)?;
-            metrics.push(("time/elapsed_s".into(), self.elapsed()));
-            self.record(&metrics)?;
-            self.progress.update(self.trainer.steps());
-            let since_save = self.last_save.elapsed().as_secs_f64();
-            if since_save >= self.trainer.config.checkpoint.interval_s {
-                self.save()?;
-            }
+            let metrics = self.trainer.iterate(&mut watch).context("the run stopped")?;
+            self.trainer.pending = Some(metrics);
         }
         self.save()?;
         self.progress.finish(self.trainer.steps());
@@ -159,29 +160,30 @@ impl Session {
         self.progress.message(&text);
     }
 
-    /// The report of an evaluation, if the schedule asks for one now and nothing stops it.
-    fn evaluate_if_due(
-        &mut self,
-        metrics: &mut Metrics,
-        stop: &AtomicBool,
-    ) -> Result<Option<EvalReport>> {
-        if !self.trainer.evaluation_is_due() {
-            return Ok(None);
-        }
-        let clock = Instant::now();
-        let report = self.trainer.evaluate(stop)?;
-        if let Some(report) = &report {
+    /// Adds an evaluation to the metrics of an iteration if the schedule asks for one, and records
+    /// them. Stopped in the middle of it, leaves them pending.
+    fn complete(&mut self, mut metrics: Metrics, stop: &AtomicBool) -> Result<Option<EvalReport>> {
+        let mut report = None;
+        if self.trainer.evaluation_is_due() {
+            let clock = Instant::now();
+            report = self.trainer.evaluate(stop)?;
+            let Some(report) = &report else {
+                self.trainer.pending = Some(metrics);
+                return Ok(None);
+            };
             metrics.extend(eval_metrics(report));
             metrics.push(("time/eval_s".into(), clock.elapsed().as_secs_f64()));
             self.progress.set_return(report.return_mean);
             self.progress.message(&format!("step {:>10}  {report}", self.trainer.steps()));
         }
+        metrics.push(("time/elapsed_s".into(), self.elapsed()));
+        let values: Vec<_> = metrics.iter().map(|(key, value)| (key.as_str(), *value)).collect();
+        self.log.append(self.trainer.steps(), &values)?;
         Ok(report)
     }
 
-    fn record(&mut self, metrics: &Metrics) -> Result<()> {
-        let values: Vec<_> = metrics.iter().map(|(key, value)| (key.as_str(), *value)).collect();
-        Ok(self.log.append(self.trainer.steps(), &values)?)
+    fn save_is_due(&self) -> bool {
+        self.last_save.elapsed().as_secs_f64() >= self.trainer.config.checkpoint.interval_s
     }
 
     fn save(&mut self) -> Result<()> {

@@ -24,6 +24,9 @@ pub struct Trainer {
     pub collector: Collector,
     /// Iterations done.
     pub iteration: u64,
+    /// Metrics of the last iteration, while the evaluation that belongs to them is still to be
+    /// made: an interruption can come between.
+    pub pending: Option<Metrics>,
     noise: Noise,
 }
 
@@ -37,7 +40,7 @@ impl Trainer {
         let envs = setup::envs(&config)?;
         let learner = setup::learner(&config, envs.spec(), &noise, device)?;
         let collector = Collector::new(envs)?;
-        Ok(Trainer { config, learner, collector, iteration: 0, noise })
+        Ok(Trainer { config, learner, collector, iteration: 0, pending: None, noise })
     }
 
     /// Environment steps done.
@@ -45,9 +48,9 @@ impl Trainer {
         self.iteration * self.config.steps_per_iteration()
     }
 
-    /// Whether all iterations are done.
+    /// Whether all iterations are done, evaluations included.
     pub fn is_done(&self) -> bool {
-        self.iteration >= self.config.num_iterations()
+        self.iteration >= self.config.num_iterations() && self.pending.is_none()
     }
 
     /// Whether the schedule asks for an evaluation now: `eval.count` of them, evenly spread, the
