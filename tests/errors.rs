@@ -1,5 +1,7 @@
 //! What is asked for wrongly, or cannot be done, gets one clear line and the right exit code.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
+
 mod common;
 
 use std::path::Path;
@@ -67,6 +69,26 @@ fn a_missing_file_is_named() {
     fails(dir.path(), &["train", "nowhere.toml"], 1, &["nowhere.toml", "No such file"]);
     fails(dir.path(), &["eval", "nowhere.safetensors"], 1, &["nowhere.safetensors"]);
     fails(dir.path(), &["train", "--resume", "nowhere"], 1, &["nowhere"]);
+}
+
+#[test]
+fn a_run_that_diverges_stops_names_what_and_when_and_saves_nothing_of_it() {
+    let dir = tempdir().unwrap();
+    let config = small_config(dir.path(), TASK);
+    let output = fpo(dir.path())
+        .args(["train", config.to_str().unwrap(), "--out", "run"])
+        .args(["--set", "optimizer.learning_rate=1e30", "--set", "checkpoint.interval_s=0.0"])
+        .output()
+        .unwrap();
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let last = text.trim_end().lines().last().unwrap();
+    for word in ["diverged", "optimizer.learning_rate", "at gradient step"] {
+        assert!(last.contains(word), "no {word:?} in {last}");
+    }
+    let checkpoints = std::fs::read_dir(dir.path().join("run/checkpoints")).unwrap();
+    let names: Vec<_> = checkpoints.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["step_000000000000"], "only the state from before the divergence");
 }
 
 #[test]

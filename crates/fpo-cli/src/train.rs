@@ -125,7 +125,7 @@ impl Session {
             }
             let (done, progress) = (self.trainer.steps(), &mut self.progress);
             let mut watch = |phase| progress.phase(done, phase);
-            let metrics = self.trainer.iterate(&mut watch).context("the run stopped")?;
+            let metrics = self.trainer.iterate(&mut watch).map_err(advise)?;
             self.trainer.pending = Some(metrics);
         }
         self.save()?;
@@ -212,6 +212,17 @@ impl Session {
 
     fn elapsed(&self) -> f64 {
         self.elapsed_before + self.clock.elapsed().as_secs_f64()
+    }
+}
+
+/// Says of a divergence what may prevent it.
+fn advise(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref::<fpo_core::Error>() {
+        Some(fpo_core::Error::NonFinite { .. }) => error.context(
+            "training diverged (often a smaller optimizer.learning_rate helps, or \
+             optimizer.max_grad_norm, or algorithm.log_ratio_clamp)",
+        ),
+        _ => error.context("the run stopped"),
     }
 }
 

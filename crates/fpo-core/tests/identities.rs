@@ -1,5 +1,7 @@
 //! Identities and finite differences in f64: what must hold whatever the reference does.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
+
 use candle_core::{DType, Device, Tensor};
 use fpo_core::{
     Activation, AdvantageKind, DeviceNormalizer, FlowConfig, FlowPolicy, FpoConfig, FpoLoss,
