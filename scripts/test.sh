@@ -11,12 +11,12 @@ cargo fmt --all --check
 step "lints"
 cargo clippy --workspace --all-targets --locked -- -D warnings
 step "lints without MuJoCo"
-cargo clippy -p fpo-cli -p fpo-envs --no-default-features --all-targets --locked -- -D warnings
+# Over the whole workspace, so that the dependencies keep their features and are not built twice.
+cargo clippy --workspace --no-default-features --all-targets --locked -- -D warnings
 step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 step "tests"
 cargo test --workspace --locked
 step "tests without MuJoCo"
-cargo test -p fpo-envs --no-default-features --locked
-cargo test -p fpo-cli --no-default-features --locked --test errors
+cargo test --workspace --no-default-features --locked --lib --test contract --test errors
 step "done"
