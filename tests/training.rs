@@ -287,3 +287,27 @@ fn the_task_list_holds_every_task_of_the_build() {
     let table = succeed(dir.path(), &["envs"]);
     assert!(names.iter().all(|name| table.contains(name.as_str().unwrap())), "{table}");
 }
+
+#[test]
+fn a_task_can_be_shown_and_played_by_chance_by_nobody_and_by_a_policy() {
+    let dir = tempdir().unwrap();
+    let task = "GridWorld/two_walls";
+    let shown: Value =
+        serde_json::from_str(&succeed(dir.path(), &["envs", task, "--json"])).unwrap();
+    assert_eq!((&shown["name"], &shown["obs_dim"]), (&Value::from(task), &Value::from(2)));
+    assert!(succeed(dir.path(), &["envs", task]).contains("100 steps"));
+
+    let play = |who: &str| -> Value {
+        let args = ["envs", task, "--rollout", who, "--episodes", "50", "--json"];
+        serde_json::from_str(&succeed(dir.path(), &args)).unwrap()
+    };
+    let zero = play("zero");
+    assert_eq!((&zero["return_max"], &zero["length_mean"]), (&0.0.into(), &100.0.into()));
+    assert!(play("random")["success_rate"].as_f64().unwrap() > 0.2);
+
+    let config = small_config(dir.path(), task);
+    succeed(dir.path(), &["train", config.to_str().unwrap(), "--out", "run"]);
+    let args = ["eval", "run", "--episodes", "50", "--json"];
+    let report: Value = serde_json::from_str(&succeed(dir.path(), &args)).unwrap();
+    assert_eq!(play("run/policy.safetensors"), report);
+}

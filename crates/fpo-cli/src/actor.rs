@@ -1,8 +1,8 @@
-//! A policy that acts: observation statistics, flow, sampling.
+//! Who acts: a policy (observation statistics, flow, sampling), or chance, or nobody.
 
 use anyhow::{Result, bail};
 use candle_core::Tensor;
-use fpo_core::{DeviceNormalizer, FlowPolicy, Learner};
+use fpo_core::{DeviceNormalizer, FlowPolicy, Learner, Noise, Purpose, Squash};
 
 /// A policy together with the map that normalises its observations.
 #[derive(Clone)]
@@ -35,6 +35,51 @@ impl Actor {
         let actions = actions.flatten_all()?.to_vec1()?;
         require_finite(&actions, config.action_dim, "action")?;
         Ok(actions)
+    }
+}
+
+/// Whoever plays an episode.
+pub enum Player {
+    /// A trained policy.
+    Policy(Actor),
+    /// Controls drawn uniformly from [−1, 1].
+    Random,
+    /// Controls that are all zero.
+    Zero,
+}
+
+impl Player {
+    /// Actions before squashing at evaluation step `step`; `draws`, one number per element of an
+    /// action, holds the random numbers that were used.
+    pub fn act(
+        &self,
+        noise: &Noise,
+        step: u64,
+        obs: &[f32],
+        draws: &mut [f32],
+    ) -> Result<Vec<f32>> {
+        match self {
+            Player::Policy(actor) => {
+                noise.fill_normal(Purpose::EvalAction, step, draws);
+                actor.act(obs, draws)
+            }
+            Player::Random => {
+                noise.fill_uniform(Purpose::EvalAction, step, draws);
+                Ok(draws.iter().map(|u| 2.0 * u - 1.0).collect())
+            }
+            Player::Zero => {
+                draws.fill(0.0);
+                Ok(draws.to_vec())
+            }
+        }
+    }
+
+    /// How actions reach the environment.
+    pub fn squash(&self) -> Squash {
+        match self {
+            Player::Policy(actor) => actor.policy.config().squash,
+            Player::Random | Player::Zero => Squash::None,
+        }
     }
 }
 

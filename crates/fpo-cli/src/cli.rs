@@ -5,11 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail};
+use candle_core::Device;
 use clap::{Args, Parser, Subcommand};
+use fpo_envs::EnvSpec;
 
+use crate::actor::Player;
 use crate::config::{Config, DeviceChoice};
 use crate::evaluate::{EvalPlan, evaluate};
 use crate::failure::UsageError;
+use crate::policy_file::PolicyInfo;
 use crate::recording::Recording;
 use crate::run_dir::RunDir;
 use crate::{device, durable, envs_table, export, policy_file, train};
@@ -40,12 +44,8 @@ enum Command {
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
     },
-    /// List the tasks of this build
-    Envs {
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-    },
+    /// List the tasks of this build, show one, or play it
+    Envs(EnvsArgs),
     /// Print a configuration with its includes, overrides and defaults resolved
     Config {
         /// TOML file
@@ -87,12 +87,6 @@ struct Overrides {
 struct EvalArgs {
     /// Folder of a run, or a policy file
     policy: PathBuf,
-    /// Episodes to play
-    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
-    episodes: u32,
-    /// Seed of starts and noise; the default is that of evaluations during training
-    #[arg(long, default_value_t = 1_000_000)]
-    seed: u64,
     /// Task to play, if not the one it was trained on
     #[arg(long)]
     task: Option<String>,
@@ -102,9 +96,35 @@ struct EvalArgs {
     /// Report as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    play: PlayArgs,
+}
+
+#[derive(Args, Debug)]
+struct PlayArgs {
+    /// Episodes to play
+    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    episodes: u32,
+    /// Seed of starts and noise; the default is that of evaluations during training
+    #[arg(long, default_value_t = 1_000_000)]
+    seed: u64,
     /// Write every step (obs, noise, action, control, reward, ended) to a safetensors file
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+struct EnvsArgs {
+    /// One task, in full
+    task: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+    /// Play episodes of the task: random (uniform controls), zero, or a policy file
+    #[arg(long, value_name = "random|zero|FILE", requires = "task")]
+    rollout: Option<String>,
+    #[command(flatten)]
+    play: PlayArgs,
 }
 
 fn parse_device(text: &str) -> Result<DeviceChoice, String> {
@@ -128,7 +148,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Train(args) => train(args),
         Command::Eval(args) => eval(args),
         Command::Export { run, output } => export::export(&run, &output),
-        Command::Envs { json } => print(&envs_table::tasks(json)?),
+        Command::Envs(args) => envs(args),
         Command::Config { config, overrides } => print(&overrides.load(&config)?.to_toml()?),
     }
 }
@@ -151,42 +171,85 @@ fn eval(args: EvalArgs) -> Result<()> {
         false => args.policy.clone(),
     };
     let (info, actor) = policy_file::load(&path, &device::open(args.device)?)?;
-    let (task, spec, episode_length) = match args.task {
+    let (task, episode_length) = match args.task {
         Some(task) => {
-            let spec = fpo_envs::spec(&task)?;
-            (task, spec, None)
+            require_fit(&path, &info, &fpo_envs::spec(&task)?)?;
+            (task, None)
         }
         // A task that the file names and this build lacks is no mistake of the command line.
         None => match fpo_envs::spec(&info.task) {
-            Ok(spec) => (info.task.clone(), spec, Some(info.episode_length)),
+            Ok(spec) => {
+                require_fit(&path, &info, &spec)?;
+                (info.task.clone(), Some(info.episode_length))
+            }
             Err(error) => bail!("policy {}: {error}", path.display()),
         },
     };
-    let sizes = (info.policy.obs_dim, info.policy.action_dim);
-    if sizes != (spec.obs_dim, spec.action_dim) {
+    let plan = EvalPlan {
+        task,
+        episodes: args.play.episodes as usize,
+        seed: args.play.seed,
+        episode_length,
+    };
+    play(&Player::Policy(actor), &plan, &args.play, args.json)
+        .with_context(|| format!("policy {}", path.display()))
+}
+
+fn envs(args: EnvsArgs) -> Result<()> {
+    let Some(task) = args.task else {
+        return print(&envs_table::tasks(args.json)?);
+    };
+    let spec = fpo_envs::spec(&task)?;
+    let Some(policy) = args.rollout else {
+        return print(&envs_table::task(&spec, args.json)?);
+    };
+    let player = match policy.as_str() {
+        "random" => Player::Random,
+        "zero" => Player::Zero,
+        file => {
+            let (info, actor) = policy_file::load(Path::new(file), &Device::Cpu)?;
+            require_fit(Path::new(file), &info, &spec)?;
+            Player::Policy(actor)
+        }
+    };
+    let plan = EvalPlan {
+        task,
+        episodes: args.play.episodes as usize,
+        seed: args.play.seed,
+        episode_length: None,
+    };
+    play(&player, &plan, &args.play, args.json)
+}
+
+/// Fails if a policy's sizes are not those of the task it is to play.
+fn require_fit(path: &Path, info: &PolicyInfo, spec: &EnvSpec) -> Result<()> {
+    let (obs_dim, action_dim) = (info.policy.obs_dim, info.policy.action_dim);
+    if (obs_dim, action_dim) != (spec.obs_dim, spec.action_dim) {
         bail!(
-            "policy {} is of task {} (obs {}, act {}) and cannot play {task} (obs {}, act {})",
+            "policy {} is of task {} (obs {obs_dim}, act {action_dim}) and cannot play {} (obs {}, \
+             act {})",
             path.display(),
             info.task,
-            sizes.0,
-            sizes.1,
+            spec.name,
             spec.obs_dim,
             spec.action_dim
         );
     }
+    Ok(())
+}
+
+fn play(player: &Player, plan: &EvalPlan, args: &PlayArgs, json: bool) -> Result<()> {
     if let Some(record) = &args.record {
         durable::check_output(record).with_context(|| cannot_write(record))?;
     }
-    let plan = EvalPlan { task, episodes: args.episodes as usize, seed: args.seed, episode_length };
     let mut recording = args.record.as_ref().map(|_| Recording::default());
-    let report = evaluate(&actor, &plan, recording.as_mut(), &AtomicBool::new(false))
-        .with_context(|| format!("policy {}", path.display()))?
+    let report = evaluate(player, plan, recording.as_mut(), &AtomicBool::new(false))?
         .context("the evaluation was stopped")?;
-    if let (Some(path), Some(recording)) = (args.record, recording) {
-        durable::write_output(&path, &recording.into_file().to_bytes()?)
-            .with_context(|| cannot_write(&path))?;
+    if let (Some(path), Some(recording)) = (&args.record, recording) {
+        durable::write_output(path, &recording.into_file().to_bytes()?)
+            .with_context(|| cannot_write(path))?;
     }
-    match args.json {
+    match json {
         true => print(&serde_json::to_string(&report)?),
         false => print(&report.to_string()),
     }

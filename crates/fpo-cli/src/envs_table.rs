@@ -1,4 +1,4 @@
-//! `fpo envs`: the tasks of this build as a table or as JSON.
+//! `fpo envs`: the tasks of this build as a table, one of them in full, or either as JSON.
 
 use std::fmt::Write;
 
@@ -35,4 +35,30 @@ pub fn tasks(json: bool) -> Result<String> {
         )?;
     }
     Ok(text)
+}
+
+/// One task in full, as lines or as a JSON object.
+pub fn task(spec: &EnvSpec, json: bool) -> Result<String> {
+    if json {
+        return Ok(serde_json::to_string_pretty(spec)?);
+    }
+    let (low, high) = spec.reward_range;
+    let success = if spec.has_success { "reaching a goal counts as success" } else { "none" };
+    Ok(format!(
+        "{}: {}\n\
+         observation     {} numbers\n\
+         action          {} numbers in [-1, 1]\n\
+         control step    {} s\n\
+         episode         {} steps\n\
+         reward          {low} to {high} a step\n\
+         success         {success}\n\
+         source          {}",
+        spec.name,
+        spec.description,
+        spec.obs_dim,
+        spec.action_dim,
+        spec.control_dt,
+        spec.episode_length,
+        spec.source
+    ))
 }

@@ -7,11 +7,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
-use fpo_core::{Noise, Purpose};
+use fpo_core::Noise;
 use fpo_envs::VecEnvOptions;
 use serde::Serialize;
 
-use crate::actor::Actor;
+use crate::actor::Player;
 use crate::recording::Recording;
 use crate::stage::Stage;
 
@@ -71,10 +71,10 @@ impl std::fmt::Display for EvalReport {
     }
 }
 
-/// Plays `plan` with `actor`; every step is also written to `recording`, if given. `None` if
+/// Plays `plan` with `player`; every step is also written to `recording`, if given. `None` if
 /// `stop` was set before the last episode ended.
 pub fn evaluate(
-    actor: &Actor,
+    player: &Player,
     plan: &EvalPlan,
     mut recording: Option<&mut Recording>,
     stop: &AtomicBool,
@@ -87,19 +87,19 @@ pub fn evaluate(
     };
     let mut stage = Stage::new(fpo_envs::make(&plan.task, &options)?)?;
     let noise = Noise::new(plan.seed);
-    let mut start = vec![0.0; plan.episodes * stage.spec().action_dim];
+    let mut draws = vec![0.0; plan.episodes * stage.spec().action_dim];
     let mut episodes = vec![Episode::default(); plan.episodes];
     for step in 0.. {
         if stop.load(Ordering::Relaxed) {
             return Ok(None);
         }
-        noise.fill_normal(Purpose::EvalAction, step, &mut start);
-        let mut actions =
-            actor.act(&stage.obs, &start).with_context(|| format!("evaluation step {step}"))?;
+        let mut actions = player
+            .act(&noise, step, &stage.obs, &mut draws)
+            .with_context(|| format!("evaluation step {step}"))?;
         if let Some(recording) = recording.as_deref_mut() {
-            recording.before_step(&stage.obs, &start, &actions);
+            recording.before_step(&stage.obs, &draws, &actions);
         }
-        actor.policy.config().squash.apply(&mut actions);
+        player.squash().apply(&mut actions);
         stage.step(&actions)?;
         if let Some(recording) = recording.as_deref_mut() {
             recording.after_step(&actions, &stage);

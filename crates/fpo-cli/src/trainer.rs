@@ -7,7 +7,7 @@ use anyhow::Result;
 use candle_core::Device;
 use fpo_core::{Learner, Noise};
 
-use crate::actor::Actor;
+use crate::actor::{Actor, Player};
 use crate::collector::{Collector, FinishedEpisodes, Plan};
 use crate::config::Config;
 use crate::evaluate::{EvalPlan, EvalReport, evaluate};
@@ -108,14 +108,14 @@ impl Trainer {
 
     /// Evaluates the present policy over the configured episodes; `None` if `stop` was set.
     pub fn evaluate(&self, stop: &AtomicBool) -> Result<Option<EvalReport>> {
-        let actor = Actor::of(&self.learner)?;
+        let player = Player::Policy(Actor::of(&self.learner)?);
         let plan = EvalPlan {
             task: self.config.env.task.clone(),
             episodes: self.config.eval.episodes,
             seed: self.config.eval.seed,
             episode_length: self.config.env.episode_length,
         };
-        evaluate(&actor, &plan, None, stop)
+        evaluate(&player, &plan, None, stop)
     }
 }
 
