@@ -5,7 +5,33 @@ use crate::{Batch, EnvError, EnvSpec, GridWorld, Task, VecEnv, VecEnvOptions};
 
 /// Names of the MuJoCo tasks, known in every build so that one without MuJoCo can say what it
 /// lacks.
-const MUJOCO_TASKS: [&str; 3] = ["CartpoleBalance", "PointMass", "CheetahRun"];
+const MUJOCO_TASKS: &[&str] = &[
+    "CartpoleBalance",
+    "CartpoleBalanceSparse",
+    "CartpoleSwingup",
+    "CartpoleSwingupSparse",
+    "PointMass",
+    "CheetahRun",
+    "AcrobotSwingup",
+    "AcrobotSwingupSparse",
+    "BallInCup",
+    "FingerSpin",
+    "FingerTurnEasy",
+    "FingerTurnHard",
+    "PendulumSwingup",
+    "ReacherEasy",
+    "ReacherHard",
+    "FishSwim",
+    "SwimmerSwimmer6",
+    "HopperHop",
+    "HopperStand",
+    "WalkerStand",
+    "WalkerWalk",
+    "WalkerRun",
+    "HumanoidStand",
+    "HumanoidWalk",
+    "HumanoidRun",
+];
 
 /// Builds a batch of environments of a task.
 ///
@@ -120,7 +146,7 @@ mod tests {
     #[test]
     fn the_mujoco_tasks_are_the_listed_ones() {
         let names: Vec<String> = tasks().into_iter().map(|spec| spec.name).collect();
-        assert_eq!(names[LAYOUTS.len()..], MUJOCO_TASKS);
+        assert_eq!(names[LAYOUTS.len()..], *MUJOCO_TASKS);
     }
 
     #[cfg(not(feature = "mujoco"))]

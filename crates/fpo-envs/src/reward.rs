@@ -8,6 +8,7 @@
 //! | gaussian  | exp(−½ (d s)²), s = √(−2 ln v)             |
 //! | linear    | max(0, 1 − d (1 − v))                      |
 //! | quadratic | max(0, 1 − (d s)²), s = √(1 − v)           |
+//! | long tail | 1 / (1 + (d s)²), s = √(1/v − 1)           |
 //!
 //! after Tassa et al., "DeepMind Control Suite" (arXiv 1801.00690).
 
@@ -29,6 +30,11 @@ pub enum Sigmoid {
         /// Value at distance `margin`.
         value_at_margin: f64,
     },
+    /// A bell with a long tail; the value at the margin must be in (0, 1).
+    LongTail {
+        /// Value at distance `margin`.
+        value_at_margin: f64,
+    },
 }
 
 impl Sigmoid {
@@ -46,6 +52,9 @@ impl Sigmoid {
             Self::Quadratic { value_at_margin } => {
                 let scaled = d * (1.0 - value_at_margin).sqrt();
                 (1.0 - scaled * scaled).max(0.0)
+            }
+            Self::LongTail { value_at_margin } => {
+                1.0 / (1.0 + d * d * (1.0 / value_at_margin - 1.0))
             }
         }
     }
@@ -68,10 +77,11 @@ pub fn tolerance(x: f64, (lower, upper): (f64, f64), margin: f64, sigmoid: Sigmo
 mod tests {
     use super::*;
 
-    const SHAPES: [fn(f64) -> Sigmoid; 3] = [
+    const SHAPES: [fn(f64) -> Sigmoid; 4] = [
         |value_at_margin| Sigmoid::Gaussian { value_at_margin },
         |value_at_margin| Sigmoid::Linear { value_at_margin },
         |value_at_margin| Sigmoid::Quadratic { value_at_margin },
+        |value_at_margin| Sigmoid::LongTail { value_at_margin },
     ];
 
     #[test]
@@ -106,11 +116,12 @@ mod tests {
         assert!((half(Sigmoid::USUAL) - 0.1f64.powf(0.25)).abs() < 1e-15);
         assert_eq!(half(Sigmoid::Linear { value_at_margin: 0.0 }), 0.5);
         assert_eq!(half(Sigmoid::Quadratic { value_at_margin: 0.0 }), 0.75);
+        assert!((half(Sigmoid::LongTail { value_at_margin: 0.1 }) - 4.0 / 13.0).abs() < 1e-15);
     }
 
     #[test]
     fn straight_line_and_parabola_stay_at_zero_far_away() {
-        for shape in &SHAPES[1..] {
+        for shape in &SHAPES[1..3] {
             assert_eq!(tolerance(1e30, (0.0, 0.0), 1.0, shape(0.0)), 0.0);
             assert_eq!(tolerance(1e30, (0.0, 0.0), 1.0, shape(0.5)), 0.0);
         }

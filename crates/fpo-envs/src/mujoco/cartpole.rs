@@ -1,49 +1,130 @@
-//! Cart-pole: keep a pole upright on a cart.
+//! Cart-pole: swing a pole up, or keep it upright, by pushing the cart below it.
 //!
 //! Observation: cart position (m), cosine and sine of the pole's angle from upright, cart
 //! velocity (m/s), pole velocity (rad/s). Action: force on the cart, ±10 N at ±1.
 
+use std::f64::consts::PI;
+
 use mujoco_rs::wrappers::MjModel;
 
+use super::axes::{Z_ALONG_X, Z_ALONG_Z};
 use super::{Data, EPISODE_LENGTH, MujocoTask, Timing, lookup};
 use crate::reward::{Sigmoid, tolerance};
 use crate::{EnvError, EnvRng, EnvSpec};
 
 /// Physics step and steps per control step, in seconds and as a count.
 const TIMING: Timing = Timing { physics_dt: 0.01, substeps: 1 };
-/// Largest distance of a start from the middle of the rail, in metres.
-const START_POSITION: f64 = 0.1;
-/// Largest angle of a start from upright, in radians.
-const START_ANGLE: f64 = 0.034;
-/// Standard deviation of the velocities at a start, in m/s and rad/s.
+/// Largest distance of an upright start from the middle of the rail, in metres.
+const UPRIGHT_POSITION: f64 = 0.1;
+/// Largest angle of an upright start from upright, in radians.
+const UPRIGHT_ANGLE: f64 = 0.034;
+/// Standard deviation of position and angle at a hanging start, in metres and radians.
+const HANGING_SPREAD: f64 = 0.01;
+/// Standard deviation of the velocities at any start, in m/s and rad/s.
 const START_VELOCITY: f64 = 0.01;
 /// Distance from the middle at which `centred` has fallen to 0.1, in metres.
 const CENTRED_MARGIN: f64 = 2.0;
 /// Pole velocity at which `slow` has fallen to 0.1, in rad/s.
 const VELOCITY_MARGIN: f64 = 5.0;
-/// Elements of `xmat`, a rotation row by row: how far the pole's z axis points along the world's
-/// z axis (the cosine of its angle) and x axis (the sine).
-const Z_ALONG_Z: usize = 8;
-const Z_ALONG_X: usize = 2;
+/// Largest distance from the middle that the sparse reward accepts, in metres.
+const SPARSE_POSITION: f64 = 0.25;
+/// Smallest cosine of the pole's angle that the sparse reward accepts (5.7°).
+const SPARSE_COSINE: f64 = 0.995;
 
-/// Balance the pole from a start near upright; a smooth reward.
-#[derive(Debug, Clone, Default)]
-pub struct CartpoleBalance {
+/// Where an episode starts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Start {
+    /// Near the middle, the pole near upright.
+    Upright,
+    /// At the middle, the pole hanging down.
+    Hanging,
+}
+
+/// What earns a reward.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Earning {
+    /// Upright, near the middle, slow and gentle: each counts smoothly.
+    Smooth,
+    /// 1 while the pole is upright near the middle, else 0.
+    Sparse,
+}
+
+/// The four cart-pole tasks.
+#[derive(Debug, Clone)]
+pub struct Cartpole {
+    start: Start,
+    earning: Earning,
     pole: usize,
 }
 
-impl MujocoTask for CartpoleBalance {
+impl Cartpole {
+    /// `CartpoleBalance`: keep the pole upright; a smooth reward.
+    pub fn balance() -> Self {
+        Self { start: Start::Upright, earning: Earning::Smooth, pole: 0 }
+    }
+
+    /// `CartpoleBalanceSparse`: keep the pole upright; a reward of 0 or 1.
+    pub fn balance_sparse() -> Self {
+        Self { earning: Earning::Sparse, ..Self::balance() }
+    }
+
+    /// `CartpoleSwingup`: swing the pole up and keep it there; a smooth reward.
+    pub fn swingup() -> Self {
+        Self { start: Start::Hanging, ..Self::balance() }
+    }
+
+    /// `CartpoleSwingupSparse`: swing the pole up and keep it there; a reward of 0 or 1.
+    pub fn swingup_sparse() -> Self {
+        Self { start: Start::Hanging, ..Self::balance_sparse() }
+    }
+
+    fn smooth(&self, data: &Data, action: &[f64]) -> f64 {
+        let upright = (data.xmat()[self.pole][Z_ALONG_Z] + 1.0) / 2.0;
+        let centred = tolerance(data.qpos()[0], (0.0, 0.0), CENTRED_MARGIN, Sigmoid::USUAL);
+        let gentle =
+            tolerance(action[0], (0.0, 0.0), 1.0, Sigmoid::Quadratic { value_at_margin: 0.0 });
+        let slow = tolerance(data.qvel()[1], (0.0, 0.0), VELOCITY_MARGIN, Sigmoid::USUAL);
+        upright * ((4.0 + gentle) / 5.0) * ((1.0 + slow) / 2.0) * ((1.0 + centred) / 2.0)
+    }
+
+    fn sparse(&self, data: &Data) -> f64 {
+        let near = (-SPARSE_POSITION, SPARSE_POSITION);
+        // Open above, so that a cosine that rounding has put just over 1 counts as upright.
+        let upright = (SPARSE_COSINE, f64::INFINITY);
+        tolerance(data.qpos()[0], near, 0.0, Sigmoid::USUAL)
+            * tolerance(data.xmat()[self.pole][Z_ALONG_Z], upright, 0.0, Sigmoid::USUAL)
+    }
+}
+
+impl MujocoTask for Cartpole {
     fn spec(&self) -> EnvSpec {
+        let (name, description) = match (self.start, self.earning) {
+            (Start::Upright, Earning::Smooth) => (
+                "CartpoleBalance",
+                "keep a pole upright by pushing its cart, gently and near the middle",
+            ),
+            (Start::Upright, Earning::Sparse) => (
+                "CartpoleBalanceSparse",
+                "keep a pole within 5.7° of upright and its cart within 0.25 m of the middle",
+            ),
+            (Start::Hanging, Earning::Smooth) => (
+                "CartpoleSwingup",
+                "swing a hanging pole up by pushing its cart, then keep it there gently",
+            ),
+            (Start::Hanging, Earning::Sparse) => (
+                "CartpoleSwingupSparse",
+                "swing a hanging pole up; earns only within 5.7° of upright near the middle",
+            ),
+        };
         EnvSpec {
-            name: "CartpoleBalance".into(),
+            name: name.into(),
             obs_dim: 5,
             action_dim: 1,
             episode_length: EPISODE_LENGTH,
             control_dt: TIMING.control_dt(),
             reward_range: (0.0, 1.0),
             has_success: false,
-            description: "keep a pole upright by pushing its cart, gently and near the middle"
-                .into(),
+            description: description.into(),
             source: "DeepMind Control Suite cartpole, as in MuJoCo Playground 0.0.5".into(),
         }
     }
@@ -67,8 +148,13 @@ impl MujocoTask for CartpoleBalance {
 
     /// Unlike the official code, angle and velocities come from independent draws.
     fn reset(&self, data: &mut Data, rng: &mut EnvRng) {
-        let position = rng.uniform(-START_POSITION, START_POSITION);
-        let angle = rng.uniform(-START_ANGLE, START_ANGLE);
+        let (position, angle) = match self.start {
+            Start::Upright => (
+                rng.uniform(-UPRIGHT_POSITION, UPRIGHT_POSITION),
+                rng.uniform(-UPRIGHT_ANGLE, UPRIGHT_ANGLE),
+            ),
+            Start::Hanging => (HANGING_SPREAD * rng.normal(), PI + HANGING_SPREAD * rng.normal()),
+        };
         data.qpos_mut().copy_from_slice(&[position, angle]);
         for velocity in data.qvel_mut() {
             *velocity = START_VELOCITY * rng.normal();
@@ -82,11 +168,47 @@ impl MujocoTask for CartpoleBalance {
     }
 
     fn reward(&self, data: &Data, action: &[f64]) -> f64 {
-        let upright = (data.xmat()[self.pole][Z_ALONG_Z] + 1.0) / 2.0;
-        let centred = tolerance(data.qpos()[0], (0.0, 0.0), CENTRED_MARGIN, Sigmoid::USUAL);
-        let gentle =
-            tolerance(action[0], (0.0, 0.0), 1.0, Sigmoid::Quadratic { value_at_margin: 0.0 });
-        let slow = tolerance(data.qvel()[1], (0.0, 0.0), VELOCITY_MARGIN, Sigmoid::USUAL);
-        upright * ((4.0 + gentle) / 5.0) * ((1.0 + slow) / 2.0) * ((1.0 + centred) / 2.0)
+        match self.earning {
+            Earning::Smooth => self.smooth(data, action),
+            Earning::Sparse => self.sparse(data),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mujoco::Mujoco;
+
+    #[test]
+    fn the_sparse_reward_ends_at_its_bounds() {
+        let mujoco = Mujoco::new(Box::new(Cartpole::swingup_sparse())).unwrap();
+        let mut data = mujoco.data().unwrap();
+        let mut reward = |position: f64, angle: f64| {
+            data.qpos_mut().copy_from_slice(&[position, angle]);
+            data.forward();
+            mujoco.rules().reward(&data, &[1.0])
+        };
+        let edge = SPARSE_COSINE.acos();
+        assert_eq!(reward(0.0, 0.0), 1.0);
+        assert_eq!(reward(0.249, edge - 1e-6), 1.0);
+        assert_eq!(reward(-0.249, 1e-6 - edge), 1.0);
+        assert_eq!(reward(0.0, edge + 1e-6), 0.0);
+        assert_eq!(reward(0.251, 0.0), 0.0);
+        assert_eq!(reward(-0.251, 0.0), 0.0);
+        assert_eq!(reward(0.0, PI), 0.0);
+    }
+
+    #[test]
+    fn starts_are_upright_to_balance_and_hanging_to_swing_up() {
+        for (task, cosine) in [(Cartpole::balance(), 1.0), (Cartpole::swingup(), -1.0)] {
+            let mujoco = Mujoco::new(Box::new(task)).unwrap();
+            let mut data = mujoco.data().unwrap();
+            for episode in 0..50 {
+                mujoco.rules().reset(&mut data, &mut EnvRng::for_reset(0, 0, episode));
+                assert!((data.qpos()[1].cos() - cosine).abs() < 2e-3, "{:?}", data.qpos());
+                assert!(data.qpos()[0].abs() <= UPRIGHT_POSITION, "{:?}", data.qpos());
+            }
+        }
     }
 }

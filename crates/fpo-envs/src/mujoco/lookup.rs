@@ -25,6 +25,17 @@ pub(super) fn geom(model: &MjModel, name: &str) -> Result<usize, EnvError> {
     id(model, MjtObjBase::mjOBJ_GEOM, "geom", name)
 }
 
+/// Id of a site.
+pub(super) fn site(model: &MjModel, name: &str) -> Result<usize, EnvError> {
+    id(model, MjtObjBase::mjOBJ_SITE, "site", name)
+}
+
+/// Index of a body among those that the physics does not move, for `mocap_pos`.
+pub(super) fn mocap(model: &MjModel, name: &str) -> Result<usize, EnvError> {
+    let missing = |_| EnvError::MissingPart { what: "mocap body", name: name.into() };
+    usize::try_from(model.body_mocapid()[body(model, name)?]).map_err(missing)
+}
+
 /// Index of a sensor's first number in `sensordata`.
 pub(super) fn sensor(model: &MjModel, name: &str) -> Result<usize, EnvError> {
     let id = id(model, MjtObjBase::mjOBJ_SENSOR, "sensor", name)?;

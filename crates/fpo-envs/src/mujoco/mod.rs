@@ -4,23 +4,47 @@
 //! [`Task`](crate::Task) for the batch driver. The tasks are those of the DeepMind Control Suite
 //! as MuJoCo Playground 0.0.5 defines them, on models of our own with equal physics.
 
+mod acrobot;
+mod axes;
+mod ball_in_cup;
 mod cartpole;
 mod cheetah;
+mod finger;
+mod fish;
+mod frame;
+mod hopper;
+mod humanoid;
 mod log;
 mod lookup;
+mod pendulum;
 mod point_mass;
+mod reacher;
 mod simulation;
+mod starts;
+mod swimmer;
+mod walker;
 
 use std::sync::Arc;
 
-use mujoco_rs::wrappers::{MjData, MjModel};
+use mujoco_rs::wrappers::MjData;
 
 use crate::{EnvError, EnvRng, EnvSpec};
 
-pub use cartpole::CartpoleBalance;
+pub use acrobot::Acrobot;
+pub use ball_in_cup::BallInCup;
+pub use cartpole::Cartpole;
 pub use cheetah::CheetahRun;
+pub use finger::Finger;
+pub use fish::FishSwim;
+pub use hopper::Hopper;
+pub use humanoid::Humanoid;
+pub use mujoco_rs::wrappers::MjModel;
+pub use pendulum::PendulumSwingup;
 pub use point_mass::PointMass;
+pub use reacher::Reacher;
 pub use simulation::{Mujoco, Worker};
+pub use swimmer::SwimmerSwimmer6;
+pub use walker::Walker;
 
 /// Simulation state of one worker, with the model it shares with all others.
 pub type Data = MjData<Arc<MjModel>>;
@@ -28,7 +52,8 @@ pub type Data = MjData<Arc<MjModel>>;
 /// Steps of an episode in every task of the Playground's Control Suite.
 const EPISODE_LENGTH: usize = 1000;
 /// Added to the model's `ls_iterations`. With it C MuJoCo's line search stops where MJX's does,
-/// so that our trajectories are the Playground's (measured in float64, to 1e-13).
+/// so that our trajectories are the Playground's: measured in float64, to 1e-13 as long as nothing
+/// touches. In contact both stop before they have converged, and may part.
 const EXTRA_LINE_SEARCH: i32 = 2;
 
 /// The only version whose memory layout this build knows.
@@ -98,9 +123,31 @@ pub trait MujocoTask: Send + Sync + 'static {
 /// All MuJoCo tasks.
 pub fn tasks() -> Vec<Box<dyn MujocoTask>> {
     vec![
-        Box::<CartpoleBalance>::default(),
+        Box::new(Cartpole::balance()),
+        Box::new(Cartpole::balance_sparse()),
+        Box::new(Cartpole::swingup()),
+        Box::new(Cartpole::swingup_sparse()),
         Box::<PointMass>::default(),
         Box::<CheetahRun>::default(),
+        Box::new(Acrobot::swingup()),
+        Box::new(Acrobot::swingup_sparse()),
+        Box::<BallInCup>::default(),
+        Box::new(Finger::spin()),
+        Box::new(Finger::turn_easy()),
+        Box::new(Finger::turn_hard()),
+        Box::<PendulumSwingup>::default(),
+        Box::new(Reacher::easy()),
+        Box::new(Reacher::hard()),
+        Box::<FishSwim>::default(),
+        Box::<SwimmerSwimmer6>::default(),
+        Box::new(Hopper::hop()),
+        Box::new(Hopper::stand()),
+        Box::new(Walker::stand()),
+        Box::new(Walker::walk()),
+        Box::new(Walker::run()),
+        Box::new(Humanoid::stand()),
+        Box::new(Humanoid::walk()),
+        Box::new(Humanoid::run()),
     ]
 }
 

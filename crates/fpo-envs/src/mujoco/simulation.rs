@@ -140,6 +140,9 @@ impl Task for Mujoco {
         worker.data.reset();
         self.task.reset(&mut worker.data, rng);
         worker.data.forward();
+        // A Playground start carries the accelerations of its forward pass; C leaves that to steps.
+        let accelerations = worker.data.qacc().to_vec();
+        worker.data.qacc_warmstart_mut().copy_from_slice(&accelerations);
         self.observe(worker, obs);
         self.store(&worker.data, state)
     }
@@ -164,5 +167,26 @@ impl Task for Mujoco {
         let terminated = self.task.terminated(&worker.data);
         self.store(&worker.data, state)?;
         Ok(Transition { terminated, ..Transition::reward(reward) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mujoco::Cartpole;
+
+    #[test]
+    fn a_start_carries_the_accelerations_of_its_forward_pass() {
+        let mujoco = Mujoco::new(Box::new(Cartpole::balance())).unwrap();
+        let mut worker = mujoco.worker().unwrap();
+        let mut state = vec![0.0; mujoco.state_len()];
+        let mut rng = EnvRng::for_reset(0, 0, 0);
+        mujoco.reset(&mut worker, &mut rng, &mut state, &mut [0.0; 5]).unwrap();
+        worker.data.set_state(&state, ROW).unwrap();
+        let carried = worker.data.qacc_warmstart().to_vec();
+        worker.data.forward();
+        for (carried, computed) in carried.iter().zip(worker.data.qacc()) {
+            assert!(*carried != 0.0 && (carried - computed).abs() < 1e-12);
+        }
     }
 }

@@ -1,0 +1,108 @@
+//! Ball in cup: swing a ball on a string and catch it in the cup it hangs from.
+//!
+//! Observation: positions of cup and ball, each along x and z from where it starts (m), then their
+//! velocities (m/s). Action: force on the cup along x and z, ±5 N at ±1.
+
+use mujoco_rs::wrappers::MjModel;
+
+use super::{Data, EPISODE_LENGTH, MujocoTask, Timing, lookup};
+use crate::reward::{Sigmoid, tolerance};
+use crate::{EnvError, EnvRng, EnvSpec};
+
+/// Physics step and steps per control step, in seconds and as a count.
+const TIMING: Timing = Timing { physics_dt: 0.002, substeps: 10 };
+/// Axes of the plane that cup and ball move in.
+const PLANE: [usize; 2] = [0, 2];
+
+/// Catch the ball in the cup; a reward of 0 or 1.
+#[derive(Debug, Clone, Default)]
+pub struct BallInCup {
+    ball: usize,
+    inside: usize,
+    /// How far the ball's middle may be from the middle of the cup's inside along the axes of
+    /// `PLANE`, so that all of the ball is inside, in metres.
+    room: [f64; 2],
+}
+
+impl MujocoTask for BallInCup {
+    fn spec(&self) -> EnvSpec {
+        EnvSpec {
+            name: "BallInCup".into(),
+            obs_dim: 8,
+            action_dim: 2,
+            episode_length: EPISODE_LENGTH,
+            control_dt: TIMING.control_dt(),
+            reward_range: (0.0, 1.0),
+            has_success: false,
+            description: "swing a ball on a string into the cup above it; every start is the same"
+                .into(),
+            source: "DeepMind Control Suite ball_in_cup, as in MuJoCo Playground 0.0.5".into(),
+        }
+    }
+
+    fn domain(&self) -> &'static str {
+        "ball_in_cup"
+    }
+
+    fn xml(&self) -> &str {
+        include_str!("../../models/ball_in_cup.xml")
+    }
+
+    fn timing(&self) -> Timing {
+        TIMING
+    }
+
+    fn bind(&mut self, model: &MjModel) -> Result<(), EnvError> {
+        self.ball = lookup::body(model, "ball")?;
+        self.inside = lookup::site(model, "inside")?;
+        let ball_radius = model.geom_size()[lookup::geom(model, "ball")?][0];
+        self.room = PLANE.map(|axis| model.site_size()[self.inside][axis] - ball_radius);
+        Ok(())
+    }
+
+    /// Always the model's default state, the string not quite taut: the Playground draws nothing
+    /// here. The Control Suite itself draws the ball's place.
+    fn reset(&self, _data: &mut Data, _rng: &mut EnvRng) {}
+
+    fn observe(&self, data: &Data, obs: &mut [f64]) {
+        let (positions, velocities) = obs.split_at_mut(data.qpos().len());
+        positions.copy_from_slice(data.qpos());
+        velocities.copy_from_slice(data.qvel());
+    }
+
+    fn reward(&self, data: &Data, _action: &[f64]) -> f64 {
+        let (inside, ball) = (data.site_xpos()[self.inside], data.xpos()[self.ball]);
+        let within = |(axis, room): (usize, f64)| {
+            tolerance(ball[axis] - inside[axis], (-room, room), 0.0, Sigmoid::USUAL)
+        };
+        PLANE.into_iter().zip(self.room).map(within).product()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mujoco::Mujoco;
+
+    /// At the start the ball's middle is 0.35 m below the middle of the cup's inside, which has
+    /// room for it to move 0.025 m either way.
+    #[test]
+    fn only_a_ball_wholly_in_the_cup_earns() {
+        let mujoco = Mujoco::new(Box::<BallInCup>::default()).unwrap();
+        let mut data = mujoco.data().unwrap();
+        for (x, z, expected) in [
+            (0.0, 0.35, 1.0),
+            (0.024, 0.326, 1.0),
+            (-0.024, 0.374, 1.0),
+            (0.026, 0.35, 0.0),
+            (-0.026, 0.35, 0.0),
+            (0.0, 0.324, 0.0),
+            (0.0, 0.376, 0.0),
+            (0.0, 0.0, 0.0),
+        ] {
+            data.qpos_mut().copy_from_slice(&[0.0, 0.0, x, z]);
+            data.forward();
+            assert_eq!(mujoco.rules().reward(&data, &[0.0; 2]), expected, "{x} {z}");
+        }
+    }
+}

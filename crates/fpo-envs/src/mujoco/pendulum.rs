@@ -1,0 +1,94 @@
+//! Pendulum: swing a pole up with a motor too weak to lift it at once.
+//!
+//! Observation: sine and cosine of the pole's angle from upright, its velocity (rad/s). Action:
+//! torque at the hinge, ±1 N·m at ±1; holding the pole level would take 4.9 N·m.
+
+use std::f64::consts::PI;
+
+use mujoco_rs::wrappers::MjModel;
+
+use super::axes::{Z_ALONG_X, Z_ALONG_Z};
+use super::{Data, EPISODE_LENGTH, MujocoTask, Timing, lookup};
+use crate::reward::{Sigmoid, tolerance};
+use crate::{EnvError, EnvRng, EnvSpec};
+
+/// Physics step and steps per control step, in seconds and as a count.
+const TIMING: Timing = Timing { physics_dt: 0.01, substeps: 2 };
+/// Largest angle from upright that earns a reward, in degrees.
+const UPRIGHT_DEGREES: f64 = 8.0;
+
+/// Swing the pole up and keep it there; a reward of 0 or 1.
+#[derive(Debug, Clone, Default)]
+pub struct PendulumSwingup {
+    pole: usize,
+}
+
+impl MujocoTask for PendulumSwingup {
+    fn spec(&self) -> EnvSpec {
+        EnvSpec {
+            name: "PendulumSwingup".into(),
+            obs_dim: 3,
+            action_dim: 1,
+            episode_length: EPISODE_LENGTH,
+            control_dt: TIMING.control_dt(),
+            reward_range: (0.0, 1.0),
+            has_success: false,
+            description: "swing a pendulum up with a weak motor; earns only within 8° of upright"
+                .into(),
+            source: "DeepMind Control Suite pendulum, as in MuJoCo Playground 0.0.5".into(),
+        }
+    }
+
+    fn domain(&self) -> &'static str {
+        "pendulum"
+    }
+
+    fn xml(&self) -> &str {
+        include_str!("../../models/pendulum.xml")
+    }
+
+    fn timing(&self) -> Timing {
+        TIMING
+    }
+
+    fn bind(&mut self, model: &MjModel) -> Result<(), EnvError> {
+        self.pole = lookup::body(model, "pole")?;
+        Ok(())
+    }
+
+    /// Any angle on one side, at rest. The Control Suite draws from both sides; the Playground
+    /// does not.
+    fn reset(&self, data: &mut Data, rng: &mut EnvRng) {
+        data.qpos_mut()[0] = rng.uniform(0.0, PI);
+    }
+
+    fn observe(&self, data: &Data, obs: &mut [f64]) {
+        let rotation = &data.xmat()[self.pole];
+        obs.copy_from_slice(&[rotation[Z_ALONG_X], rotation[Z_ALONG_Z], data.qvel()[0]]);
+    }
+
+    fn reward(&self, data: &Data, _action: &[f64]) -> f64 {
+        // Open above, so that a cosine that rounding has put just over 1 counts as upright.
+        let upright = (UPRIGHT_DEGREES.to_radians().cos(), f64::INFINITY);
+        tolerance(data.xmat()[self.pole][Z_ALONG_Z], upright, 0.0, Sigmoid::USUAL)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mujoco::Mujoco;
+
+    #[test]
+    fn the_reward_ends_eight_degrees_from_upright() {
+        let mujoco = Mujoco::new(Box::<PendulumSwingup>::default()).unwrap();
+        let mut data = mujoco.data().unwrap();
+        for (degrees, expected) in
+            [(0.0, 1.0), (7.999, 1.0), (-7.999, 1.0), (8.001, 0.0), (-8.001, 0.0), (180.0, 0.0)]
+        {
+            data.qpos_mut()[0] = f64::to_radians(degrees);
+            data.forward();
+            assert_eq!(mujoco.rules().reward(&data, &[0.0]), expected, "{degrees}");
+        }
+    }
+}
