@@ -113,9 +113,18 @@ fn a_file_of_another_version_is_refused_by_its_version() {
     let folder = write(&run, 1, 2);
     let path = folder.join(MANIFEST);
     let text = fs::read_to_string(&path).unwrap().replace("\"version\": 1", "\"version\": 2");
-    fs::write(&path, text).unwrap();
+    // As it stands that is a damaged digit; with a digest of its own it is another version.
+    fs::write(&path, &text).unwrap();
+    let error = CheckpointFiles::read(&folder).unwrap_err();
+    assert!(matches!(error, CheckpointError::Damaged { .. }), "{error}");
+    let mut manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
+    manifest["sha256"] = "".into();
+    let unsealed = format!("{}\n", serde_json::to_string_pretty(&manifest).unwrap());
+    manifest["sha256"] = sha256(unsealed.as_bytes()).into();
+    fs::write(&path, format!("{}\n", serde_json::to_string_pretty(&manifest).unwrap())).unwrap();
     let error = CheckpointFiles::read(&folder).unwrap_err();
     assert!(matches!(error, CheckpointError::Version { found: 2, .. }), "{error}");
+    assert!(CheckpointFiles::latest_good(&run).is_err(), "nothing is built on an older one");
 }
 
 #[test]
