@@ -9,8 +9,9 @@
 //! Its moments are readable and restorable, so that a resumed run takes the steps an uninterrupted
 //! one would have taken.
 
-use candle_core::{Tensor, Var};
+use candle_core::{DType, Device, Tensor, Var};
 
+use crate::adam_in_place::{Average, Move, sum_of_squares};
 use crate::{Error, Result};
 
 /// The constants of Adam.
@@ -84,6 +85,14 @@ impl Adam {
         let correction1 = 1.0 - beta1.powi(power);
         let correction2 = 1.0 - beta2.powi(power);
         for ((var, moments), grad) in self.vars.iter().zip(&mut self.moments).zip(grads) {
+            if in_host_memory(var) {
+                let config = &self.config;
+                moments.first.inplace_op2(grad, &Average::first(config))?;
+                moments.second.inplace_op2(grad, &Average::second(config))?;
+                let step = Move::new(config, [correction1, correction2]);
+                var.inplace_op3(&moments.first, &moments.second, &step)?;
+                continue;
+            }
             moments.first = ((&moments.first * beta1)? + (grad * (1.0 - beta1))?)?;
             moments.second = ((&moments.second * beta2)? + (grad.sqr()? * (1.0 - beta2))?)?;
             let first = (&moments.first / correction1)?;
@@ -107,7 +116,7 @@ impl Adam {
         &self.moments
     }
 
-    /// Puts back what [`Adam::steps`] and [`Adam::moments`] returned.
+    /// Puts back copies of what [`Adam::steps`] and [`Adam::moments`] returned.
     ///
     /// # Errors
     /// [`Error::State`] if the number or the shapes of the moments differ.
@@ -121,13 +130,24 @@ impl Adam {
             return Err(Error::State("Adam's moments do not fit the parameters".into()));
         }
         self.steps = steps;
-        self.moments = moments;
+        // Steps change moments in place; the caller's tensors are not ours to change.
+        let copy = |m: Moments| -> Result<Moments> {
+            Ok(Moments { first: m.first.copy()?, second: m.second.copy()? })
+        };
+        self.moments = moments.into_iter().map(copy).collect::<Result<_>>()?;
         Ok(())
     }
 }
 
+fn in_host_memory(tensor: &Tensor) -> bool {
+    tensor.device().is_cpu() && tensor.dtype() == DType::F32
+}
+
 /// The global norm `√Σ‖g‖²` as a scalar tensor.
 pub fn global_norm(grads: &[Tensor]) -> Result<Tensor> {
+    if grads.iter().all(in_host_memory) {
+        return Ok(Tensor::new(sum_of_squares(grads)?.sqrt() as f32, &Device::Cpu)?);
+    }
     let squares =
         grads.iter().map(|g| g.sqr()?.sum_all()).collect::<candle_core::Result<Vec<_>>>()?;
     Ok(Tensor::stack(&squares, 0)?.sum_all()?.sqrt()?)
@@ -149,7 +169,7 @@ pub fn clip_global_norm(grads: &mut [Tensor], max_norm: f64) -> Result<Tensor> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Device;
+    use crate::{Noise, Purpose};
     use candle_nn::Optimizer as _;
     use candle_optimisers::Decay;
     use candle_optimisers::adam::{Adam as Oracle, ParamsAdam};
@@ -209,6 +229,33 @@ mod tests {
             weight_decay: 0.1,
         };
         assert!(against_the_oracle(config, Some(Decay::DecoupledWeightDecay(0.1))) < 1e-12);
+    }
+
+    /// Gradients of very different sizes, so that ε and the corrections matter.
+    #[test]
+    fn steps_in_host_memory_equal_those_in_double_precision() {
+        let n = 70_001;
+        let random = |index| {
+            Noise::new(4).normal_tensor(Purpose::LossNoise, index, &[n], &Device::Cpu).unwrap()
+        };
+        let config = AdamConfig { learning_rate: 0.01, weight_decay: 0.1, ..AdamConfig::default() };
+        let start = random(0);
+        let single = Var::from_tensor(&start).unwrap();
+        let double = Var::from_tensor(&start.to_dtype(DType::F64).unwrap()).unwrap();
+        let mut adams = [&single, &double].map(|var| Adam::new(vec![var.clone()], config).unwrap());
+        for k in 1..10 {
+            let grad = (random(k) * 10f64.powi(2 - k as i32)).unwrap();
+            adams[0].step(std::slice::from_ref(&grad)).unwrap();
+            adams[1].step(&[grad.to_dtype(DType::F64).unwrap()]).unwrap();
+            let norms = [grad.clone(), grad.to_dtype(DType::F64).unwrap()].map(|grad| {
+                let norm = global_norm(&[grad]).unwrap().to_dtype(DType::F64).unwrap();
+                norm.to_scalar::<f64>().unwrap()
+            });
+            assert!((norms[0] / norms[1] - 1.0).abs() < 1e-6, "{norms:?}");
+        }
+        let off = (single.to_dtype(DType::F64).unwrap() - double.as_tensor()).unwrap();
+        let off = off.abs().unwrap().max_all().unwrap().to_scalar::<f64>().unwrap();
+        assert!(off > 0.0 && off < 2e-6, "{off}");
     }
 
     #[test]

@@ -12,8 +12,9 @@
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use crate::fused::fused_sample;
 use crate::time::{embed, embed_scalar, grid};
-use crate::{Activation, Error, FlatParams, Mlp, Noise, Purpose, Result};
+use crate::{Activation, Compute, Error, FlatParams, Mlp, Noise, Purpose, Result};
 
 /// What the network's error is measured in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,10 +105,15 @@ impl FlowConfig {
         Ok(())
     }
 
+    /// Sizes of the network: input, hidden layers, output.
+    pub(crate) fn sizes(&self) -> Vec<usize> {
+        let input = self.obs_dim + self.action_dim + self.time_embedding;
+        [&[input], &self.hidden[..], &[self.action_dim]].concat()
+    }
+
     fn mlp(&self) -> Result<Mlp> {
         self.validate()?;
-        let input = self.obs_dim + self.action_dim + self.time_embedding;
-        Ok(Mlp::new("policy", input, &self.hidden, self.action_dim, self.activation))
+        Ok(Mlp::new("policy", &self.sizes(), self.activation))
     }
 }
 
@@ -121,6 +127,7 @@ pub struct FlowPolicy {
     config: FlowConfig,
     mlp: Mlp,
     params: FlatParams,
+    compute: Compute,
 }
 
 impl FlowPolicy {
@@ -137,7 +144,7 @@ impl FlowPolicy {
         let mlp = config.mlp()?;
         let values = mlp.init(noise, Purpose::PolicyInit);
         let params = FlatParams::new(mlp.layout().clone(), values, dtype, device)?;
-        Ok(FlowPolicy { config, mlp, params })
+        Ok(FlowPolicy { config, mlp, params, compute: Compute::best(device, dtype) })
     }
 
     /// A policy with the weights `policy.k.weight|bias` that `find` yields.
@@ -152,7 +159,7 @@ impl FlowPolicy {
         let mlp = config.mlp()?;
         let flat = mlp.layout().flatten(find)?.to_dtype(DType::F32)?.to_device(device)?;
         let params = FlatParams::from_flat(mlp.layout().clone(), &flat)?;
-        Ok(FlowPolicy { config, mlp, params })
+        Ok(FlowPolicy { config, mlp, params, compute: Compute::best(device, DType::F32) })
     }
 
     /// Sizes and conventions.
@@ -163,6 +170,25 @@ impl FlowPolicy {
     /// The trainable parameters.
     pub fn params(&self) -> &FlatParams {
         &self.params
+    }
+
+    /// Who computes samples and, in a learner, losses; at first the fastest.
+    pub fn compute(&self) -> Compute {
+        self.compute
+    }
+
+    /// The same policy computed by `compute`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for the fused kernels where the policy is not f32 on the CPU.
+    pub fn with_compute(self, compute: Compute) -> Result<FlowPolicy> {
+        let var = self.params.var();
+        if compute != Compute::Composed
+            && Compute::best(var.device(), var.dtype()) == Compute::Composed
+        {
+            return Err(Error::Invalid("the fused kernels need f32 tensors on the CPU".into()));
+        }
+        Ok(FlowPolicy { compute, ..self })
     }
 
     /// The same policy without gradients, for acting and for stored losses.
@@ -220,9 +246,12 @@ impl FlowPolicy {
     }
 
     /// Actions `(B, A)` before squashing: Euler steps from `start` (noise at `t = 1`) to `t = 0`
-    /// along the velocity, for normalised `obs (B, O)`.
+    /// along the velocity, for normalised `obs (B, O)`. No gradient flows through the kernels.
     pub fn sample(&self, obs: &Tensor, start: &Tensor) -> Result<Tensor> {
-        self.integrate(obs, start, |_, x| Ok(x))
+        match self.compute {
+            Compute::Fused(isa) => fused_sample(isa, self, obs, start),
+            Compute::Composed => self.integrate(obs, start, |_, x| Ok(x)),
+        }
     }
 
     /// As [`FlowPolicy::sample`], with `disturb(k, x)` applied after Euler step `k`.

@@ -1,12 +1,14 @@
 //! The FPO loss of one minibatch: advantages, ratio, clipped surrogate, value loss.
 
+use std::time::{Duration, Instant};
+
 use candle_core::Tensor;
 
 use crate::gae::{self, Advantages, Trajectory};
 use crate::objective::{log_ratio, normalize_advantages, ppo_clip};
 use crate::{
-    AdvantageKind, AdvantageNormalization, DeviceNormalizer, FlowPolicy, Minibatch, RatioKind,
-    Result, ValueNet,
+    AdvantageKind, AdvantageNormalization, DeviceNormalizer, FlowPolicy, MinibatchTensors,
+    PhaseTimes, RatioKind, Result, StepLoss, ValueNet,
 };
 
 /// The constants of the objective.
@@ -71,19 +73,27 @@ pub struct FpoLoss {
     pub loss_new: Tensor,
 }
 
-/// The loss of `minibatch`, differentiable with respect to both networks' parameters.
+/// The loss of `minibatch` in composed operations, differentiable with respect to both networks'
+/// parameters; `times` hears what took how long.
 pub fn fpo_loss(
     policy: &FlowPolicy,
     value: &ValueNet,
     config: &FpoConfig,
-    minibatch: &Minibatch,
+    minibatch: &MinibatchTensors,
     normalizer: &DeviceNormalizer,
+    times: &mut PhaseTimes,
 ) -> Result<FpoLoss> {
+    let mut clock = Instant::now();
+    let mut lap = |phase: &mut Duration| {
+        *phase += clock.elapsed();
+        clock = Instant::now();
+    };
     let obs = normalizer.normalize(&minibatch.obs)?;
 
     // Advantages from the current value function, through which no gradient flows.
     let values = value.forward(&obs)?;
     let bootstrap = value.forward(&normalizer.normalize(&minibatch.bootstrap_obs)?)?;
+    lap(&mut times.value);
     let trajectory = Trajectory {
         rewards: &(&minibatch.reward * config.reward_scale)?,
         discounts: &((1.0 - &minibatch.terminated)? * config.gamma)?,
@@ -93,9 +103,10 @@ pub fn fpo_loss(
     };
     let estimates = gae::estimate(&trajectory, config.gae_lambda, config.advantage)?;
     let advantages = normalize_advantages(&estimates.advantages, config.normalize_advantages)?;
+    lap(&mut times.gae);
 
     // ratio = exp(L_old − L_new), over the same (ε, t) pairs (eq. 6).
-    let Minibatch { action, eps, t, loss_old, .. } = minibatch;
+    let MinibatchTensors { action, eps, t, loss_old, .. } = minibatch;
     let loss_new = policy.cfm_loss(&obs, action, eps, t)?;
     let log_ratio = log_ratio(loss_old, &loss_new, config.ratio, config.log_ratio_clamp)?;
     let ratio = log_ratio.exp()?;
@@ -103,10 +114,12 @@ pub fn fpo_loss(
     // Clipped surrogate (eq. 5).
     let surrogate = ppo_clip(&ratio, &advantages, config.clip_epsilon)?;
     let policy_loss = surrogate.value.mean_all()?.neg()?;
+    lap(&mut times.policy);
 
     // Value loss against the λ-returns; a truncated step has no target.
     let value_error = ((&estimates.targets - &values)? * (1.0 - &minibatch.truncated)?)?;
     let value_loss = (value_error.sqr()?.mean_all()? * config.value_coefficient)?;
+    lap(&mut times.value);
 
     Ok(FpoLoss {
         total: (&policy_loss + &value_loss)?,
@@ -122,13 +135,8 @@ pub fn fpo_loss(
 }
 
 impl FpoLoss {
-    /// One row of [`crate::StepMetrics`], still on the device.
-    pub fn diagnostics(
-        &self,
-        loss_old: &Tensor,
-        clip_epsilon: f64,
-        grad_norm: &Tensor,
-    ) -> Result<Tensor> {
+    /// The two losses with a row of diagnostics, still on the device.
+    pub fn into_step(self, loss_old: &Tensor, clip_epsilon: f64) -> Result<StepLoss> {
         let ratio = self.ratio.detach();
         let clipped = (&ratio - 1.0)?.abs()?.gt(clip_epsilon)?.to_dtype(ratio.dtype())?;
         let advantages = &self.estimates.advantages;
@@ -146,8 +154,8 @@ impl FpoLoss {
             self.policy_loss.detach(),
             self.value_loss.detach(),
             self.total.detach(),
-            grad_norm.clone(),
         ];
-        Ok(Tensor::stack(&scalars, 0)?)
+        let diagnostics = Tensor::stack(&scalars, 0)?;
+        Ok(StepLoss { policy: self.policy_loss, value: self.value_loss, diagnostics })
     }
 }

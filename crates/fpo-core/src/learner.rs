@@ -3,9 +3,12 @@
 use candle_core::{DType, Device, Tensor};
 
 use crate::fpo_loss::fpo_loss;
+use crate::fused::FusedLearner;
+use crate::phase_times::timed;
 use crate::{
-    DeviceNormalizer, Error, FlowPolicy, FpoConfig, Minibatch, Noise, Normalizer, Optimizer,
-    OptimizerConfig, Purpose, Result, Rollout, StepMetrics, ValueNet,
+    Compute, DeviceNormalizer, Error, FlowPolicy, FpoConfig, Minibatch, Noise, Normalizer,
+    Optimizer, OptimizerConfig, PhaseTimes, Purpose, Result, Rollout, StepLoss, StepMetrics,
+    ValueNet,
 };
 
 /// How a rollout is cut into gradient steps.
@@ -37,10 +40,14 @@ pub struct Learner {
     pub gradient_steps: u64,
     /// Passes over rollouts made; the index of the next permutation.
     pub epochs: u64,
+    /// Where the time of gradient steps went; whoever reads it sets it back.
+    pub times: PhaseTimes,
+    fused: Option<FusedLearner>,
 }
 
 impl Learner {
-    /// A learner whose optimiser moves the parameters of both networks.
+    /// A learner whose optimiser moves the parameters of both networks, and who computes as the
+    /// policy does ([`FlowPolicy::compute`]).
     pub fn new(
         policy: FlowPolicy,
         value: ValueNet,
@@ -50,7 +57,22 @@ impl Learner {
     ) -> Result<Learner> {
         let vars = vec![policy.params().var().clone(), value.params().var().clone()];
         let optimizer = Optimizer::new(vars, optimizer)?;
-        Ok(Learner { policy, value, optimizer, normalizer, config, gradient_steps: 0, epochs: 0 })
+        let fused = match policy.compute() {
+            Compute::Fused(isa) => Some(FusedLearner::new(isa, &policy, &value)),
+            Compute::Composed => None,
+        };
+        let (gradient_steps, epochs, times) = (0, 0, PhaseTimes::default());
+        Ok(Learner {
+            policy,
+            value,
+            optimizer,
+            normalizer,
+            config,
+            gradient_steps,
+            epochs,
+            times,
+            fused,
+        })
     }
 
     /// Several epochs of minibatch steps on one rollout (Algorithm 1, lines 8–14). After each
@@ -115,24 +137,52 @@ impl Learner {
         minibatch: &Minibatch,
         normalizer: &DeviceNormalizer,
     ) -> Result<Tensor> {
-        let loss = fpo_loss(&self.policy, &self.value, &self.config, minibatch, normalizer)?;
-        let mut grads = loss.total.backward()?;
-        let grad_norm = self.optimizer.step(&mut grads)?;
+        let loss = self.loss(minibatch, normalizer)?;
+        let times = &mut self.times;
+        let mut grads = timed(&mut times.policy, || loss.policy.backward())?;
+        let of_value = timed(&mut times.value, || loss.value.backward())?;
+        let value = self.value.params().var();
+        if let Some(grad) = of_value.get(value) {
+            grads.insert(value, grad.clone());
+        }
+        let grad_norm = timed(&mut times.optim, || self.optimizer.step(&mut grads))?;
         self.gradient_steps += 1;
-        loss.diagnostics(&minibatch.loss_old, self.config.clip_epsilon, &grad_norm)
+        Ok(Tensor::cat(&[&loss.diagnostics, &grad_norm.unsqueeze(0)?], 0)?)
+    }
+
+    /// The losses of a minibatch under the present parameters.
+    pub fn loss(
+        &mut self,
+        minibatch: &Minibatch,
+        normalizer: &DeviceNormalizer,
+    ) -> Result<StepLoss> {
+        let Learner { policy, value, config, times, .. } = self;
+        match &mut self.fused {
+            Some(fused) => fused.loss(policy, value, config, minibatch, normalizer, times),
+            None => {
+                let tensors = minibatch.gather()?;
+                let loss = fpo_loss(policy, value, config, &tensors, normalizer, times)?;
+                loss.into_step(&tensors.loss_old, config.clip_epsilon)
+            }
+        }
     }
 
     /// The losses `(T, E, N)` of a rollout's actions under the current policy and statistics: the
-    /// `L_old` of the coming update. `chunk` steps are computed at a time to bound memory.
+    /// `L_old` of the coming update. Composed operations take `chunk` steps at a time to bound
+    /// memory.
     pub fn stored_losses(
-        &self,
+        &mut self,
         obs: &Tensor,
         action: &Tensor,
         eps: &Tensor,
         t: &Tensor,
         chunk: usize,
     ) -> Result<Tensor> {
-        let (policy, normalizer) = (self.policy.frozen(), self.device_normalizer()?);
+        let normalizer = self.device_normalizer()?;
+        if let Some(fused) = &mut self.fused {
+            return fused.losses(&self.policy, &normalizer, [obs, action, eps, t]);
+        }
+        let policy = self.policy.frozen();
         let steps = obs.dim(0)?;
         let mut parts = Vec::new();
         for start in (0..steps).step_by(chunk.max(1)) {

@@ -40,12 +40,13 @@ impl LearnerState {
     pub fn capture(learner: &Learner) -> Result<LearnerState> {
         let mut tensors = Vec::new();
         for params in [learner.policy.params(), learner.value.params()] {
-            tensors.extend(params.layout().views(params.flat())?);
+            // Copies: later steps change parameters and moments in place.
+            tensors.extend(params.layout().views(&params.flat().copy()?)?);
         }
         if let Some(adam) = learner.optimizer.adam() {
             for (name, moments) in MOMENTS.iter().zip(adam.moments()) {
-                tensors.push((format!("adam.{name}.m"), moments.first.clone()));
-                tensors.push((format!("adam.{name}.v"), moments.second.clone()));
+                tensors.push((format!("adam.{name}.m"), moments.first.copy()?));
+                tensors.push((format!("adam.{name}.v"), moments.second.copy()?));
             }
         }
         let (normalizer_count, mean, sum_squares) = learner.normalizer.parts();

@@ -37,22 +37,25 @@ pub struct Mlp {
 }
 
 impl Mlp {
-    /// A perceptron `input → hidden… → output` whose tensors are named `name.k.weight|bias`.
-    pub fn new(
-        name: &str,
-        input: usize,
-        hidden: &[usize],
-        output: usize,
-        activation: Activation,
-    ) -> Mlp {
-        let sizes: Vec<usize> =
-            [input].into_iter().chain(hidden.iter().copied()).chain([output]).collect();
+    /// A perceptron of `sizes` (input, hidden…, output) whose tensors are named
+    /// `name.k.weight|bias`.
+    pub fn new(name: &str, sizes: &[usize], activation: Activation) -> Mlp {
         let mut layout = Layout::default();
         for (k, pair) in sizes.windows(2).enumerate() {
             layout.push(format!("{name}.{k}.weight"), &[pair[0], pair[1]]);
             layout.push(format!("{name}.{k}.bias"), &[pair[1]]);
         }
-        Mlp { sizes, activation, layout }
+        Mlp { sizes: sizes.to_vec(), activation, layout }
+    }
+
+    /// Sizes: input, hidden layers, output.
+    pub fn sizes(&self) -> &[usize] {
+        &self.sizes
+    }
+
+    /// The non-linearity.
+    pub fn activation(&self) -> Activation {
+        self.activation
     }
 
     /// Where the weights lie.
@@ -116,7 +119,7 @@ mod tests {
 
     #[test]
     fn initial_weights_fill_the_lecun_interval_and_biases_are_zero() {
-        let mlp = Mlp::new("net", 48, &[64], 3, Activation::Silu);
+        let mlp = Mlp::new("net", &[48, 64, 3], Activation::Silu);
         let values = mlp.init(&Noise::new(0), Purpose::PolicyInit);
         let limit = (3.0f32 / 48.0).sqrt();
         let weights = &values[..48 * 64];
@@ -131,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_two_layer_network_computes_what_its_formula_says() {
-        let mlp = Mlp::new("net", 2, &[2], 1, Activation::Relu);
+        let mlp = Mlp::new("net", &[2, 2, 1], Activation::Relu);
         let flat = [1.0f32, -1.0, 2.0, 0.5, 0.25, -3.0, 3.0, 4.0, 0.125];
         let flat = Tensor::new(&flat, &Device::Cpu).unwrap();
         let x = Tensor::new(&[[[1.0f32, 2.0], [-1.0, 0.5]]], &Device::Cpu).unwrap();

@@ -12,9 +12,14 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rayon::prelude::*;
 
 use crate::Result;
+use crate::gaussian::{normals, unit_interval};
+use crate::kernels::vectorized;
 
 /// Values per parallel task; even, so that Box–Muller pairs never straddle two tasks.
 const CHUNK: usize = 8192;
+
+/// Values that are computed together; divides `CHUNK`.
+const BLOCK: usize = 256;
 
 /// What a stream of random numbers is for; streams never overlap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,12 +64,20 @@ impl Noise {
     pub fn fill_normal(&self, purpose: Purpose, index: u64, out: &mut [f32]) {
         out.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, out)| {
             let mut rng = self.stream(purpose, index, chunk * CHUNK);
-            for pair in out.chunks_mut(2) {
-                let (a, b) = box_muller(rng.next_u32(), rng.next_u32());
-                pair[0] = a;
-                if let Some(second) = pair.get_mut(1) {
-                    *second = b;
-                }
+            let mut words = [0; BLOCK];
+            for out in out.chunks_mut(BLOCK) {
+                words.iter_mut().for_each(|word| *word = rng.next_u32());
+                let mut pairs = [0.0; BLOCK];
+                let (words, filled) = (&words, &mut pairs);
+                vectorized(
+                    #[inline(always)]
+                    || {
+                        for (pair, words) in filled.chunks_exact_mut(2).zip(words.chunks_exact(2)) {
+                            (pair[0], pair[1]) = normals(words[0], words[1]);
+                        }
+                    },
+                );
+                out.copy_from_slice(&pairs[..out.len()]);
             }
         });
     }
@@ -108,18 +121,6 @@ impl Noise {
         }
         order
     }
-}
-
-/// The centre of one of 2²⁴ equal cells of (0, 1).
-fn unit_interval(word: u32) -> f32 {
-    ((word >> 8) as f32 + 0.5) * (1.0 / (1 << 24) as f32)
-}
-
-/// Two independent standard normals from two words: `√(−2 ln u)·(cos 2πv, sin 2πv)`.
-fn box_muller(first: u32, second: u32) -> (f32, f32) {
-    let radius = (-2.0 * unit_interval(first).ln()).sqrt();
-    let (sin, cos) = (std::f32::consts::TAU * unit_interval(second)).sin_cos();
-    (radius * cos, radius * sin)
 }
 
 #[cfg(test)]

@@ -150,6 +150,11 @@ impl DeviceNormalizer {
         DeviceNormalizer { mean, std }
     }
 
+    /// Means and standard deviations, both `(O,)`.
+    pub(crate) fn parts(&self) -> (&Tensor, &Tensor) {
+        (&self.mean, &self.std)
+    }
+
     /// `(obs − mean) / std` over the last dimension.
     pub fn normalize(&self, obs: &Tensor) -> Result<Tensor> {
         Ok(obs.broadcast_sub(&self.mean)?.broadcast_div(&self.std)?)

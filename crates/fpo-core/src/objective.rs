@@ -24,6 +24,16 @@ pub enum RatioKind {
     PerSample,
 }
 
+impl RatioKind {
+    /// Ratios per action with `samples` Monte-Carlo samples.
+    pub fn count(self, samples: usize) -> usize {
+        match self {
+            RatioKind::PerAction => 1,
+            RatioKind::PerSample => samples,
+        }
+    }
+}
+
 /// Whether advantages are brought to zero mean and unit standard deviation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -73,6 +83,14 @@ pub fn ppo_clip(ratio: &Tensor, advantages: &Tensor, clip_epsilon: f64) -> Resul
         ratio.clamp(1.0 - clip_epsilon, 1.0 + clip_epsilon)?.broadcast_mul(&advantages)?;
     let value = unclipped.minimum(&clipped)?;
     Ok(Surrogate { unclipped, clipped, value })
+}
+
+/// The clipped surrogate of one ratio, and its derivative with respect to the ratio.
+pub(crate) fn ppo_clip_scalar(ratio: f64, advantage: f64, clip_epsilon: f64) -> (f64, f64) {
+    let unclipped = ratio * advantage;
+    let clipped = ratio.clamp(1.0 - clip_epsilon, 1.0 + clip_epsilon) * advantage;
+    // Where the clip is at work its derivative is 0; where it is not, the two are the same.
+    if clipped < unclipped { (clipped, 0.0) } else { (unclipped, advantage) }
 }
 
 /// `(A − mean A) / (std A + 1e-8)` with the population standard deviation, as the official code.

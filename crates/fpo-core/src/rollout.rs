@@ -1,7 +1,8 @@
 //! A rollout on the device, and minibatches of contiguous unrolls cut from it.
 //!
 //! The rollout's `T` steps of `E` environments are seen as `E·T/U` sub-sequences of `U` steps
-//! (environment-major, as in the official code); a minibatch gathers `B` of them as `(U, B, …)`.
+//! (environment-major, as in the official code). A minibatch names `B` of them: the fused kernels
+//! read them where they lie, the composed operations gather them as `(U, B, …)`.
 
 use candle_core::Tensor;
 
@@ -30,9 +31,20 @@ pub struct Rollout {
     pub loss_old: Tensor,
 }
 
-/// `U` steps of `B` sub-sequences.
+/// Some sub-sequences of a rollout.
+#[derive(Clone, Copy, Debug)]
+pub struct Minibatch<'a> {
+    /// Where they lie.
+    pub rollout: &'a Rollout,
+    /// Which they are: `i` is unroll `i mod (T/U)` of environment `i div (T/U)`.
+    pub picks: &'a [u32],
+    /// Steps U of each; divides the rollout's T.
+    pub unroll_length: usize,
+}
+
+/// `U` steps of `B` sub-sequences, gathered.
 #[derive(Clone, Debug)]
-pub struct Minibatch {
+pub struct MinibatchTensors {
     /// Raw observations `(U, B, O)`.
     pub obs: Tensor,
     /// Raw observation after the last step, `(B, O)`.
@@ -56,31 +68,48 @@ pub struct Minibatch {
 impl Rollout {
     /// The sub-sequences numbered `picks` as one minibatch.
     ///
-    /// Sub-sequence `i` is unroll `i mod (T/U)` of environment `i div (T/U)`.
-    ///
     /// # Errors
-    /// [`Error::Invalid`] if `unroll_length` does not divide the rollout.
-    pub fn minibatch(&self, picks: &[u32], unroll_length: usize) -> Result<Minibatch> {
+    /// [`Error::Invalid`] if `unroll_length` does not divide the rollout, or a number is too large.
+    pub fn minibatch<'a>(
+        &'a self,
+        picks: &'a [u32],
+        unroll_length: usize,
+    ) -> Result<Minibatch<'a>> {
         let (steps, envs) = self.reward.dims2()?;
         if unroll_length == 0 || !steps.is_multiple_of(unroll_length) {
             return Err(Error::Invalid(format!(
                 "a rollout of {steps} steps cannot be cut into unrolls of {unroll_length}"
             )));
         }
-        let unrolls = (steps / unroll_length) as u32;
-        let envs = envs as u32;
+        let sequences = steps / unroll_length * envs;
+        if let Some(pick) = picks.iter().find(|&&pick| pick as usize >= sequences) {
+            return Err(Error::Invalid(format!(
+                "there is no sub-sequence {pick} in a rollout of {sequences}"
+            )));
+        }
+        Ok(Minibatch { rollout: self, picks, unroll_length })
+    }
+}
+
+impl Minibatch<'_> {
+    /// Its numbers as tensors of their own.
+    pub fn gather(&self) -> Result<MinibatchTensors> {
+        let Minibatch { rollout, picks, unroll_length } = *self;
+        let (steps, envs) = rollout.reward.dims2()?;
+        let (length, unrolls, envs) =
+            (unroll_length as u32, (steps / unroll_length) as u32, envs as u32);
         let place = |pick: u32| (pick % unrolls, pick / unrolls);
-        let rows: Vec<u32> = (0..unroll_length as u32)
+        let rows: Vec<u32> = (0..length)
             .flat_map(|t| {
                 picks.iter().map(move |&pick| {
                     let (unroll, env) = place(pick);
-                    (unroll * unroll_length as u32 + t) * envs + env
+                    (unroll * length + t) * envs + env
                 })
             })
             .collect();
         let last: Vec<u32> =
             picks.iter().map(|&pick| place(pick).0 * envs + place(pick).1).collect();
-        let device = self.reward.device();
+        let device = rollout.reward.device();
         let rows = Tensor::from_vec(rows, unroll_length * picks.len(), device)?;
         let last = Tensor::from_vec(last, picks.len(), device)?;
 
@@ -89,16 +118,16 @@ impl Rollout {
             let flat = x.flatten(0, 1)?.index_select(&rows, 0)?;
             Ok(flat.reshape([&[unroll_length, picks.len()], rest].concat())?)
         };
-        Ok(Minibatch {
-            obs: gather(&self.obs)?,
-            bootstrap_obs: self.bootstrap_obs.flatten(0, 1)?.index_select(&last, 0)?,
-            action: gather(&self.action)?,
-            reward: gather(&self.reward)?,
-            terminated: gather(&self.terminated)?,
-            truncated: gather(&self.truncated)?,
-            eps: gather(&self.eps)?,
-            t: gather(&self.t)?,
-            loss_old: gather(&self.loss_old)?,
+        Ok(MinibatchTensors {
+            obs: gather(&rollout.obs)?,
+            bootstrap_obs: rollout.bootstrap_obs.flatten(0, 1)?.index_select(&last, 0)?,
+            action: gather(&rollout.action)?,
+            reward: gather(&rollout.reward)?,
+            terminated: gather(&rollout.terminated)?,
+            truncated: gather(&rollout.truncated)?,
+            eps: gather(&rollout.eps)?,
+            t: gather(&rollout.t)?,
+            loss_old: gather(&rollout.loss_old)?,
         })
     }
 }

@@ -21,6 +21,12 @@ pub fn grid(steps: usize) -> Vec<f64> {
     (0..=steps).map(|k| (steps - k) as f64 / steps as f64).collect()
 }
 
+/// The embedding of one time; see [`embed`].
+pub(crate) fn embedding(t: f64, dim: usize) -> Vec<f64> {
+    let angles = || (0..dim / 2).map(|k| t * (1u64 << k) as f64);
+    angles().map(f64::cos).chain(angles().map(f64::sin)).collect()
+}
+
 /// `concat(cos(t·2^k), sin(t·2^k))` for `k = 0 … dim/2 − 1`, without a factor of π.
 ///
 /// `t` has shape `(…, 1)`, the result `(…, dim)`.

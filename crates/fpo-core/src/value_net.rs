@@ -27,7 +27,7 @@ impl ValueNet {
         if hidden.is_empty() {
             return Err(Error::Invalid("the value network needs a hidden layer".into()));
         }
-        let mlp = Mlp::new("value", obs_dim, hidden, 1, activation);
+        let mlp = Mlp::new("value", &[&[obs_dim], hidden, &[1]].concat(), activation);
         let values = mlp.init(noise, Purpose::ValueInit);
         let params = FlatParams::new(mlp.layout().clone(), values, dtype, device)?;
         Ok(ValueNet { mlp, params })
@@ -36,6 +36,11 @@ impl ValueNet {
     /// The trainable parameters.
     pub fn params(&self) -> &FlatParams {
         &self.params
+    }
+
+    /// Sizes and activation.
+    pub(crate) fn mlp(&self) -> &Mlp {
+        &self.mlp
     }
 
     /// Values `(…)` of normalised observations `(…, O)`.

@@ -7,9 +7,10 @@ mod common;
 use candle_core::{DType, Tensor};
 use common::{Golden, device, host, policy, sizes, usize_of};
 use fpo_core::{
-    Activation, AdamConfig, AdvantageKind, AdvantageNormalization, DeviceNormalizer, FpoConfig,
-    FpoLoss, Learner, Minibatch, MinibatchSchedule, Noise, Normalizer, NormalizerKind,
-    OptimizerConfig, RatioKind, Rollout, StepMetrics, ValueNet, fpo_loss,
+    Activation, AdamConfig, AdvantageKind, AdvantageNormalization, Compute, DeviceNormalizer,
+    FpoConfig, FpoLoss, Isa, Learner, MinibatchSchedule, MinibatchTensors, Noise, Normalizer,
+    NormalizerKind, OptimizerConfig, PhaseTimes, RatioKind, Rollout, StepMetrics, ValueNet,
+    fpo_loss,
 };
 use serde_json::Value;
 
@@ -25,7 +26,13 @@ fn value_net(golden: &Golden, name: &str, case: &Value, prefix: &str) -> ValueNe
 /// The official per-sample mode bounds the log ratio.
 const OFFICIAL_LOG_RATIO_CLAMP: f64 = 3.0;
 
-fn learner(golden: &Golden, name: &str, case: &Value, prefix: &str) -> Learner {
+/// Composed operations and, on the CPU, the kernels on every instruction set that is there.
+fn all_computes() -> Vec<Compute> {
+    let fused = Isa::ALL.into_iter().filter(|isa| device().is_cpu() && isa.is_available());
+    [Compute::Composed].into_iter().chain(fused.map(Compute::Fused)).collect()
+}
+
+fn learner(golden: &Golden, name: &str, case: &Value, prefix: &str, compute: Compute) -> Learner {
     let per_sample = case["average_losses_before_exp"] == false;
     let config = FpoConfig {
         ratio: if per_sample { RatioKind::PerSample } else { RatioKind::PerAction },
@@ -43,7 +50,7 @@ fn learner(golden: &Golden, name: &str, case: &Value, prefix: &str) -> Learner {
     let optimizer = OptimizerConfig { adam, ..OptimizerConfig::default() };
     let normalizer = Normalizer::new(NormalizerKind::Official, usize_of(case, "O"));
     Learner::new(
-        policy(golden, name, case, prefix),
+        policy(golden, name, case, prefix).with_compute(compute).unwrap(),
         value_net(golden, name, case, prefix),
         normalizer,
         optimizer,
@@ -52,24 +59,20 @@ fn learner(golden: &Golden, name: &str, case: &Value, prefix: &str) -> Learner {
     .unwrap()
 }
 
-fn loss_of(learner: &Learner, batch: &Minibatch, map: &DeviceNormalizer) -> FpoLoss {
-    fpo_loss(&learner.policy, &learner.value, &learner.config, batch, map).unwrap()
+fn loss_of(learner: &Learner, batch: &MinibatchTensors, map: &DeviceNormalizer) -> FpoLoss {
+    let Learner { policy, value, config, .. } = learner;
+    fpo_loss(policy, value, config, batch, map, &mut PhaseTimes::default()).unwrap()
 }
 
-fn minibatch(golden: &Golden, name: &str) -> Minibatch {
-    let get = |key: &str| golden.get(&format!("{name}/{key}"));
-    let next_obs = get("next_obs");
-    Minibatch {
-        obs: get("obs"),
-        bootstrap_obs: next_obs.get(next_obs.dim(0).unwrap() - 1).unwrap(),
-        action: get("action"),
-        reward: get("reward"),
-        terminated: (1.0 - get("discount")).unwrap(),
-        truncated: get("truncation"),
-        eps: get("loss_eps"),
-        t: get("loss_t"),
-        loss_old: get("initial_cfm_loss"),
-    }
+/// The minibatch of a case as a rollout of one unroll, and that unroll's length.
+fn one_unroll(golden: &Golden, name: &str) -> (Rollout, usize) {
+    let steps = golden.get(&format!("{name}/obs")).dim(0).unwrap();
+    (rollout(golden, name, steps), steps)
+}
+
+/// All sub-sequences of a rollout of one unroll.
+fn all_picks(rollout: &Rollout) -> Vec<u32> {
+    (0..rollout.reward.dim(1).unwrap() as u32).collect()
 }
 
 fn given_statistics(golden: &Golden, name: &str, case: &Value) -> DeviceNormalizer {
@@ -134,11 +137,13 @@ fn scalar(x: f64) -> Tensor {
 fn golden_f_fpo_loss_metrics_and_gradients() {
     let Some(mut golden) = Golden::open("f_fpo_loss") else { return };
     for (name, case) in golden.cases() {
-        let learner = learner(&golden, &name, &case, "");
-        let batch = minibatch(&golden, &name);
-        let loss = loss_of(&learner, &batch, &given_statistics(&golden, &name, &case));
-        let grads = loss.total.backward().unwrap();
-
+        let mut learner = learner(&golden, &name, &case, "", Compute::Composed);
+        let (rollout, length) = one_unroll(&golden, &name);
+        let picks = all_picks(&rollout);
+        let minibatch = rollout.minibatch(&picks, length).unwrap();
+        let statistics = given_statistics(&golden, &name, &case);
+        let batch = minibatch.gather().unwrap();
+        let loss = loss_of(&learner, &batch, &statistics);
         golden.check(&format!("{name}/total_loss"), "total_loss", &loss.total);
         for (metric, value) in official_metrics(&loss, &batch.action, learner.config.clip_epsilon) {
             let key = format!("metric/{metric}");
@@ -147,15 +152,43 @@ fn golden_f_fpo_loss_metrics_and_gradients() {
         golden.check(&format!("{name}/value_pred"), "value_pred", &loss.values);
         golden.check(&format!("{name}/gae_vs"), "gae_vs", &loss.estimates.targets);
         golden.check(&format!("{name}/gae_adv"), "gae_adv", &loss.estimates.advantages);
-        for (net, params) in
-            [("policy", learner.policy.params()), ("value", learner.value.params())]
-        {
-            let grad = grads.get(params.var()).unwrap();
-            let kind = format!("grad_{net}");
-            golden.check_flat(&format!("{name}/{kind}."), &kind, params, grad);
+
+        for compute in all_computes() {
+            learner = self::learner(&golden, &name, &case, "", compute);
+            let loss = learner.loss(&minibatch, &statistics).unwrap();
+            let total = (&loss.policy + &loss.value).unwrap();
+            golden.check(&format!("{name}/total_loss"), "total_loss", &total);
+            check_diagnostics(&mut golden, &name, &loss.diagnostics.unsqueeze(0).unwrap());
+            let grads = [loss.policy.backward().unwrap(), loss.value.backward().unwrap()];
+            let nets = [("policy", learner.policy.params()), ("value", learner.value.params())];
+            for ((net, params), grads) in nets.into_iter().zip(grads) {
+                let grad = grads.get(params.var()).unwrap();
+                let kind = format!("grad_{net}");
+                golden.check_flat(&format!("{name}/{kind}."), &kind, params, grad);
+            }
         }
     }
     golden.finish();
+}
+
+/// The columns of rows of diagnostics against the official metrics.
+fn check_diagnostics(golden: &mut Golden, name: &str, rows: &Tensor) {
+    for (ours, theirs) in [
+        ("policy_loss", "policy_loss"),
+        ("value_loss", "v_loss"),
+        ("ratio_mean", "policy_ratio_mean"),
+        ("ratio_min", "policy_ratio_min"),
+        ("ratio_max", "policy_ratio_max"),
+        ("clip_fraction", "clipped_ratio_mean"),
+        ("advantage_std", "advantages_std"),
+        ("value_mean", "value_mean"),
+        ("value_target_mean", "value_target_mean"),
+    ] {
+        let column = StepMetrics::NAMES.iter().position(|name| *name == ours).unwrap();
+        let found = rows.narrow(1, column, 1).unwrap();
+        let kind = format!("f_fpo_loss:metric/{theirs}");
+        golden.check(&format!("{name}/metric/{theirs}"), &kind, &found);
+    }
 }
 
 #[test]
@@ -174,21 +207,26 @@ fn golden_h_adam_three_steps_on_the_fpo_loss() {
             continue;
         };
         found += 1;
-        let mut learner = learner(&f, f_name, f_case, "");
-        let (batch, statistics) = (minibatch(&f, f_name), given_statistics(&f, f_name, f_case));
-        for k in 1..=3 {
-            let loss = loss_of(&learner, &batch, &statistics);
-            for (key, value) in [("policy_loss", &loss.policy_loss), ("v_loss", &loss.value_loss)] {
-                let key = format!("{key}{k}");
-                golden.check(&format!("{name}/{key}"), &key, value);
-            }
-            learner.gradient_step(&batch, &statistics).unwrap();
-            for (net, params) in
-                [("policy", learner.policy.params()), ("value", learner.value.params())]
-            {
-                let prefix = format!("{name}/p{k}.{net}.");
-                if golden.has(&format!("{prefix}0.w")) {
-                    golden.check_flat(&prefix, &format!("p{k}"), params, params.flat());
+        let (rollout, length) = one_unroll(&f, f_name);
+        let picks = all_picks(&rollout);
+        let batch = rollout.minibatch(&picks, length).unwrap();
+        let statistics = given_statistics(&f, f_name, f_case);
+        for compute in all_computes() {
+            let mut learner = learner(&f, f_name, f_case, "", compute);
+            for k in 1..=3 {
+                let loss = learner.loss(&batch, &statistics).unwrap();
+                for (key, value) in [("policy_loss", &loss.policy), ("v_loss", &loss.value)] {
+                    let key = format!("{key}{k}");
+                    golden.check(&format!("{name}/{key}"), &key, value);
+                }
+                learner.gradient_step(&batch, &statistics).unwrap();
+                for (net, params) in
+                    [("policy", learner.policy.params()), ("value", learner.value.params())]
+                {
+                    let prefix = format!("{name}/p{k}.{net}.");
+                    if golden.has(&format!("{prefix}0.w")) {
+                        golden.check_flat(&prefix, &format!("p{k}"), params, params.flat());
+                    }
                 }
             }
         }
@@ -200,15 +238,18 @@ fn golden_h_adam_three_steps_on_the_fpo_loss() {
 #[test]
 fn golden_k_whole_training_step() {
     let Some(mut golden) = Golden::open("k_training_step") else { return };
-    for (name, case) in golden.cases() {
-        let mut learner = learner(&golden, &name, &case, "");
+    let cases = golden.cases();
+    for ((name, case), compute) in
+        cases.iter().flat_map(|case| all_computes().into_iter().map(move |compute| (case, compute)))
+    {
+        let mut learner = learner(&golden, name, case, "", compute);
         let schedule = MinibatchSchedule {
-            unroll_length: usize_of(&case, "U"),
-            batch_size: usize_of(&case, "Bz"),
-            num_minibatches: usize_of(&case, "M"),
-            num_epochs: usize_of(&case, "upd"),
+            unroll_length: usize_of(case, "U"),
+            batch_size: usize_of(case, "Bz"),
+            num_minibatches: usize_of(case, "M"),
+            num_epochs: usize_of(case, "upd"),
         };
-        let rollout = rollout(&golden, &name, schedule.unroll_length);
+        let rollout = rollout(&golden, name, schedule.unroll_length);
         let rows: Vec<f32> = host(&rollout.obs).iter().map(|&x| x as f32).collect();
         learner.normalizer.update(&rows).unwrap();
         let (count, mean, squares) = learner.normalizer.parts();
@@ -230,29 +271,14 @@ fn golden_k_whole_training_step() {
             let order: Vec<u32> =
                 golden.values(&format!("{name}/perm{epoch}")).iter().map(|&x| x as u32).collect();
             if epoch == 0 {
-                check_first_minibatches(&mut golden, &name, &rollout, &order, schedule);
+                check_first_minibatches(&mut golden, name, &rollout, &order, schedule);
             }
             rows.extend(
                 learner.epoch(&rollout, &order, schedule, &statistics, &mut |_| ()).unwrap(),
             );
         }
         let rows = Tensor::stack(&rows, 0).unwrap();
-        for (ours, theirs) in [
-            ("policy_loss", "policy_loss"),
-            ("value_loss", "v_loss"),
-            ("ratio_mean", "policy_ratio_mean"),
-            ("ratio_min", "policy_ratio_min"),
-            ("ratio_max", "policy_ratio_max"),
-            ("clip_fraction", "clipped_ratio_mean"),
-            ("advantage_std", "advantages_std"),
-            ("value_mean", "value_mean"),
-            ("value_target_mean", "value_target_mean"),
-        ] {
-            let column = StepMetrics::NAMES.iter().position(|name| *name == ours).unwrap();
-            let found = rows.narrow(1, column, 1).unwrap();
-            let kind = format!("f_fpo_loss:metric/{theirs}");
-            golden.check(&format!("{name}/metric/{theirs}"), &kind, &found);
-        }
+        check_diagnostics(&mut golden, name, &rows);
         for (net, params) in
             [("policy", learner.policy.params()), ("value", learner.value.params())]
         {
@@ -291,11 +317,11 @@ fn check_first_minibatches(
     order: &[u32],
     schedule: MinibatchSchedule,
 ) {
-    let cut: Vec<Minibatch> = order
+    let cut: Vec<MinibatchTensors> = order
         .chunks_exact(schedule.batch_size)
-        .map(|picks| rollout.minibatch(picks, schedule.unroll_length).unwrap())
+        .map(|picks| rollout.minibatch(picks, schedule.unroll_length).unwrap().gather().unwrap())
         .collect();
-    let stack = |pick: fn(&Minibatch) -> &Tensor| {
+    let stack = |pick: fn(&MinibatchTensors) -> &Tensor| {
         Tensor::stack(&cut.iter().map(pick).collect::<Vec<_>>(), 0).unwrap()
     };
     golden.check(&format!("{name}/mb0.reward"), "exact", &stack(|m| &m.reward));

@@ -5,8 +5,8 @@
 use candle_core::{DType, Device, Tensor};
 use fpo_core::{
     Activation, AdvantageKind, DeviceNormalizer, FlowConfig, FlowPolicy, FpoConfig, FpoLoss,
-    Learner, LearnerState, Minibatch, Noise, Normalizer, NormalizerKind, OptimizerConfig,
-    OutputMode, Purpose, RatioKind, ValueNet, fpo_loss,
+    Learner, LearnerState, MinibatchTensors, Noise, Normalizer, NormalizerKind, OptimizerConfig,
+    OutputMode, PhaseTimes, Purpose, RatioKind, Rollout, ValueNet, fpo_loss,
 };
 
 const OBS: usize = 3;
@@ -37,8 +37,9 @@ fn learner(mode: OutputMode, config: FpoConfig, dtype: DType) -> Learner {
     Learner::new(policy, value, normalizer, OptimizerConfig::default(), config).unwrap()
 }
 
-fn loss_of(learner: &Learner, batch: &Minibatch, map: &DeviceNormalizer) -> FpoLoss {
-    fpo_loss(&learner.policy, &learner.value, &learner.config, batch, map).unwrap()
+fn loss_of(learner: &Learner, batch: &MinibatchTensors, map: &DeviceNormalizer) -> FpoLoss {
+    let Learner { policy, value, config, .. } = learner;
+    fpo_loss(policy, value, config, batch, map, &mut PhaseTimes::default()).unwrap()
 }
 
 fn times() -> Tensor {
@@ -50,7 +51,7 @@ fn times() -> Tensor {
 
 /// A minibatch with a terminal and a truncated step, whose stored losses differ from the policy's
 /// by noise of size `off`.
-fn minibatch(learner: &Learner, off: f64) -> Minibatch {
+fn minibatch(learner: &Learner, off: f64) -> MinibatchTensors {
     let flags = |at: &[usize]| {
         let mut flags = vec![0.0f64; STEPS * BATCH];
         at.iter().for_each(|&i| flags[i] = 1.0);
@@ -62,7 +63,7 @@ fn minibatch(learner: &Learner, off: f64) -> Minibatch {
     let loss_old =
         learner.policy.cfm_loss(&identity.normalize(&obs).unwrap(), &action, &eps, &t).unwrap();
     let shift = (normal(4, &[STEPS, BATCH, SAMPLES]) * off).unwrap();
-    Minibatch {
+    MinibatchTensors {
         obs,
         bootstrap_obs: normal(5, &[BATCH, OBS]),
         action,
@@ -114,7 +115,7 @@ fn the_velocity_loss_is_the_mean_square_of_the_velocity_error() {
 
 #[test]
 fn stored_losses_make_the_first_ratio_one_in_any_chunking() {
-    let learner = learner(OutputMode::Noise, FpoConfig::default(), DType::F64);
+    let mut learner = learner(OutputMode::Noise, FpoConfig::default(), DType::F64);
     let mut batch = minibatch(&learner, 0.0);
     for chunk in [1, 3, 100] {
         batch.loss_old =
@@ -182,9 +183,21 @@ fn a_restored_learner_takes_the_same_steps() {
     let config = FpoConfig { advantage: AdvantageKind::Vtrace, ..FpoConfig::default() };
     let mut first = learner(OutputMode::Noise, config, DType::F64);
     first.normalizer.update(&[1.0, 2.0, 3.0, -1.0, 0.5, 4.0]).unwrap();
-    let batch = minibatch(&first, 0.1);
+    let tensors = minibatch(&first, 0.1);
+    let rollout = Rollout {
+        obs: tensors.obs,
+        bootstrap_obs: tensors.bootstrap_obs.unsqueeze(0).unwrap(),
+        action: tensors.action,
+        reward: tensors.reward,
+        terminated: tensors.terminated,
+        truncated: tensors.truncated,
+        eps: tensors.eps,
+        t: tensors.t,
+        loss_old: tensors.loss_old,
+    };
     let step = |learner: &mut Learner, map: &DeviceNormalizer| {
-        learner.gradient_step(&batch, map).unwrap();
+        let minibatch = rollout.minibatch(&[0, 1, 2], STEPS).unwrap();
+        learner.gradient_step(&minibatch, map).unwrap();
     };
     let map = first.device_normalizer().unwrap();
     for _ in 0..3 {

@@ -1,0 +1,24 @@
+//! Which code computes: the fused kernels of the CPU, or composed Candle operations.
+
+use candle_core::{DType, Device};
+
+use crate::kernels::Isa;
+
+/// Who computes losses, gradients and samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compute {
+    /// Candle operations and its automatic differentiation, on any device: the reference.
+    Composed,
+    /// The kernels of this crate on one instruction set; f32 on the CPU only.
+    Fused(Isa),
+}
+
+impl Compute {
+    /// The fastest for tensors of this kind.
+    pub fn best(device: &Device, dtype: DType) -> Compute {
+        match (device, dtype) {
+            (Device::Cpu, DType::F32) => Compute::Fused(Isa::best()),
+            _ => Compute::Composed,
+        }
+    }
+}

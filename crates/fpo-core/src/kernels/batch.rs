@@ -1,0 +1,74 @@
+//! What the kernels read: a rollout's numbers as slices, and which of them make the minibatch.
+
+/// A minibatch inside a rollout of `envs` environments, time-major. See [`crate::Rollout`] for the
+/// shapes.
+#[derive(Clone, Copy)]
+pub(crate) struct Batch<'a> {
+    /// Observations, raw.
+    pub(crate) obs: &'a [f32],
+    /// Observations after the last step of each unroll, raw.
+    pub(crate) bootstrap_obs: &'a [f32],
+    /// Actions before squashing.
+    pub(crate) action: &'a [f32],
+    /// Rewards, unscaled.
+    pub(crate) reward: &'a [f32],
+    /// 1 where a step ended its episode in a terminal state.
+    pub(crate) terminated: &'a [f32],
+    /// 1 where the step limit cut the episode.
+    pub(crate) truncated: &'a [f32],
+    /// Monte-Carlo noise.
+    pub(crate) eps: &'a [f32],
+    /// Monte-Carlo times.
+    pub(crate) t: &'a [f32],
+    /// Stored losses.
+    pub(crate) loss_old: &'a [f32],
+    /// Environments of the rollout.
+    pub(crate) envs: usize,
+    /// Unrolls that an environment's steps are cut into.
+    pub(crate) unrolls: usize,
+    /// Steps per unroll.
+    pub(crate) unroll_length: usize,
+    /// The sub-sequences of the minibatch; see [`crate::Rollout::minibatch`].
+    pub(crate) picks: &'a [u32],
+}
+
+impl Batch<'_> {
+    /// Transitions in the minibatch, sub-sequence by sub-sequence.
+    pub(crate) fn transitions(&self) -> usize {
+        self.picks.len() * self.unroll_length
+    }
+
+    /// The rollout's row of step `step` of sub-sequence `sequence`.
+    pub(crate) fn row(&self, sequence: usize, step: usize) -> usize {
+        let pick = self.picks[sequence] as usize;
+        let (unroll, env) = (pick % self.unrolls, pick / self.unrolls);
+        (unroll * self.unroll_length + step) * self.envs + env
+    }
+
+    /// The row of `bootstrap_obs` of sub-sequence `sequence`.
+    pub(crate) fn bootstrap_row(&self, sequence: usize) -> usize {
+        let pick = self.picks[sequence] as usize;
+        pick % self.unrolls * self.envs + pick / self.unrolls
+    }
+}
+
+/// The affine map from raw to normalised observations.
+#[derive(Clone, Copy)]
+pub(crate) struct ObsMap<'a> {
+    /// Means.
+    pub(crate) mean: &'a [f32],
+    /// Standard deviations.
+    pub(crate) std: &'a [f32],
+}
+
+impl ObsMap<'_> {
+    /// Observation number `row` of `obs`, normalised, to the start of `out`.
+    #[inline(always)]
+    pub(crate) fn write(&self, obs: &[f32], row: usize, out: &mut [f32]) {
+        let dim = self.mean.len();
+        let obs = &obs[row * dim..(row + 1) * dim];
+        for (((out, &x), &mean), &std) in out.iter_mut().zip(obs).zip(self.mean).zip(self.std) {
+            *out = (x - mean) / std;
+        }
+    }
+}

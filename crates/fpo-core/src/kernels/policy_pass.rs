@@ -1,0 +1,255 @@
+//! The policy's part of a gradient step: CFM losses, ratio, clipped surrogate, gradient.
+//!
+//! A block is some transitions with all their Monte-Carlo samples, one row per sample. The
+//! observation's share of the first layer is computed once per transition.
+
+use super::advantage::Estimate;
+use super::aligned::AlignedVec;
+use super::batch::{Batch, ObsMap};
+use super::chunks::{Blocks, for_each, parts};
+use super::math::TimeEmbedding;
+use super::perceptron::{Block, Keep, Perceptron};
+use super::policy_rows::PolicyRows;
+use super::simd::Simd;
+use crate::objective::ppo_clip_scalar;
+use crate::{FlowConfig, FpoConfig, RatioKind};
+
+/// Rows that a block aims at, so that a small network's activations stay in the first-level cache
+/// and a large one's in the second.
+const BLOCK_ROWS: usize = 96;
+
+/// The policy's packed weights and buffers, kept from step to step.
+pub(crate) struct PolicyPass {
+    config: FlowConfig,
+    net: Perceptron,
+    embedding: TimeEmbedding,
+    sums: Vec<AlignedVec>,
+    blocks: Blocks,
+    block_rows: usize,
+}
+
+/// Sums over the transitions and ratios of a pass.
+#[derive(Clone, Copy)]
+pub(crate) struct PolicyOutcome {
+    /// Σ stored loss over all samples.
+    pub(crate) loss_old: f64,
+    /// Σ present loss over all samples.
+    pub(crate) loss_new: f64,
+    /// Σ surrogate over all ratios.
+    pub(crate) surrogate: f64,
+    /// Σ ratio.
+    pub(crate) ratio: f64,
+    /// The smallest ratio.
+    pub(crate) ratio_min: f64,
+    /// The largest ratio.
+    pub(crate) ratio_max: f64,
+    /// How many ratios lie outside `1 ± clip_epsilon`.
+    pub(crate) clipped: f64,
+}
+
+impl PolicyPass {
+    /// Buffers for a policy.
+    pub(crate) fn new<S: Simd>(s: S, config: &FlowConfig) -> PolicyPass {
+        let net = Perceptron::new(s, &config.sizes(), config.obs_dim, config.activation);
+        PolicyPass {
+            config: config.clone(),
+            net,
+            embedding: TimeEmbedding::new(s, config.time_embedding),
+            sums: Vec::new(),
+            blocks: Blocks::default(),
+            block_rows: 0,
+        }
+    }
+
+    /// The gradient of `−mean surrogate` with respect to `params`, to `gradient`. `shift` and
+    /// `scale` normalise the advantages of `estimates`, one per transition of `batch`.
+    #[allow(clippy::too_many_arguments, reason = "a pass reads five things and writes one")]
+    pub(crate) fn run<S: Simd>(
+        &mut self,
+        s: S,
+        params: &[f32],
+        objective: &FpoConfig,
+        batch: &Batch,
+        map: ObsMap,
+        estimates: &[Estimate],
+        (shift, scale): (f32, f32),
+        gradient: &mut [f32],
+    ) -> PolicyOutcome {
+        self.net.pack(s, params);
+        let samples = batch.t.len() / batch.reward.len();
+        let transitions = (BLOCK_ROWS / samples).max(1);
+        self.fit_blocks(transitions * samples);
+        // The parts of the advantages carry the cut into chunks; each is copied once.
+        let mut advantages: Vec<f32> =
+            estimates.iter().map(|of_step| (of_step.advantage - shift) * scale).collect();
+        let parts = parts(&mut advantages, transitions);
+        self.sums.resize_with(parts.len(), || AlignedVec::zeros(self.net.gradient().len()));
+        let work = parts.into_iter().zip(&mut self.sums).collect();
+
+        let (net, blocks) = (&self.net, &self.blocks);
+        let rows =
+            PolicyRows { s, config: &self.config, net, embedding: &self.embedding, batch, map };
+        let pass = Pass { rows, objective, samples };
+        let make = || rows.block(transitions, samples);
+        let outcomes = for_each(
+            work,
+            |((first, advantages), sums): ((usize, &mut [f32]), &mut AlignedVec)| {
+                sums.fill(0.0);
+                blocks.with(make, |block| {
+                    let mut outcome = PolicyOutcome::NOTHING;
+                    for (k, advantages) in advantages.chunks(transitions).enumerate() {
+                        let first = first + k * transitions;
+                        pass.block(first, advantages, block, sums, &mut outcome);
+                    }
+                    outcome
+                })
+            },
+        );
+        let sums: Vec<&[f32]> = self.sums.iter().map(|sums| &**sums).collect();
+        self.net.gradient().reduce(&sums, gradient);
+        outcomes.into_iter().fold(PolicyOutcome::NOTHING, PolicyOutcome::and)
+    }
+
+    /// The CFM losses of every sample of every transition of `batch`, in their order.
+    pub(crate) fn losses<S: Simd>(
+        &mut self,
+        s: S,
+        params: &[f32],
+        batch: &Batch,
+        map: ObsMap,
+        samples: usize,
+        losses: &mut [f32],
+    ) {
+        self.net.pack(s, params);
+        let transitions = (BLOCK_ROWS / samples).max(1);
+        self.fit_blocks(transitions * samples);
+        let per_block = transitions * samples;
+        let parts = parts(losses, per_block);
+        let (net, blocks) = (&self.net, &self.blocks);
+        let rows =
+            PolicyRows { s, config: &self.config, net, embedding: &self.embedding, batch, map };
+        let make = || rows.block(transitions, samples);
+        for_each(parts, |(first, losses)| {
+            let first = first / samples;
+            blocks.with(make, |block| {
+                for (k, losses) in losses.chunks_mut(per_block).enumerate() {
+                    let count = losses.len() / samples;
+                    rows.forward(first + k * transitions, count, samples, Keep::Nothing, block);
+                    rows.losses(first + k * transitions, samples, block, losses);
+                }
+            })
+        });
+    }
+
+    fn fit_blocks(&mut self, rows: usize) {
+        if self.block_rows != rows {
+            (self.blocks, self.block_rows) = (Blocks::default(), rows);
+        }
+    }
+}
+
+impl PolicyOutcome {
+    const NOTHING: PolicyOutcome = PolicyOutcome {
+        loss_old: 0.0,
+        loss_new: 0.0,
+        surrogate: 0.0,
+        ratio: 0.0,
+        ratio_min: f64::INFINITY,
+        ratio_max: f64::NEG_INFINITY,
+        clipped: 0.0,
+    };
+
+    fn and(self, other: PolicyOutcome) -> PolicyOutcome {
+        PolicyOutcome {
+            loss_old: self.loss_old + other.loss_old,
+            loss_new: self.loss_new + other.loss_new,
+            surrogate: self.surrogate + other.surrogate,
+            ratio: self.ratio + other.ratio,
+            ratio_min: self.ratio_min.min(other.ratio_min),
+            ratio_max: self.ratio_max.max(other.ratio_max),
+            clipped: self.clipped + other.clipped,
+        }
+    }
+}
+
+/// What all blocks of a gradient pass read.
+struct Pass<'a, S> {
+    rows: PolicyRows<'a, S>,
+    objective: &'a FpoConfig,
+    samples: usize,
+}
+
+impl<S: Simd> Pass<'_, S> {
+    /// The transitions from `first` on, one per advantage.
+    fn block(
+        &self,
+        first: usize,
+        advantages: &[f32],
+        block: &mut Block,
+        sums: &mut [f32],
+        outcome: &mut PolicyOutcome,
+    ) {
+        let Pass { rows, samples, .. } = *self;
+        let count = advantages.len();
+        let mut losses = [0.0; BLOCK_ROWS];
+        let mut long;
+        let losses = match count * samples {
+            few if few <= BLOCK_ROWS => &mut losses[..few],
+            many => {
+                long = vec![0.0; many];
+                &mut long[..]
+            }
+        };
+        rows.forward(first, count, samples, Keep::Slopes, block);
+        rows.losses(first, samples, block, losses);
+
+        let dim = rows.config.action_dim;
+        let mut outputs = block.output.chunks_exact_mut(block.output_stride);
+        for (k, (&advantage, losses)) in
+            advantages.iter().zip(losses.chunks_exact_mut(samples)).enumerate()
+        {
+            let row = rows.row(first + k);
+            let old = &rows.batch.loss_old[row * samples..(row + 1) * samples];
+            self.surrogate(advantage, old, losses, outcome);
+            for (&slope, out) in losses.iter().zip(&mut outputs) {
+                out[..dim].iter_mut().for_each(|x| *x *= slope);
+            }
+        }
+        rows.net.backward(rows.s, count * samples, samples, block, sums);
+    }
+
+    /// Adds one action's surrogate and puts in place of its losses `d(−mean surrogate)/d loss`.
+    fn surrogate(&self, advantage: f32, old: &[f32], new: &mut [f32], outcome: &mut PolicyOutcome) {
+        let (objective, samples) = (self.objective, self.samples);
+        let transitions = self.rows.batch.transitions() as f64;
+        let clip = objective.clip_epsilon;
+        outcome.loss_old += old.iter().map(|&x| f64::from(x)).sum::<f64>();
+        outcome.loss_new += new.iter().map(|&x| f64::from(x)).sum::<f64>();
+        let mut one = |difference: f64| {
+            let bound = objective.log_ratio_clamp.unwrap_or(f64::INFINITY);
+            let ratio = difference.clamp(-bound, bound).exp();
+            let (value, slope) = ppo_clip_scalar(ratio, f64::from(advantage), clip);
+            outcome.surrogate += value;
+            outcome.ratio += ratio;
+            outcome.ratio_min = outcome.ratio_min.min(ratio);
+            outcome.ratio_max = outcome.ratio_max.max(ratio);
+            outcome.clipped += f64::from(u8::from((ratio - 1.0).abs() > clip));
+            // d surrogate / d loss = −slope·ratio, and 0 beyond the clamp; the mean turns the sign.
+            if difference.abs() > bound { 0.0 } else { slope * ratio }
+        };
+        let of = |old: f32, new: f32| f64::from(old) - f64::from(new);
+        match objective.ratio {
+            RatioKind::PerAction => {
+                let n = samples as f64;
+                let mean = old.iter().zip(&*new).map(|(&old, &new)| of(old, new)).sum::<f64>() / n;
+                let slope = one(mean) / (n * transitions);
+                new.fill(slope as f32);
+            }
+            RatioKind::PerSample => {
+                for (&old, new) in old.iter().zip(new) {
+                    *new = (one(of(old, *new)) / (samples as f64 * transitions)) as f32;
+                }
+            }
+        }
+    }
+}

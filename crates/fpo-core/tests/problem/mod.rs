@@ -1,0 +1,216 @@
+//! Random networks, objectives and rollouts, and what a learner makes of them.
+
+use candle_core::{DType, Device, Tensor};
+use fpo_core::{
+    Activation, AdvantageKind, AdvantageNormalization, Compute, FlowConfig, FlowPolicy, FpoConfig,
+    Learner, Noise, Normalizer, NormalizerKind, OptimizerConfig, OutputMode, Purpose, RatioKind,
+    Rollout, ValueNet,
+};
+
+/// Sizes and choices; the numbers follow from `seed`.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    pub seed: u64,
+    pub flow: FlowConfig,
+    pub value_hidden: Vec<usize>,
+    pub value_activation: Activation,
+    pub objective: FpoConfig,
+    pub samples: usize,
+    pub unroll_length: usize,
+    pub unrolls: usize,
+    pub envs: usize,
+    /// Sub-sequences in the minibatch.
+    pub sequences: usize,
+}
+
+/// What one gradient step's loss comes to.
+#[derive(Debug, PartialEq)]
+pub struct Outcome {
+    pub policy_gradient: Vec<f64>,
+    pub value_gradient: Vec<f64>,
+    pub diagnostics: Vec<f64>,
+    pub stored: Vec<f64>,
+}
+
+/// All numbers of a tensor.
+pub fn host(tensor: &Tensor) -> Vec<f64> {
+    tensor.flatten_all().unwrap().to_dtype(DType::F64).unwrap().to_vec1().unwrap()
+}
+
+impl Problem {
+    pub fn random(seed: u64) -> Problem {
+        let noise = Noise::new(seed);
+        let mut words = vec![0; 64];
+        noise.fill_index(Purpose::Shuffle, 0, 1 << 20, &mut words);
+        let mut words = words.into_iter().map(|word| word as usize);
+        let mut below = |n: usize| words.next().unwrap() % n;
+        let activation = |k| [Activation::Silu, Activation::Relu][k];
+        let flow = FlowConfig {
+            hidden: (0..1 + below(4)).map(|_| 1 + below(70)).collect(),
+            activation: activation(below(2)),
+            output_mode: [OutputMode::Noise, OutputMode::Velocity][below(2)],
+            output_scale: 0.25 + below(4) as f64 / 4.0,
+            flow_steps: 1 + below(12),
+            time_embedding: [2, 4, 8, 10, 16, 30][below(6)],
+            ..FlowConfig::new(1 + below(40), 1 + below(22))
+        };
+        let objective = FpoConfig {
+            clip_epsilon: [0.05, 0.2, 0.5][below(3)],
+            ratio: [RatioKind::PerAction, RatioKind::PerSample][below(2)],
+            log_ratio_clamp: [None, Some(0.1), Some(3.0)][below(3)],
+            gamma: 0.97,
+            gae_lambda: 0.9,
+            advantage: [AdvantageKind::Gae, AdvantageKind::Vtrace][below(2)],
+            reward_scale: 1.0 + below(10) as f64,
+            value_coefficient: 0.25,
+            normalize_advantages: [AdvantageNormalization::Minibatch, AdvantageNormalization::None]
+                [below(2)],
+        };
+        let (unrolls, envs) = (1 + below(3), 1 + below(9));
+        Problem {
+            seed,
+            flow,
+            value_hidden: (0..1 + below(5)).map(|_| 1 + below(150)).collect(),
+            value_activation: activation(below(2)),
+            objective,
+            samples: [1, 2, 3, 8, 17][below(5)],
+            unroll_length: [1, 2, 7, 30, 61, 130][below(6)],
+            unrolls,
+            envs,
+            sequences: 1 + below(2 * unrolls * envs),
+        }
+    }
+
+    fn tensor(&self, index: u64, shape: &[usize]) -> Tensor {
+        Noise::new(self.seed).normal_tensor(Purpose::LossNoise, index, shape, &Device::Cpu).unwrap()
+    }
+
+    fn uniform(&self, index: u64, shape: &[usize]) -> Tensor {
+        let mut values = vec![0.0; shape.iter().product()];
+        Noise::new(self.seed).fill_uniform(Purpose::LossTime, index, &mut values);
+        Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+    }
+
+    fn flags(&self, index: u64, shape: &[usize]) -> Tensor {
+        self.uniform(index, shape).lt(0.1).unwrap().to_dtype(DType::F32).unwrap()
+    }
+
+    pub fn learner(&self, compute: Compute, dtype: DType) -> Learner {
+        let (noise, device) = (Noise::new(self.seed), Device::Cpu);
+        let policy = FlowPolicy::new(self.flow.clone(), &noise, dtype, &device)
+            .unwrap()
+            .with_compute(compute)
+            .unwrap();
+        let (dim, activation) = (self.flow.obs_dim, self.value_activation);
+        let value =
+            ValueNet::new(dim, &self.value_hidden, activation, &noise, dtype, &device).unwrap();
+        for params in [policy.params(), value.params()] {
+            // Biases start at zero; a kernel that forgot them would go unnoticed.
+            let shift = self.tensor(50, params.flat().dims()).to_dtype(dtype).unwrap();
+            let moved = (params.flat() + (shift * 0.05).unwrap()).unwrap();
+            params.var().set(&moved).unwrap();
+        }
+        let mut normalizer = Normalizer::new(NormalizerKind::Welford, dim);
+        let rows = self.tensor(51, &[20 * dim]).to_vec1::<f32>().unwrap();
+        normalizer.update(&rows.iter().map(|x| 0.3 + 1.5 * x).collect::<Vec<_>>()).unwrap();
+        let optimizer = OptimizerConfig::default();
+        Learner::new(policy, value, normalizer, optimizer, self.objective).unwrap()
+    }
+
+    /// A rollout whose stored losses are off the policy's own by noise, and those own losses.
+    fn rollout(&self, learner: &mut Learner, dtype: DType) -> (Rollout, Tensor) {
+        let (steps, envs) = (self.unroll_length * self.unrolls, self.envs);
+        let (n, dim) = (self.samples, self.flow.action_dim);
+        let at = |tensor: Tensor| tensor.to_dtype(dtype).unwrap();
+        let obs = at(self.tensor(1, &[steps, envs, self.flow.obs_dim]));
+        let action = at(self.tensor(2, &[steps, envs, dim]));
+        let eps = at(self.tensor(3, &[steps, envs, n, dim]));
+        let t = at(self.uniform(4, &[steps, envs, n, 1]));
+        let stored = learner.stored_losses(&obs, &action, &eps, &t, 3).unwrap();
+        let off = (at(self.tensor(5, &[steps, envs, n])) * 0.2).unwrap();
+        let rollout = Rollout {
+            bootstrap_obs: at(self.tensor(6, &[self.unrolls, envs, self.flow.obs_dim])),
+            reward: at(self.tensor(7, &[steps, envs])),
+            terminated: at(self.flags(8, &[steps, envs])),
+            truncated: at(self.flags(9, &[steps, envs])),
+            loss_old: (&stored + off).unwrap(),
+            obs,
+            action,
+            eps,
+            t,
+        };
+        (rollout, stored)
+    }
+
+    fn picks(&self) -> Vec<u32> {
+        let mut picks = vec![0; self.sequences];
+        let all = self.unrolls * self.envs;
+        Noise::new(self.seed).fill_index(Purpose::Shuffle, 1, all, &mut picks);
+        picks
+    }
+
+    pub fn outcome(&self, compute: Compute, dtype: DType) -> Outcome {
+        let mut learner = self.learner(compute, dtype);
+        let (rollout, stored) = self.rollout(&mut learner, dtype);
+        let picks = self.picks();
+        let minibatch = rollout.minibatch(&picks, self.unroll_length).unwrap();
+        let normalizer = learner.device_normalizer().unwrap();
+        let loss = learner.loss(&minibatch, &normalizer).unwrap();
+        let (policy, value) = (loss.policy.backward().unwrap(), loss.value.backward().unwrap());
+        Outcome {
+            policy_gradient: host(policy.get(learner.policy.params().var()).unwrap()),
+            value_gradient: host(value.get(learner.value.params().var()).unwrap()),
+            diagnostics: host(&loss.diagnostics),
+            stored: host(&stored),
+        }
+    }
+
+    /// The slope of a network's loss along a random direction: from `gradient`, and by central
+    /// differences of the composed loss in f64. Value targets are held fixed.
+    pub fn slope(&self, net: &str, gradient: &[f64], direction: u64) -> (f64, f64) {
+        let mut learner = self.learner(Compute::Composed, DType::F64);
+        let (rollout, _) = self.rollout(&mut learner, DType::F64);
+        let picks = self.picks();
+        let minibatch = rollout.minibatch(&picks, self.unroll_length).unwrap().gather().unwrap();
+        let normalizer = learner.device_normalizer().unwrap();
+        let loss = |learner: &Learner| {
+            let (policy, value, config) = (&learner.policy, &learner.value, &learner.config);
+            let times = &mut Default::default();
+            fpo_core::fpo_loss(policy, value, config, &minibatch, &normalizer, times).unwrap()
+        };
+        let targets = loss(&learner).estimates.targets;
+        let params = match net {
+            "policy" => learner.policy.params(),
+            _ => learner.value.params(),
+        };
+        let start = params.flat().copy().unwrap();
+        let direction = self.tensor(60 + direction, start.dims()).to_dtype(DType::F64).unwrap();
+        let at = |h: f64| {
+            params.var().set(&(&start + (&direction * h).unwrap()).unwrap()).unwrap();
+            let loss = loss(&learner);
+            let scalar = match net {
+                "policy" => loss.policy_loss,
+                _ => {
+                    let error = (&targets - &loss.values).unwrap();
+                    let error = (error * (1.0 - &minibatch.truncated).unwrap()).unwrap();
+                    (error.sqr().unwrap().mean_all().unwrap() * learner.config.value_coefficient)
+                        .unwrap()
+                }
+            };
+            scalar.to_scalar::<f64>().unwrap()
+        };
+        let h = 1e-7;
+        let numeric = (at(h) - at(-h)) / (2.0 * h);
+        let along = gradient.iter().zip(host(&direction)).map(|(g, d)| g * d).sum();
+        (along, numeric)
+    }
+
+    /// Observations and starting noise for the sampler.
+    pub fn sampling(&self) -> (Tensor, Tensor) {
+        let rows = 1 + self.seed as usize * 37 % 250;
+        (
+            self.tensor(70, &[rows, self.flow.obs_dim]),
+            self.tensor(71, &[rows, self.flow.action_dim]),
+        )
+    }
+}
