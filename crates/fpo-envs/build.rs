@@ -1,4 +1,5 @@
-//! Lets this package's tests and examples find the MuJoCo library that `scripts/setup.sh` put there.
+//! Lets this package's tests and examples find the MuJoCo library that `scripts/setup.sh` put
+//! there.
 
 fn main() {
     println!("cargo::rerun-if-env-changed=MUJOCO_DYNAMIC_LINK_DIR");

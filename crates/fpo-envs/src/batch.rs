@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
+use crate::ahead::{Ahead, Schedule};
 use crate::error::check_len;
 use crate::pool::WorkerPool;
 use crate::rules::{Row, Rules};
@@ -19,6 +20,7 @@ pub struct Batch<T: Task> {
     num_envs: usize,
     workers: WorkerPool<T::Worker>,
     now: VecEnvState,
+    ahead: Vec<Ahead>,
     stagger: bool,
     started: bool,
 }
@@ -28,15 +30,19 @@ impl<T: Task> Batch<T> {
     ///
     /// # Errors
     /// [`EnvError::Option`] when a size is 0.
-    pub fn new(task: T, options: &VecEnvOptions) -> Result<Self, EnvError> {
+    pub fn new(mut task: T, options: &VecEnvOptions) -> Result<Self, EnvError> {
+        task.choose_starts(options.starts);
         let mut spec = task.spec();
         if let Some(length) = options.episode_length {
             spec.episode_length = length;
         }
+        spec.reward_range = summed(spec.reward_range, options.action_repeat);
         let state_len = task.state_len();
         let sizes = [
             ("num_envs", options.num_envs),
             ("episode_length", spec.episode_length),
+            ("action_repeat", options.action_repeat),
+            ("chunk", options.chunk.unwrap_or(1)),
             ("obs_dim", spec.obs_dim),
             ("action_dim", spec.action_dim),
             ("state_len", state_len),
@@ -52,18 +58,27 @@ impl<T: Task> Batch<T> {
             episode_steps: vec![0; n],
             episodes: vec![0; n],
         };
-        let grain = task.grain().max(1);
+        let grain = options.chunk.unwrap_or(task.grain()).max(1);
+        let settling = match options.auto_reset {
+            AutoReset::Fresh => task.settling(),
+            AutoReset::First => 0,
+        };
+        let schedule = Schedule::new(settling, spec.episode_length, options.stagger);
+        let ahead = (0..n).map(|_| schedule.room(state_len, spec.obs_dim)).collect();
         let rules = Rules {
+            pieces: 1 + task.settling(),
             task,
             spec,
             state_len,
             grain,
             seed: options.seed,
             auto_reset: options.auto_reset,
+            action_repeat: options.action_repeat,
+            schedule,
             divergences: AtomicU64::new(0),
         };
-        let stagger = options.stagger;
-        Ok(Self { rules, num_envs: n, workers: WorkerPool::new(), now, stagger, started: false })
+        let (workers, stagger) = (WorkerPool::new(), options.stagger);
+        Ok(Self { rules, num_envs: n, workers, now, ahead, stagger, started: false })
     }
 
     /// The task that this batch runs.
@@ -112,7 +127,7 @@ impl<T: Task> VecEnv for Batch<T> {
                 workers.with(&rules.task, |worker| {
                     let rows = states.chunks_mut(state_len).zip(obs.chunks_mut(obs_dim));
                     for (offset, (state, obs)) in rows.enumerate() {
-                        rules.draw(worker, chunk * grain + offset, 0, state, obs)?;
+                        rules.draw(worker, (chunk * grain + offset, 0), 0.., state, obs)?;
                     }
                     Ok(())
                 })
@@ -122,6 +137,7 @@ impl<T: Task> VecEnv for Batch<T> {
             *steps = (env * limit / self.num_envs) as u32;
         }
         self.now.episodes.fill(0);
+        self.ahead.iter_mut().for_each(Ahead::forget);
         if self.rules.auto_reset == AutoReset::First {
             self.keep_first_states();
         }
@@ -151,6 +167,7 @@ impl<T: Task> VecEnv for Batch<T> {
         let (workers, first_states, grain) = (&self.workers, &now.first_states, rules.grain);
         (
             actions.par_chunks(grain * action_dim),
+            self.ahead.par_chunks_mut(grain),
             now.states.par_chunks_mut(grain * state_len),
             now.obs.par_chunks_mut(grain * obs_dim),
             now.episode_steps.par_chunks_mut(grain),
@@ -168,7 +185,8 @@ impl<T: Task> VecEnv for Batch<T> {
             .into_par_iter()
             .enumerate()
             .try_for_each(|(chunk, parts)| {
-                let (actions, states, obs, steps, episodes, next_obs, final_obs, results) = parts;
+                let (actions, ahead, states, obs, steps, episodes, next_obs, final_obs, results) =
+                    parts;
                 let (reward, terminated, truncated, success) = results;
                 workers.with(&rules.task, |worker| {
                     for i in 0..steps.len() {
@@ -182,6 +200,7 @@ impl<T: Task> VecEnv for Batch<T> {
                         };
                         let mut row = Row {
                             env,
+                            ahead: &mut ahead[i],
                             state: &mut states[i * state_len..(i + 1) * state_len],
                             obs: &mut obs[cells.clone()],
                             steps: &mut steps[i],
@@ -226,6 +245,7 @@ impl<T: Task> VecEnv for Batch<T> {
             }
         }
         self.now.clone_from(state);
+        self.ahead.iter_mut().for_each(Ahead::forget);
         self.started = true;
         Ok(())
     }
@@ -233,4 +253,10 @@ impl<T: Task> VecEnv for Batch<T> {
     fn divergences(&self) -> u64 {
         self.rules.divergences.load(Ordering::Relaxed)
     }
+}
+
+/// The range of a sum of 1 to `count` rewards in `range`.
+fn summed((low, high): (f32, f32), count: usize) -> (f32, f32) {
+    let count = count as f32;
+    (if low < 0.0 { low * count } else { low }, if high > 0.0 { high * count } else { high })
 }

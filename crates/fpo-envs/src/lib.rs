@@ -2,7 +2,8 @@
 //!
 //! [`make`] builds a batch of one task by name; [`tasks`] lists what this build offers. A batch is
 //! a [`VecEnv`]: `reset`, `step` into slices that the caller owns, `save` and `restore` bit for
-//! bit. New tasks need one implementation of [`Task`] and run through the same driver, [`Batch`].
+//! bit. New tasks need one implementation of [`Task`] and run through the same driver, [`Batch`];
+//! those on a MuJoCo model need less (`mujoco::MujocoTask`). The README shows how to write either.
 //!
 //! ```
 //! use fpo_envs::{StepOutput, VecEnvOptions, make};
@@ -30,7 +31,9 @@
 //! # }
 //! ```
 
+mod ahead;
 mod batch;
+pub mod classic;
 mod error;
 pub mod gridworld;
 #[cfg(feature = "mujoco")]
@@ -51,4 +54,9 @@ pub use registry::{make, spec, tasks};
 pub use rng::EnvRng;
 pub use spec::EnvSpec;
 pub use task::{Task, Transition};
-pub use vec_env::{AutoReset, StepOutput, VecEnv, VecEnvOptions, VecEnvState};
+pub use vec_env::{AutoReset, Starts, StepOutput, VecEnv, VecEnvOptions, VecEnvState};
+
+/// Compiles and runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -46,6 +46,9 @@ pub fn make(task: &str, options: &VecEnvOptions) -> Result<Box<dyn VecEnv>, EnvE
     if MUJOCO_TASKS.contains(&task) {
         return Err(EnvError::MujocoMissing { task: task.into() });
     }
+    if let Some(batch) = crate::classic::make(task, options) {
+        return batch;
+    }
     if !task.starts_with("GridWorld/") {
         return Err(unknown(task));
     }
@@ -55,7 +58,7 @@ pub fn make(task: &str, options: &VecEnvOptions) -> Result<Box<dyn VecEnv>, EnvE
 /// The specifications of every task that this build has.
 pub fn tasks() -> Vec<EnvSpec> {
     let worlds = LAYOUTS.iter().filter_map(|layout| GridWorld::layout(layout.name).ok());
-    let specs = worlds.map(|world| world.spec());
+    let specs = worlds.map(|world| world.spec()).chain(crate::classic::specs());
     #[cfg(feature = "mujoco")]
     let specs = specs.chain(crate::mujoco::tasks().into_iter().map(|rules| rules.spec()));
     specs.collect()
@@ -78,7 +81,8 @@ pub fn spec(task: &str) -> Result<EnvSpec, EnvError> {
 /// The error for a name that no task has, with the nearest one that exists.
 pub(crate) fn unknown(task: &str) -> EnvError {
     let worlds = LAYOUTS.iter().map(|layout| format!("GridWorld/{}", layout.name));
-    let names = worlds.chain(MUJOCO_TASKS.iter().map(|&name| name.to_owned()));
+    let classic = crate::classic::specs().map(|spec| spec.name);
+    let names = worlds.chain(classic).chain(MUJOCO_TASKS.iter().map(|&name| name.to_owned()));
     let wanted = task.to_lowercase();
     let nearest = names
         .map(|name| (edit_distance(&wanted, &name.to_lowercase()), name))
@@ -130,6 +134,7 @@ mod tests {
         assert_eq!(nearest("cheetahrun").as_deref(), Some("CheetahRun"));
         assert_eq!(nearest("GridWorld/two_wall").as_deref(), Some("GridWorld/two_walls"));
         assert_eq!(nearest("Gridworld/cshape").as_deref(), Some("GridWorld/cshape"));
+        assert_eq!(nearest("classic/pendulm").as_deref(), Some("Classic/Pendulum"));
         assert_eq!(nearest("zzzzzz"), None);
     }
 
@@ -146,7 +151,8 @@ mod tests {
     #[test]
     fn the_mujoco_tasks_are_the_listed_ones() {
         let names: Vec<String> = tasks().into_iter().map(|spec| spec.name).collect();
-        assert_eq!(names[LAYOUTS.len()..], *MUJOCO_TASKS);
+        let others = LAYOUTS.len() + crate::classic::specs().len();
+        assert_eq!(names[others..], *MUJOCO_TASKS);
     }
 
     #[cfg(not(feature = "mujoco"))]

@@ -5,7 +5,7 @@
 //! memory that need not survive a step (a simulator's buffers) lives in a worker, of which there
 //! is one per thread, never one per environment.
 
-use crate::{EnvError, EnvRng, EnvSpec};
+use crate::{EnvError, EnvRng, EnvSpec, Starts};
 
 /// What one step brought.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,8 +34,8 @@ impl Transition {
 
 /// The rules of one task, shared by all environments of a batch.
 ///
-/// `reset` and `step` must depend on nothing but their arguments: then results are the same for
-/// any number of threads. The worker's contents must not leak from one call into the next.
+/// `reset`, `settle` and `step` must depend on nothing but their arguments: then results are the
+/// same for any number of threads. The worker's contents must not leak from one call into the next.
 pub trait Task: Send + Sync + 'static {
     /// Scratch memory of one thread.
     type Worker: Send;
@@ -57,7 +57,12 @@ pub trait Task: Send + Sync + 'static {
     /// When the simulator cannot be set up.
     fn worker(&self) -> Result<Self::Worker, EnvError>;
 
-    /// Draws a start: writes the state row (`state_len`) and the observation (`obs_dim`).
+    /// Chooses the starts that `reset` draws from. Called once, before any other call that draws
+    /// or steps. Does nothing by default: most tasks have one kind.
+    fn choose_starts(&mut self, _starts: Starts) {}
+
+    /// Draws a start: writes the state row (`state_len`) and the observation (`obs_dim`). The
+    /// observation need not be right yet if [`settling`](Self::settling) follows.
     ///
     /// # Errors
     /// When the simulator refuses.
@@ -68,6 +73,29 @@ pub trait Task: Send + Sync + 'static {
         state: &mut [f64],
         obs: &mut [f32],
     ) -> Result<(), EnvError>;
+
+    /// Pieces of work that finish a start after `reset`. A start that costs more than a few steps
+    /// should be cut into pieces of a few steps each: the driver then prepares the next start of
+    /// each environment piece by piece while its episode runs, so that the end of an episode
+    /// stalls no batch. 0, the default, draws each start when it is needed.
+    fn settling(&self) -> usize {
+        0
+    }
+
+    /// Does piece `piece` (0, 1, … in order) of what finishes the start in `state`; the last one
+    /// leaves the observation in `obs`. Never called where [`settling`](Self::settling) is 0.
+    ///
+    /// # Errors
+    /// When the simulator refuses.
+    fn settle(
+        &self,
+        _worker: &mut Self::Worker,
+        _piece: usize,
+        _state: &mut [f64],
+        _obs: &mut [f32],
+    ) -> Result<(), EnvError> {
+        Ok(())
+    }
 
     /// Advances one environment by one control step. `action` (`action_dim`) is finite but may
     /// be outside [-1, 1].

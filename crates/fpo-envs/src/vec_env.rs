@@ -19,6 +19,21 @@ pub enum AutoReset {
     First,
 }
 
+/// Which starts the episodes of a task begin from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Starts {
+    /// Every start is drawn, each number on its own, so that seeds, environments and episodes all
+    /// differ. Where MuJoCo Playground knows a single start only (`BallInCup`, the humanoids),
+    /// each of its coordinates is moved by up to ±0.01 (m or rad).
+    #[default]
+    Drawn,
+    /// The starts of MuJoCo Playground 0.0.5 as its code draws them, the single ones and those
+    /// whose numbers hang together by a random key that was used twice included. Other tasks
+    /// start as with [`Starts::Drawn`].
+    Official,
+}
+
 /// How to build a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VecEnvOptions {
@@ -28,24 +43,39 @@ pub struct VecEnvOptions {
     pub seed: u64,
     /// Where an environment starts again.
     pub auto_reset: AutoReset,
+    /// Which starts to draw from.
+    pub starts: Starts,
     /// Control steps until truncation; the task's own number if absent.
     pub episode_length: Option<usize>,
+    /// Control steps for which one call of `step` holds its action, at least 1. Their rewards are
+    /// summed. The step limit still counts control steps, as in Brax and in the usual wrappers of
+    /// the Control Suite: 1000 control steps are 250 calls at 4. Unlike Brax, an episode that
+    /// ends on the way ends the call there, and nothing of the next one is simulated in it.
+    pub action_repeat: usize,
     /// Spreads the ends of episodes evenly over time: environment `i` of `n` starts its first
     /// episode as if `i/n` of the step limit had passed. Otherwise environments that only the
     /// step limit ends all restart on the same step, and data collected shortly after comes from
     /// the beginnings of episodes alone.
     pub stagger: bool,
+    /// Environments that make one piece of work for a thread, at least 1; the task's own number
+    /// if absent. Changes speed only, never a result: smaller pieces spread better over many
+    /// cores, larger ones cost less to hand out.
+    pub chunk: Option<usize>,
 }
 
 impl Default for VecEnvOptions {
-    /// One environment, seed 0, fresh starts, the task's own episode length, not staggered.
+    /// One environment, seed 0, fresh starts, each drawn, the task's own episode length, each
+    /// action for one control step, not staggered.
     fn default() -> Self {
         Self {
             num_envs: 1,
             seed: 0,
             auto_reset: AutoReset::Fresh,
+            starts: Starts::Drawn,
             episode_length: None,
+            action_repeat: 1,
             stagger: false,
+            chunk: None,
         }
     }
 }
@@ -56,7 +86,7 @@ pub struct StepOutput<'a> {
     /// `num_envs` × `obs_dim`: the observation to act on next. Where an episode ended this is
     /// the first observation of the new one.
     pub obs: &'a mut [f32],
-    /// `num_envs`: reward of this step.
+    /// `num_envs`: reward of this step, summed over its control steps.
     pub reward: &'a mut [f32],
     /// `num_envs`: the episode ended by the task's rules.
     pub terminated: &'a mut [bool],
@@ -80,7 +110,7 @@ pub struct VecEnvState {
     pub first_states: Vec<f64>,
     /// Current observations, `num_envs` × `obs_dim`.
     pub obs: Vec<f32>,
-    /// Steps taken in the current episode.
+    /// Control steps taken in the current episode.
     pub episode_steps: Vec<u32>,
     /// Number of the current episode, counted from 0.
     pub episodes: Vec<u64>,
@@ -88,7 +118,8 @@ pub struct VecEnvState {
 
 /// A batch of environments of one task.
 pub trait VecEnv: Send {
-    /// The task's description; `episode_length` is the one in force.
+    /// The task's description; `episode_length` and `reward_range` are those in force.
+    /// `episode_length` counts control steps, whatever [`VecEnvOptions::action_repeat`] is.
     fn spec(&self) -> &EnvSpec;
 
     /// Environments in the batch.
@@ -101,12 +132,13 @@ pub trait VecEnv: Send {
     /// For a slice of the wrong length, or when the task fails.
     fn reset(&mut self, obs: &mut [f32]) -> Result<(), EnvError>;
 
-    /// Advances all environments by one control step. `actions` is `num_envs` × `action_dim`.
+    /// Advances all environments by one step, which is [`VecEnvOptions::action_repeat`] control
+    /// steps or fewer. `actions` is `num_envs` × `action_dim`.
     ///
     /// An episode that ends is followed at once by a new one. When the step limit falls on a step
     /// that terminates, the step counts as terminated only: its value is known and must not be
-    /// bootstrapped. An action or a state that is not finite ends the episode as terminated with
-    /// reward 0; its `final_obs` is then the last observation that was finite.
+    /// bootstrapped. An action or a state that is not finite ends the episode as terminated and
+    /// earns nothing; its `final_obs` is then the last observation that was finite.
     ///
     /// # Errors
     /// For a slice of the wrong length, before the first reset, or when the task fails. After a

@@ -12,17 +12,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
 mod common;
-#[path = "common/tensors.rs"]
-mod tensors;
 
 use common::Report;
+use common::tensors::need;
 use fpo_envs::{
     AutoReset, Batch, EnvError, EnvRng, EnvSpec, StepOutput, Task, Transition, VecEnv,
     VecEnvOptions, VecEnvState,
 };
 use safetensors::SafeTensors;
 use serde_json::Value;
-use tensors::need;
 
 /// Some roundings of float32 on numbers below 3, carried along for at most 20 steps.
 const TOLERANCE: f64 = 1e-6;

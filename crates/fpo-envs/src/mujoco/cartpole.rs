@@ -8,6 +8,7 @@ use std::f64::consts::PI;
 use mujoco_rs::wrappers::MjModel;
 
 use super::axes::{Z_ALONG_X, Z_ALONG_Z};
+use super::starts::normal_and_uniform;
 use super::{Data, EPISODE_LENGTH, MujocoTask, Timing, lookup};
 use crate::reward::{Sigmoid, tolerance};
 use crate::{EnvError, EnvRng, EnvSpec};
@@ -146,7 +147,6 @@ impl MujocoTask for Cartpole {
         Ok(())
     }
 
-    /// Unlike the official code, angle and velocities come from independent draws.
     fn reset(&self, data: &mut Data, rng: &mut EnvRng) {
         let (position, angle) = match self.start {
             Start::Upright => (
@@ -158,6 +158,19 @@ impl MujocoTask for Cartpole {
         data.qpos_mut().copy_from_slice(&[position, angle]);
         for velocity in data.qvel_mut() {
             *velocity = START_VELOCITY * rng.normal();
+        }
+    }
+
+    /// The same distribution number by number. But the official code draws the cart's velocity and
+    /// one more number from the same random bits: the pole's angle upright, the cart's position
+    /// hanging (with the key splitting of JAX 0.7).
+    fn reset_officially(&self, data: &mut Data, rng: &mut EnvRng) {
+        self.reset(data, rng);
+        let (normal, uniform) = normal_and_uniform(rng);
+        data.qvel_mut()[0] = START_VELOCITY * normal;
+        match self.start {
+            Start::Upright => data.qpos_mut()[1] = UPRIGHT_ANGLE * (2.0 * uniform - 1.0),
+            Start::Hanging => data.qpos_mut()[0] = HANGING_SPREAD * normal,
         }
     }
 
@@ -208,6 +221,24 @@ mod tests {
                 mujoco.rules().reset(&mut data, &mut EnvRng::for_reset(0, 0, episode));
                 assert!((data.qpos()[1].cos() - cosine).abs() < 2e-3, "{:?}", data.qpos());
                 assert!(data.qpos()[0].abs() <= UPRIGHT_POSITION, "{:?}", data.qpos());
+            }
+        }
+    }
+
+    #[test]
+    fn official_starts_tie_the_carts_velocity_to_another_number() {
+        for (task, upright) in [(Cartpole::balance(), true), (Cartpole::swingup(), false)] {
+            let mujoco = Mujoco::new(Box::new(task)).unwrap();
+            let mut data = mujoco.data().unwrap();
+            for episode in 0..50 {
+                mujoco.rules().reset_officially(&mut data, &mut EnvRng::for_reset(0, 0, episode));
+                let (velocity, position) = (data.qvel()[0], data.qpos());
+                if upright {
+                    assert_eq!(velocity > 0.0, position[1] > 0.0, "{velocity} {position:?}");
+                    assert!(position[1].abs() <= UPRIGHT_ANGLE, "{position:?}");
+                } else {
+                    assert_eq!(velocity, position[0]);
+                }
             }
         }
     }

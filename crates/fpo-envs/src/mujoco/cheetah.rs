@@ -57,16 +57,16 @@ impl MujocoTask for CheetahRun {
         Ok(())
     }
 
-    /// Joint angles anywhere in their ranges, then left alone until the body has settled.
+    /// Joint angles anywhere in their ranges; then the body is left alone until it has settled.
     fn reset(&self, data: &mut Data, rng: &mut EnvRng) {
         for joint in ROOT_COORDINATES..data.qpos().len() {
             let [low, high] = data.model().jnt_range()[joint];
             data.qpos_mut()[joint] = rng.uniform(low, high);
         }
-        for _ in 0..SETTLING_STEPS {
-            data.step();
-        }
-        data.set_time(0.0);
+    }
+
+    fn settling_steps(&self) -> usize {
+        SETTLING_STEPS
     }
 
     fn observe(&self, data: &Data, obs: &mut [f64]) {

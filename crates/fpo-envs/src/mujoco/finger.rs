@@ -166,9 +166,9 @@ impl MujocoTask for Finger {
         Ok(())
     }
 
-    /// Any pose within the joints' ranges, at rest; a target anywhere on the tip's circle. Unlike
-    /// the official code, finger and spinner come from independent draws, and the first
-    /// observation shows the drawn target, which the forward pass that follows puts in its place.
+    /// Any pose within the joints' ranges, at rest; a target anywhere on the tip's circle. The
+    /// first observation shows the drawn target, which the forward pass that follows puts in its
+    /// place; the official code's shows the model's default one.
     fn reset(&self, data: &mut Data, rng: &mut EnvRng) {
         for joint in FINGER_JOINTS {
             let [low, high] = data.model().jnt_range()[joint];
@@ -181,6 +181,15 @@ impl MujocoTask for Finger {
             target[0] = self.hinge[0] + self.ring * angle.sin();
             target[2] = self.hinge[2] + self.ring * angle.cos();
         }
+    }
+
+    /// The same, but the official code draws the spinner's angle from the random bits of the
+    /// finger's first joint: both stand at the same share of their ranges.
+    fn reset_officially(&self, data: &mut Data, rng: &mut EnvRng) {
+        self.reset(data, rng);
+        let [low, high] = data.model().jnt_range()[FINGER_JOINTS[0]];
+        let share = (data.qpos()[FINGER_JOINTS[0]] - low) / (high - low);
+        data.qpos_mut()[HINGE] = PI * (2.0 * share - 1.0);
     }
 
     fn observe(&self, data: &Data, obs: &mut [f64]) {

@@ -13,6 +13,7 @@ use mujoco_rs::wrappers::MjModel;
 
 use super::axes::Z_ALONG_Z;
 use super::frame::{between, length, seen_from};
+use super::starts::nudge;
 use super::{Data, EPISODE_LENGTH, MujocoTask, Timing, lookup};
 use crate::reward::{Sigmoid, tolerance};
 use crate::{EnvError, EnvRng, EnvSpec};
@@ -32,8 +33,6 @@ const WALK_SPEED: f64 = 1.0;
 const RUN_SPEED: f64 = 10.0;
 /// Numbers of the free root in `qpos`; joint angles follow.
 const ROOT_NUMBERS: usize = 7;
-/// Largest joint angle of a start, in radians.
-const START_ANGLE: f64 = 0.01;
 /// Row of `xmat` with the upward parts of the body's axes.
 const UPWARD_ROW: std::ops::Range<usize> = 6..9;
 /// Bodies whose places the observation holds, in its order.
@@ -117,10 +116,7 @@ impl MujocoTask for Humanoid {
             reward_range: (0.0, 1.0),
             has_success: false,
             description: description.into(),
-            source:
-                "DeepMind Control Suite humanoid, as in MuJoCo Playground 0.0.5; starts differ \
-                     by up to 0.01 rad per joint"
-                    .into(),
+            source: "DeepMind Control Suite humanoid, as in MuJoCo Playground 0.0.5".into(),
         }
     }
 
@@ -146,16 +142,14 @@ impl MujocoTask for Humanoid {
         Ok(())
     }
 
-    /// The model's upright pose a little above the floor, with a small random angle at each joint.
-    ///
-    /// The Playground begins every episode with exactly that pose; the Control Suite draws poses
-    /// in any direction until one touches nothing. The small angles keep the Playground's task
-    /// and yet make the environments of a batch differ.
+    /// The model's upright pose a little above the floor, every coordinate moved a little. The
+    /// Control Suite itself draws poses in any direction until one touches nothing.
     fn reset(&self, data: &mut Data, rng: &mut EnvRng) {
-        for angle in &mut data.qpos_mut()[ROOT_NUMBERS..] {
-            *angle = rng.uniform(-START_ANGLE, START_ANGLE);
-        }
+        nudge(data, rng);
     }
+
+    /// Always the model's upright pose.
+    fn reset_officially(&self, _data: &mut Data, _rng: &mut EnvRng) {}
 
     fn observe(&self, data: &Data, obs: &mut [f64]) {
         let torso = &data.xmat()[self.torso];
@@ -229,7 +223,10 @@ mod tests {
             mujoco.rules().reset(&mut data, &mut EnvRng::for_reset(0, 0, episode));
             data.forward();
             assert!(data.contact().is_empty());
-            assert_eq!(data.qpos()[..ROOT_NUMBERS], [0.0, 0.0, 1.5, 1.0, 0.0, 0.0, 0.0]);
+            let upright = [0.0, 0.0, 1.5, 1.0, 0.0, 0.0, 0.0];
+            for (now, upright) in data.qpos()[..ROOT_NUMBERS].iter().zip(upright) {
+                assert!((now - upright).abs() <= 0.01, "{:?}", data.qpos());
+            }
             poses.push(data.qpos().to_vec());
         }
         assert!(poses.windows(2).all(|pair| pair[0] != pair[1]));

@@ -19,6 +19,7 @@ mod lookup;
 mod pendulum;
 mod point_mass;
 mod reacher;
+mod row;
 mod simulation;
 mod starts;
 mod swimmer;
@@ -103,8 +104,21 @@ pub trait MujocoTask: Send + Sync + 'static {
     /// When the model lacks a part.
     fn bind(&mut self, model: &MjModel) -> Result<(), EnvError>;
 
-    /// Draws a start into `data`, which holds the model's default state. A forward pass follows.
+    /// Draws a start into `data`, which holds the model's default state. Every start differs from
+    /// every other. A forward pass follows.
     fn reset(&self, data: &mut Data, rng: &mut EnvRng);
+
+    /// Draws a start as the Playground's code does, where that is something else: it knows one
+    /// start only, or its numbers hang together ([`Starts::Official`](crate::Starts::Official)).
+    fn reset_officially(&self, data: &mut Data, rng: &mut EnvRng) {
+        self.reset(data, rng);
+    }
+
+    /// Physics steps without control that a drawn start is left to come to rest, before its clock
+    /// is set to 0 and the forward pass follows.
+    fn settling_steps(&self) -> usize {
+        0
+    }
 
     /// Writes the observation (`obs_dim`). After a step, body positions and sensors are those at
     /// the beginning of the last physics step, as plain `mj_step` leaves them and as the

@@ -1,29 +1,31 @@
 //! Runs a [`MujocoTask`] under the batch driver.
 //!
-//! One environment is one row of `mjSTATE_INTEGRATION`: time, positions, velocities, warm start,
-//! controls, mocap and all else that the next step depends on. A step loads the row into the
-//! worker's `mjData`, sets the controls, steps the physics, reads observation and reward, and
-//! stores the row. Measured against one `mjData` per environment this gives the same bits.
+//! A step loads an environment's row into the worker's `mjData`, sets the controls, steps the
+//! physics, reads observation and reward, and stores the row. Measured against one `mjData` per
+//! environment this gives the same bits.
 
 use std::sync::Arc;
 
-use mujoco_rs::mujoco_c::{mjtDisableBit, mjtState};
+use mujoco_rs::mujoco_c::mjtDisableBit;
 use mujoco_rs::wrappers::MjModel;
 
+use super::row::RowLayout;
 use super::{Data, EXTRA_LINE_SEARCH, MujocoTask, compile};
-use crate::{EnvError, EnvRng, EnvSpec, Task, Transition};
+use crate::{EnvError, EnvRng, EnvSpec, Starts, Task, Transition};
 
-/// What one environment's row holds.
-const ROW: u32 = mjtState::mjSTATE_INTEGRATION as u32;
 /// Positions and velocities beyond this count as diverged, as in MuJoCo itself (`mjMAXVAL`).
 const LARGEST: f64 = 1e10;
+/// Physics steps of one piece of settling: a few control steps' worth, so that it delays no batch.
+const SETTLING_PIECE: usize = 5;
 
 /// A MuJoCo task, ready for [`Batch`](crate::Batch).
 pub struct Mujoco {
     task: Box<dyn MujocoTask>,
     spec: EnvSpec,
     model: Arc<MjModel>,
+    row: RowLayout,
     substeps: usize,
+    starts: Starts,
 }
 
 /// Simulation buffers of one thread.
@@ -58,7 +60,14 @@ impl Mujoco {
         options.disableflags |= mjtDisableBit::mjDSBL_AUTORESET as i32;
         task.patch(&mut model)?;
         task.bind(&model)?;
-        Ok(Self { task, spec, model: Arc::new(model), substeps: timing.substeps })
+        Ok(Self {
+            task,
+            spec,
+            row: RowLayout::new(&model),
+            model: Arc::new(model),
+            substeps: timing.substeps,
+            starts: Starts::default(),
+        })
     }
 
     /// The model that is simulated.
@@ -106,8 +115,28 @@ impl Mujoco {
         }
     }
 
+    /// Makes an episode's first state and observation of a start that is drawn and at rest.
+    fn begin(
+        &self,
+        worker: &mut Worker,
+        state: &mut [f64],
+        obs: &mut [f32],
+    ) -> Result<(), EnvError> {
+        let data = &mut worker.data;
+        data.forward();
+        // A Playground start carries the accelerations of its forward pass; C leaves that to steps.
+        let accelerations = data.qacc().to_vec();
+        data.qacc_warmstart_mut().copy_from_slice(&accelerations);
+        self.observe(worker, obs);
+        self.store(&worker.data, state)
+    }
+
+    fn load(&self, data: &mut Data, state: &[f64]) -> Result<(), EnvError> {
+        self.row.load(data, state).map_err(|error| self.error(&error))
+    }
+
     fn store(&self, data: &Data, state: &mut [f64]) -> Result<(), EnvError> {
-        data.try_read_state_into(ROW, state).map(drop).map_err(|error| self.error(&error))
+        self.row.store(data, state).map_err(|error| self.error(&error))
     }
 }
 
@@ -119,7 +148,7 @@ impl Task for Mujoco {
     }
 
     fn state_len(&self) -> usize {
-        self.model.state_size(ROW)
+        self.row.len()
     }
 
     fn worker(&self) -> Result<Worker, EnvError> {
@@ -130,6 +159,10 @@ impl Task for Mujoco {
         })
     }
 
+    fn choose_starts(&mut self, starts: Starts) {
+        self.starts = starts;
+    }
+
     fn reset(
         &self,
         worker: &mut Worker,
@@ -138,13 +171,37 @@ impl Task for Mujoco {
         obs: &mut [f32],
     ) -> Result<(), EnvError> {
         worker.data.reset();
-        self.task.reset(&mut worker.data, rng);
-        worker.data.forward();
-        // A Playground start carries the accelerations of its forward pass; C leaves that to steps.
-        let accelerations = worker.data.qacc().to_vec();
-        worker.data.qacc_warmstart_mut().copy_from_slice(&accelerations);
-        self.observe(worker, obs);
-        self.store(&worker.data, state)
+        match self.starts {
+            Starts::Drawn => self.task.reset(&mut worker.data, rng),
+            Starts::Official => self.task.reset_officially(&mut worker.data, rng),
+        }
+        if self.settling() > 0 {
+            return self.store(&worker.data, state);
+        }
+        self.begin(worker, state, obs)
+    }
+
+    fn settling(&self) -> usize {
+        self.task.settling_steps().div_ceil(SETTLING_PIECE)
+    }
+
+    fn settle(
+        &self,
+        worker: &mut Worker,
+        piece: usize,
+        state: &mut [f64],
+        obs: &mut [f32],
+    ) -> Result<(), EnvError> {
+        let left = self.task.settling_steps().saturating_sub(piece * SETTLING_PIECE);
+        self.load(&mut worker.data, state)?;
+        for _ in 0..left.min(SETTLING_PIECE) {
+            worker.data.step();
+        }
+        if left > SETTLING_PIECE {
+            return self.store(&worker.data, state);
+        }
+        worker.data.set_time(0.0);
+        self.begin(worker, state, obs)
     }
 
     fn step(
@@ -157,7 +214,7 @@ impl Task for Mujoco {
         for (to, &from) in worker.action.iter_mut().zip(action) {
             *to = f64::from(from);
         }
-        worker.data.set_state(state, ROW).map_err(|error| self.error(&error))?;
+        self.load(&mut worker.data, state)?;
         if !self.advance(&mut worker.data, &worker.action) {
             worker.data.reset();
             return Ok(Transition::DIVERGED);
@@ -173,7 +230,30 @@ impl Task for Mujoco {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mujoco::Cartpole;
+    use crate::mujoco::{Cartpole, CheetahRun};
+
+    #[test]
+    fn a_start_settled_in_pieces_is_the_one_settled_at_one_go() {
+        let mujoco = Mujoco::new(Box::<CheetahRun>::default()).unwrap();
+        let (mut worker, mut other) = (mujoco.worker().unwrap(), mujoco.worker().unwrap());
+        let (mut state, mut obs) = (vec![0.0; mujoco.state_len()], [0.0; 17]);
+        let (mut busy, mut unseen) = (state.clone(), obs);
+        let mut rng = EnvRng::for_reset(0, 0, 0);
+        mujoco.reset(&mut other, &mut rng, &mut busy, &mut unseen).unwrap();
+        mujoco.reset(&mut worker, &mut EnvRng::for_reset(0, 1, 0), &mut state, &mut obs).unwrap();
+        for piece in 0..mujoco.settling() {
+            mujoco.settle(&mut worker, piece, &mut state, &mut obs).unwrap();
+            mujoco.settle(&mut worker, piece, &mut busy, &mut unseen).unwrap();
+        }
+        let mut data = mujoco.data().unwrap();
+        mujoco.task.reset(&mut data, &mut EnvRng::for_reset(0, 1, 0));
+        (0..200).for_each(|_| data.step());
+        mujoco.load(&mut worker.data, &state).unwrap();
+        assert_eq!(worker.data.qpos(), data.qpos());
+        assert_eq!(worker.data.qvel(), data.qvel());
+        assert_eq!(worker.data.time(), 0.0);
+        assert_eq!(f64::from(obs[0]), f64::from(data.qpos()[1] as f32));
+    }
 
     #[test]
     fn a_start_carries_the_accelerations_of_its_forward_pass() {
@@ -182,7 +262,7 @@ mod tests {
         let mut state = vec![0.0; mujoco.state_len()];
         let mut rng = EnvRng::for_reset(0, 0, 0);
         mujoco.reset(&mut worker, &mut rng, &mut state, &mut [0.0; 5]).unwrap();
-        worker.data.set_state(&state, ROW).unwrap();
+        mujoco.load(&mut worker.data, &state).unwrap();
         let carried = worker.data.qacc_warmstart().to_vec();
         worker.data.forward();
         for (carried, computed) in carried.iter().zip(worker.data.qacc()) {

@@ -1,5 +1,13 @@
 //! What the golden tests share: where the numbers lie, and how a comparison is reported.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+#[cfg(feature = "mujoco")]
+pub mod models;
+#[cfg(feature = "mujoco")]
+pub mod physics;
+pub mod tensors;
+
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -12,7 +20,7 @@ pub fn golden_dir() -> PathBuf {
 }
 
 /// Prints a line that the test runner does not swallow when the test passes.
-fn say(line: &str) {
+pub fn say(line: &str) {
     std::io::stdout().write_all(format!("{line}\n").as_bytes()).unwrap();
 }
 
@@ -29,25 +37,42 @@ pub fn read(file: &str) -> Option<Vec<u8>> {
     }
 }
 
+/// What was compared without an error beyond its tolerance.
+pub struct Outcome {
+    pub arrays: usize,
+    /// Numbers in those arrays.
+    pub numbers: usize,
+    pub largest: f64,
+}
+
 /// Collects the errors of one golden file and prints one line for them.
 pub struct Report {
     file: String,
     tolerance: f64,
     largest: f64,
     cases: usize,
+    numbers: usize,
     beyond: Vec<String>,
 }
 
 impl Report {
     /// `tolerance` is absolute.
     pub fn new(file: &str, tolerance: f64) -> Self {
-        Self { file: file.into(), tolerance, largest: 0.0, cases: 0, beyond: Vec::new() }
+        Self {
+            file: file.into(),
+            tolerance,
+            largest: 0.0,
+            cases: 0,
+            numbers: 0,
+            beyond: Vec::new(),
+        }
     }
 
     /// Compares one array; each call is a case.
     pub fn compare(&mut self, what: &str, got: &[f64], want: &[f64]) {
         assert_eq!(got.len(), want.len(), "{}: length of {what}", self.file);
         self.cases += 1;
+        self.numbers += got.len();
         for (index, (got, want)) in got.iter().zip(want).enumerate() {
             let error = if got == want { 0.0 } else { (got - want).abs() };
             self.largest = if error.is_nan() { f64::NAN } else { self.largest.max(error) };
@@ -57,13 +82,18 @@ impl Report {
         }
     }
 
-    /// Prints the line and fails when anything was beyond the tolerance or nothing was compared.
+    /// Prints the line, then as [`check`](Self::check).
     pub fn finish(self) {
         say(&format!(
             "golden {:<42} {:>5} arrays   largest error {:.1e} of {:.1e}",
             self.file, self.cases, self.largest, self.tolerance
         ));
-        assert!(self.cases > 0, "{}: nothing was compared", self.file);
+        self.check();
+    }
+
+    /// Fails when anything was beyond the tolerance or nothing was compared.
+    pub fn check(self) -> Outcome {
+        assert!(self.numbers > 0, "{}: nothing was compared", self.file);
         let shown = &self.beyond[..self.beyond.len().min(10)];
         assert!(
             self.beyond.is_empty(),
@@ -71,5 +101,6 @@ impl Report {
             self.file,
             self.beyond.len()
         );
+        Outcome { arrays: self.cases, numbers: self.numbers, largest: self.largest }
     }
 }

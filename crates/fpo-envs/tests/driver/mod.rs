@@ -1,5 +1,7 @@
 //! A batch with its output buffers, and actions that depend only on step and place.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
 use fpo_envs::{EnvError, EnvSpec, StepOutput, VecEnv, VecEnvOptions, make};
 
 /// A batch and everything that a step writes.

@@ -1,0 +1,198 @@
+//! MultiGoal: a point in the plane, and four goals equally far from the middle.
+//!
+//! The point moves with the velocity that the action commands, p ← p + v Δt, exact for a constant
+//! v, and stops at the edges of a square. A step that ends within 0.25 m of a goal reaches it:
+//! reward 10, success, the end. Any other step costs the distance to the nearest goal over that from
+//! the middle to a goal, at most 1: the shortest way to any goal is best. All that is symmetric
+//! under quarter turns and reflections, so that in the middle each of the four straight ways is as
+//! good as the others and their mean, standing still, is the worst: the best policy has four
+//! modes, and a Gaussian can only have one.
+//!
+//! Observation: the point's place (m). Action: its velocity along x and y, ±1 m/s at ±1. State:
+//! the same place in double precision. A start is within ±0.1 m of the middle along each axis.
+
+use super::{clipped, write};
+use crate::reward::{Sigmoid, tolerance};
+use crate::{EnvError, EnvRng, EnvSpec, Task, Transition};
+
+/// Name in the registry.
+pub(super) const NAME: &str = "Classic/MultiGoal";
+/// Distance of the goals from the middle, in metres.
+const DISTANCE: f64 = 1.0;
+/// Where the goals are, in metres. A quarter turn to the left takes each to the next one.
+pub const GOALS: [[f64; 2]; 4] =
+    [[DISTANCE, 0.0], [0.0, DISTANCE], [-DISTANCE, 0.0], [0.0, -DISTANCE]];
+/// Distance from a goal within which it counts as reached, in metres.
+pub const GOAL_RADIUS: f64 = 0.25;
+/// Reward for reaching a goal.
+const GOAL_REWARD: f64 = 10.0;
+/// Velocity along an axis at action 1, in m/s.
+const SPEED: f64 = 1.0;
+/// Length of a step, in seconds.
+const CONTROL_DT: f64 = 0.1;
+/// Distance of the square's edges from the middle, in metres.
+const EDGE: f64 = 2.0;
+/// Largest coordinate of a start, in metres.
+const START: f64 = 0.1;
+/// Control steps of an episode: more than three times what the straight way takes.
+const EPISODE_LENGTH: usize = 30;
+
+/// `Classic/MultiGoal`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MultiGoal;
+
+impl MultiGoal {
+    /// Which of [`GOALS`] is reached at an observation such as the `final_obs` of a successful
+    /// episode; `None` where none is.
+    pub fn goal_at(obs: &[f32]) -> Option<usize> {
+        let &[x, y] = obs else { return None };
+        let (goal, distance) = nearest([f64::from(x), f64::from(y)]);
+        // An observation is rounded to single precision, the rule is not.
+        (distance <= GOAL_RADIUS + f64::from(f32::EPSILON) * EDGE).then_some(goal)
+    }
+}
+
+/// The nearest goal and its distance, in metres.
+fn nearest(place: [f64; 2]) -> (usize, f64) {
+    let distance = |goal: [f64; 2]| (goal[0] - place[0]).hypot(goal[1] - place[1]);
+    let mut best = (0, distance(GOALS[0]));
+    for (index, &goal) in GOALS.iter().enumerate().skip(1) {
+        if distance(goal) < best.1 {
+            best = (index, distance(goal));
+        }
+    }
+    best
+}
+
+impl Task for MultiGoal {
+    type Worker = ();
+
+    fn spec(&self) -> EnvSpec {
+        EnvSpec {
+            name: NAME.into(),
+            obs_dim: 2,
+            action_dim: 2,
+            episode_length: EPISODE_LENGTH,
+            control_dt: CONTROL_DT,
+            reward_range: (-1.0, GOAL_REWARD as f32),
+            has_success: true,
+            description: "move a point to any of four goals equally far from the middle".into(),
+            source: "closed form; rules and constants in classic/multi_goal.rs".into(),
+        }
+    }
+
+    fn state_len(&self) -> usize {
+        2
+    }
+
+    /// A step takes tens of nanoseconds, so only big pieces are worth another thread.
+    fn grain(&self) -> usize {
+        512
+    }
+
+    fn worker(&self) -> Result<(), EnvError> {
+        Ok(())
+    }
+
+    fn reset(
+        &self,
+        (): &mut (),
+        rng: &mut EnvRng,
+        state: &mut [f64],
+        obs: &mut [f32],
+    ) -> Result<(), EnvError> {
+        let start = [rng.uniform(-START, START), rng.uniform(-START, START)];
+        state.copy_from_slice(&start);
+        write(obs, start);
+        Ok(())
+    }
+
+    fn step(
+        &self,
+        (): &mut (),
+        state: &mut [f64],
+        action: &[f32],
+        obs: &mut [f32],
+    ) -> Result<Transition, EnvError> {
+        let place = [0, 1].map(|axis| {
+            (state[axis] + SPEED * CONTROL_DT * clipped(action[axis])).clamp(-EDGE, EDGE)
+        });
+        state.copy_from_slice(&place);
+        write(obs, place);
+        let (_, distance) = nearest(place);
+        if distance <= GOAL_RADIUS {
+            let goal = Transition::reward(GOAL_REWARD as f32);
+            return Ok(Transition { terminated: true, success: true, ..goal });
+        }
+        let straight = Sigmoid::Linear { value_at_margin: 0.0 };
+        let near = tolerance(distance, (0.0, 0.0), DISTANCE, straight);
+        Ok(Transition::reward((near - 1.0) as f32))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(from: [f64; 2], action: [f32; 2]) -> (Transition, [f64; 2]) {
+        let (mut state, mut obs) = (from, [0.0; 2]);
+        let transition = MultiGoal.step(&mut (), &mut state, &action, &mut obs).unwrap();
+        (transition, state)
+    }
+
+    #[test]
+    fn quarter_turns_and_reflections_permute_the_goals_and_change_no_reward() {
+        type Map = fn([f64; 2]) -> [f64; 2];
+        let maps: [Map; 3] = [|[x, y]| [-y, x], |[x, y]| [-x, y], |[x, y]| [y, x]];
+        let mut rng = EnvRng::for_reset(0, 0, 0);
+        for map in maps {
+            let mut images: Vec<_> = GOALS.map(map).iter().map(|goal| nearest(*goal)).collect();
+            images.sort_by_key(|&(index, _)| index);
+            assert_eq!(images, [(0, 0.0), (1, 0.0), (2, 0.0), (3, 0.0)]);
+            for _ in 0..2000 {
+                let place = [0, 1].map(|_| rng.uniform(-1.9, 1.9));
+                let action = [0, 1].map(|_| rng.uniform(-1.2, 1.2) as f32);
+                let turned = map(action.map(f64::from)).map(|a| a as f32);
+                let (ours, to) = step(place, action);
+                let (theirs, there) = step(map(place), turned);
+                assert_eq!(ours, theirs, "{place:?} {action:?}");
+                assert_eq!(map(to), there);
+            }
+        }
+    }
+
+    #[test]
+    fn in_the_middle_the_four_ways_are_equal_and_their_mean_is_worse() {
+        let ways = [[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]];
+        let rewards = ways.map(|way| step([0.0; 2], way).0.reward);
+        assert!(rewards.iter().all(|reward| reward.to_bits() == rewards[0].to_bits()));
+        assert!(step([0.0; 2], [0.0; 2]).0.reward < rewards[0]);
+    }
+
+    #[test]
+    fn a_straight_way_reaches_each_goal_which_the_last_observation_tells() {
+        for (index, goal) in GOALS.iter().enumerate() {
+            let way = goal.map(|x| (x / DISTANCE) as f32);
+            let (mut state, mut obs, mut steps) = ([0.0; 2], [0.0; 2], 0);
+            loop {
+                let now = MultiGoal.step(&mut (), &mut state, &way, &mut obs).unwrap();
+                steps += 1;
+                if now.success {
+                    assert!(now.terminated && now.reward == 10.0);
+                    break;
+                }
+                assert!(!now.terminated && (-1.0..0.0).contains(&now.reward), "{now:?}");
+                assert_eq!(MultiGoal::goal_at(&obs), None);
+            }
+            assert_eq!(MultiGoal::goal_at(&obs), Some(index));
+            assert!(3 * steps <= EPISODE_LENGTH && steps >= 7, "{steps}");
+        }
+    }
+
+    #[test]
+    fn the_square_has_edges() {
+        assert_eq!(step([1.95, -1.95], [1.0, -1.0]).1, [2.0, -2.0]);
+        assert_eq!(MultiGoal::goal_at(&[2.0, -2.0]), None);
+        assert_eq!(MultiGoal::goal_at(&[]), None);
+    }
+}
