@@ -73,6 +73,58 @@ fn one_and_two_threads_give_the_same_bits() {
 }
 
 #[test]
+fn kernels_on_any_instruction_set_train_as_composed_operations_do() {
+    let dir = tempdir().unwrap();
+    let config = small_config(dir.path(), "GridWorld/two_walls");
+    // The second iteration shows whether the first one left the same networks behind.
+    let run = |name: &str, kernels: &str, simd: &str| {
+        let output = fpo(dir.path())
+            .args(["train", config.to_str().unwrap(), "--out", name])
+            .args(["--set", "train.total_steps=1024"])
+            .args(["--set", &format!("train.kernels={kernels:?}")])
+            .env("FPO_SIMD", simd)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        (stderr(&output), metrics(&dir.path().join(name)))
+    };
+    let (said, expected) = run("composed", "composed", "portable");
+    assert!(said.contains("composed operations"), "{said}");
+    assert_eq!(expected.len(), 3);
+    for simd in ["portable", "avx2", "avx512", "fastest"] {
+        let (said, found) = run(simd, "auto", simd);
+        assert!(said.contains("kernels"), "{said}");
+        assert!(simd != "portable" || said.contains("portable kernels"), "{said}");
+        for (found, expected) in found.iter().zip(&expected).skip(1) {
+            for key in ["cfm_loss_new", "value_mean", "value_loss", "grad_norm"] {
+                let of = |row: &serde_json::Map<String, Value>| {
+                    row[&format!("train/{key}")].as_f64().unwrap()
+                };
+                let (found, expected) = (of(found), of(expected));
+                let error = (found - expected).abs() / expected.abs();
+                assert!(error < 1e-3, "{simd}: {key} is {found}, not {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_times_of_an_iteration_add_up() {
+    let dir = tempdir().unwrap();
+    let config = small_config(dir.path(), "GridWorld/two_walls");
+    succeed(dir.path(), &["train", config.to_str().unwrap(), "--out", "run"]);
+    let rows = metrics(&dir.path().join("run"));
+    assert!(rows.len() > 2);
+    for row in &rows[1..] {
+        let seconds = |part: &str| row[&format!("time/{part}_s")].as_f64().unwrap();
+        let parts = ["env", "sample", "gae", "policy", "value", "optim", "other"].map(seconds);
+        assert!(parts.iter().all(|&part| part > 0.0), "{parts:?}");
+        let (sum, whole) = (parts.iter().sum::<f64>(), seconds("iteration"));
+        assert!((sum / whole - 1.0).abs() < 1e-6, "{sum} of {whole}");
+    }
+}
+
+#[test]
 fn another_seed_gives_another_policy() {
     let dir = tempdir().unwrap();
     let config = small_config(dir.path(), "GridWorld/two_walls");
@@ -91,7 +143,9 @@ fn a_killed_run_resumes_to_the_bits_of_an_uninterrupted_one() {
         "train",
         config.to_str().unwrap(),
         "--set",
-        "train.total_steps=20480",
+        "train.total_steps=102400",
+        "--set",
+        "optimizer.learning_rate=0.0001",
         "--set",
         "checkpoint.interval_s=0.0",
         "--out",

@@ -41,7 +41,7 @@ impl Actor {
 /// Whoever plays an episode.
 pub enum Player {
     /// A trained policy.
-    Policy(Actor),
+    Policy(Box<Actor>),
     /// Controls drawn uniformly from [−1, 1].
     Random,
     /// Controls that are all zero.

@@ -7,10 +7,13 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Context, Result, bail};
 use candle_core::Device;
 use clap::{Args, Parser, Subcommand};
-use fpo_envs::EnvSpec;
+use fpo_envs::{EnvSpec, Starts};
 
 use crate::actor::Player;
+use crate::bench::args::BenchArgs;
+use crate::bench::bench;
 use crate::config::{Config, DeviceChoice};
+use crate::doctor::Report;
 use crate::evaluate::{EvalPlan, evaluate};
 use crate::failure::UsageError;
 use crate::policy_file::PolicyInfo;
@@ -46,6 +49,14 @@ enum Command {
     },
     /// List the tasks of this build, show one, or play it
     Envs(EnvsArgs),
+    /// Measure how fast this machine learns, samples and simulates
+    Bench(Box<BenchArgs>),
+    /// Say what this build and this machine have, and what to do about what is missing
+    Doctor {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Print a configuration with its includes, overrides and defaults resolved
     Config {
         /// TOML file
@@ -127,7 +138,7 @@ struct EnvsArgs {
     play: PlayArgs,
 }
 
-fn parse_device(text: &str) -> Result<DeviceChoice, String> {
+pub(crate) fn parse_device(text: &str) -> Result<DeviceChoice, String> {
     DeviceChoice::try_from(text.to_string())
 }
 
@@ -149,6 +160,8 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Eval(args) => eval(args),
         Command::Export { run, output } => export::export(&run, &output),
         Command::Envs(args) => envs(args),
+        Command::Bench(args) => print(&bench(&args)?),
+        Command::Doctor { json } => doctor(json),
         Command::Config { config, overrides } => print(&overrides.load(&config)?.to_toml()?),
     }
 }
@@ -190,8 +203,10 @@ fn eval(args: EvalArgs) -> Result<()> {
         episodes: args.play.episodes as usize,
         seed: args.play.seed,
         episode_length,
+        starts: info.starts,
+        action_repeat: info.action_repeat,
     };
-    play(&Player::Policy(actor), &plan, &args.play, args.json)
+    play(&Player::Policy(Box::new(actor)), &plan, &args.play, args.json)
         .with_context(|| format!("policy {}", path.display()))
 }
 
@@ -203,13 +218,13 @@ fn envs(args: EnvsArgs) -> Result<()> {
     let Some(policy) = args.rollout else {
         return print(&envs_table::task(&spec, args.json)?);
     };
-    let player = match policy.as_str() {
-        "random" => Player::Random,
-        "zero" => Player::Zero,
+    let (player, action_repeat) = match policy.as_str() {
+        "random" => (Player::Random, 1),
+        "zero" => (Player::Zero, 1),
         file => {
             let (info, actor) = policy_file::load(Path::new(file), &Device::Cpu)?;
             require_fit(Path::new(file), &info, &spec)?;
-            Player::Policy(actor)
+            (Player::Policy(Box::new(actor)), info.action_repeat)
         }
     };
     let plan = EvalPlan {
@@ -217,8 +232,19 @@ fn envs(args: EnvsArgs) -> Result<()> {
         episodes: args.play.episodes as usize,
         seed: args.play.seed,
         episode_length: None,
+        starts: Starts::default(),
+        action_repeat,
     };
     play(&player, &plan, &args.play, args.json)
+}
+
+fn doctor(json: bool) -> Result<()> {
+    let report = Report::make();
+    match json {
+        true => print(&serde_json::to_string_pretty(&report)?)?,
+        false => print(&report.to_string())?,
+    }
+    report.require_sound()
 }
 
 /// Fails if a policy's sizes are not those of the task it is to play.

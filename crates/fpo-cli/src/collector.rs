@@ -1,5 +1,7 @@
 //! Collects rollouts: the policy acts, the environments step, everything is kept time-major.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, Result};
 use candle_core::Tensor;
 use fpo_core::{Learner, Noise, Purpose, Rollout, TrainingTimes, time};
@@ -58,6 +60,10 @@ pub struct Collected {
     truncated: Vec<f32>,
     /// Episodes that ended in the rollout.
     pub episodes: FinishedEpisodes,
+    /// Time in the environments.
+    pub env_time: Duration,
+    /// Time in the policy, its noise included.
+    pub sample_time: Duration,
 }
 
 /// Sums over the episodes that ended.
@@ -113,18 +119,24 @@ impl Collector {
             terminated: Vec::with_capacity(rows),
             truncated: Vec::with_capacity(rows),
             episodes: FinishedEpisodes::default(),
+            env_time: Duration::ZERO,
+            sample_time: Duration::ZERO,
         };
         let mut start = vec![0.0; num_envs * action_dim];
         for t in 0..plan.length {
             let step = self.position.steps;
             let at = || format!("step {step} of every environment");
+            let clock = Instant::now();
             noise.fill_normal(Purpose::Action, step, &mut start);
             let mut actions = actor.act(&stage.obs, &start).with_context(at)?;
+            out.sample_time += clock.elapsed();
             out.obs.extend_from_slice(&stage.obs);
             out.action.extend_from_slice(&actions);
             actor.policy.config().squash.apply(&mut actions);
 
+            let clock = Instant::now();
             stage.step(&actions).with_context(at)?;
+            out.env_time += clock.elapsed();
             require_finite(&stage.reward, 1, "reward").with_context(at)?;
             out.reward.extend_from_slice(&stage.reward);
             out.terminated.extend(stage.terminated.iter().map(|&x| f32::from(x)));
@@ -160,12 +172,12 @@ impl Position {
 impl Collected {
     /// Draws the Monte-Carlo pairs, computes the stored losses `L_old` under the learner's present
     /// policy and statistics, and moves everything to its device.
-    pub fn into_rollout(self, learner: &Learner, noise: &Noise) -> Result<Rollout> {
-        let config = learner.policy.config();
+    pub fn into_rollout(self, learner: &mut Learner, noise: &Noise) -> Result<Rollout> {
+        let config = learner.policy.config().clone();
         let (obs_dim, action_dim) = (config.obs_dim, config.action_dim);
         let Plan { length, unroll_length, num_samples, training_times } = self.plan;
         let envs = self.reward.len() / length;
-        let device = learner.device();
+        let device = &learner.device().clone();
 
         let row = envs * num_samples;
         let mut eps = vec![0.0; length * row * action_dim];
@@ -185,7 +197,9 @@ impl Collected {
         let t = tensor(t, &[length, envs, num_samples, 1])?;
         let width = config.hidden.iter().copied().max().unwrap_or(1);
         let chunk = (LOSS_CHUNK_BYTES / (row * width * size_of::<f32>())).max(1);
+        let clock = Instant::now();
         let loss_old = learner.stored_losses(&obs, &action, &eps, &t, chunk)?;
+        learner.times.policy += clock.elapsed();
         let unrolls = length / unroll_length;
         Ok(Rollout {
             obs,

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use candle_core::Device;
+use fpo_core::Compute;
 
 use crate::config::DeviceChoice;
 
@@ -31,10 +32,14 @@ pub fn open(choice: DeviceChoice) -> Result<Device> {
     }
 }
 
-/// The device in words.
-pub fn describe(device: &Device) -> String {
+/// The device in words, with what computes there.
+pub fn describe(device: &Device, compute: Compute) -> String {
+    let threads = rayon::current_num_threads();
     match device {
-        Device::Cpu => format!("cpu, {} threads", rayon::current_num_threads()),
+        Device::Cpu => match compute {
+            Compute::Fused(isa) => format!("cpu, {threads} threads, {} kernels", isa.name()),
+            Compute::Composed => format!("cpu, {threads} threads, composed operations"),
+        },
         Device::Cuda(_) => "cuda".into(),
         Device::Metal(_) => "metal".into(),
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use fpo_core::Noise;
-use fpo_envs::VecEnvOptions;
+use fpo_envs::{Starts, VecEnvOptions};
 use serde::Serialize;
 
 use crate::actor::Player;
@@ -24,8 +24,12 @@ pub struct EvalPlan {
     pub episodes: usize,
     /// Seed of starts and noise.
     pub seed: u64,
-    /// Step limit, if not the task's own.
+    /// Step limit in control steps, if not the task's own.
     pub episode_length: Option<usize>,
+    /// Which starts the episodes may have.
+    pub starts: Starts,
+    /// Control steps for which each action is held.
+    pub action_repeat: usize,
 }
 
 /// The outcome of an evaluation.
@@ -83,6 +87,8 @@ pub fn evaluate(
         num_envs: plan.episodes,
         seed: plan.seed,
         episode_length: plan.episode_length,
+        starts: plan.starts,
+        action_repeat: plan.action_repeat,
         ..VecEnvOptions::default()
     };
     let mut stage = Stage::new(fpo_envs::make(&plan.task, &options)?)?;

@@ -1,12 +1,14 @@
 //! Trains, evaluates and exports flow policies: what the `fpo` binary is made of.
 
 pub mod actor;
+pub mod bench;
 pub mod checkpoint;
 pub mod checkpoint_files;
 pub mod cli;
 pub mod collector;
 pub mod config;
 pub mod device;
+pub mod doctor;
 pub mod durable;
 pub mod envs_table;
 pub mod evaluate;

@@ -10,6 +10,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device, Tensor};
 use fpo_core::{DeviceNormalizer, FlowConfig, FlowPolicy, time};
+use fpo_envs::Starts;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
@@ -31,14 +32,25 @@ pub struct PolicyInfo {
     pub task: String,
     /// Environment steps it was trained for.
     pub steps: u64,
-    /// Step limit of the episodes it was trained on.
+    /// Step limit of the episodes it was trained on, in control steps.
     pub episode_length: usize,
+    /// Starts of the episodes it was trained on.
+    #[serde(default)]
+    pub starts: Starts,
+    /// Control steps for which each of its actions is held.
+    #[serde(default = "one")]
+    pub action_repeat: usize,
     /// Sizes and conventions of network and sampler.
     pub policy: FlowConfig,
     /// Times of the Euler steps, from 1 (noise) to 0 (action).
     pub schedule: Vec<f64>,
     /// The program that wrote it.
     pub created_by: String,
+}
+
+/// What files without `action_repeat` mean.
+fn one() -> usize {
+    1
 }
 
 /// The bytes of a policy file for the trainer's present policy.
@@ -64,6 +76,8 @@ pub fn to_bytes(trainer: &Trainer) -> Result<Vec<u8>> {
         task: trainer.config.env.task.clone(),
         steps: trainer.steps(),
         episode_length: trainer.collector.stage.spec().episode_length,
+        starts: trainer.config.env.starts,
+        action_repeat: trainer.config.env.action_repeat,
         schedule: time::grid(config.flow_steps),
         policy: config,
         created_by: concat!("fpo ", env!("CARGO_PKG_VERSION")).into(),

@@ -3,12 +3,12 @@
 use anyhow::Result;
 use candle_core::{DType, Device};
 use fpo_core::{
-    AdamConfig, FlowConfig, FlowPolicy, FpoConfig, Learner, MinibatchSchedule, Noise, Normalizer,
-    OptimizerConfig, ValueNet,
+    AdamConfig, Compute, FlowConfig, FlowPolicy, FpoConfig, Learner, MinibatchSchedule, Noise,
+    Normalizer, OptimizerConfig, ValueNet,
 };
 use fpo_envs::{EnvSpec, VecEnv, VecEnvOptions};
 
-use crate::config::Config;
+use crate::config::{Config, KernelChoice};
 
 /// The training environments.
 pub fn envs(config: &Config) -> Result<Box<dyn VecEnv>> {
@@ -16,8 +16,11 @@ pub fn envs(config: &Config) -> Result<Box<dyn VecEnv>> {
         num_envs: config.env.num_envs,
         seed: config.train.seed,
         auto_reset: config.env.auto_reset,
+        starts: config.env.starts,
         episode_length: config.env.episode_length,
+        action_repeat: config.env.action_repeat,
         stagger: config.env.stagger,
+        ..VecEnvOptions::default()
     };
     Ok(fpo_envs::make(&config.env.task, &options)?)
 }
@@ -51,6 +54,10 @@ pub fn schedule(config: &Config) -> MinibatchSchedule {
 /// A learner in its initial state.
 pub fn learner(config: &Config, spec: &EnvSpec, noise: &Noise, device: &Device) -> Result<Learner> {
     let policy = FlowPolicy::new(flow_config(config, spec), noise, DType::F32, device)?;
+    let policy = match config.train.kernels {
+        KernelChoice::Auto => policy,
+        KernelChoice::Composed => policy.with_compute(Compute::Composed)?,
+    };
     let value = ValueNet::new(
         spec.obs_dim,
         &config.value.hidden,

@@ -137,7 +137,8 @@ impl Session {
         let config = &self.trainer.config;
         let spec = self.trainer.collector.stage.envs.spec();
         let policy = self.trainer.learner.policy.params().layout().len();
-        let value = self.trainer.learner.value.params().layout().len();
+        let learner = &self.trainer.learner;
+        let value = learner.value.params().layout().len();
         let from = match self.trainer.iteration {
             0 => String::new(),
             _ => format!(", continued at step {}", self.trainer.steps()),
@@ -151,7 +152,7 @@ impl Session {
             spec.obs_dim,
             spec.action_dim,
             config.env.num_envs,
-            device::describe(self.trainer.learner.device()),
+            device::describe(learner.device(), learner.policy.compute()),
             config.num_iterations(),
             config.steps_per_iteration(),
             config.train.num_epochs * config.train.num_minibatches,

@@ -1,11 +1,11 @@
 //! One iteration of training: roll out, update the statistics, compute the stored losses, update.
 
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use candle_core::Device;
-use fpo_core::{Learner, Noise};
+use fpo_core::{Learner, Noise, PhaseTimes};
 
 use crate::actor::{Actor, Player};
 use crate::collector::{Collector, FinishedEpisodes, Plan};
@@ -80,18 +80,18 @@ impl Trainer {
         let divergences = self.collector.stage.envs.divergences();
         let mut rolled = |done| watch(Phase { name: "rollout", done, total: plan.length });
         let collected = self.collector.collect(&self.learner, &self.noise, plan, &mut rolled)?;
-        let rollout_s = clock.elapsed().as_secs_f64();
+        let (env, sample) = (collected.env_time, collected.sample_time);
         let episodes = collected.episodes;
 
         // The statistics come first and L_old is computed under them, so that the first ratio is 1.
-        let clock = Instant::now();
+        self.learner.times = PhaseTimes::default();
         self.learner.normalizer.update(&collected.obs)?;
-        let rollout = collected.into_rollout(&self.learner, &self.noise)?;
+        let rollout = collected.into_rollout(&mut self.learner, &self.noise)?;
         let schedule = setup::schedule(config);
         let total = schedule.num_epochs * schedule.num_minibatches;
         let mut stepped = |done| watch(Phase { name: "update", done, total });
         let steps = self.learner.update(&rollout, schedule, &self.noise, &mut stepped)?;
-        let update_s = clock.elapsed().as_secs_f64();
+        let whole = clock.elapsed();
         self.iteration += 1;
 
         let mut metrics: Metrics =
@@ -99,21 +99,22 @@ impl Trainer {
         metrics.extend(episode_metrics(&episodes, self.collector.stage.envs.spec().has_success));
         let diverged = self.collector.stage.envs.divergences() - divergences;
         metrics.push(("rollout/divergences".into(), diverged as f64));
-        metrics.push(("time/rollout_s".into(), rollout_s));
-        metrics.push(("time/update_s".into(), update_s));
-        let steps_per_s = self.config.steps_per_iteration() as f64 / (rollout_s + update_s);
+        metrics.extend(time_metrics(whole, env, sample, &self.learner.times));
+        let steps_per_s = self.config.steps_per_iteration() as f64 / whole.as_secs_f64();
         metrics.push(("time/steps_per_s".into(), steps_per_s));
         Ok(metrics)
     }
 
     /// Evaluates the present policy over the configured episodes; `None` if `stop` was set.
     pub fn evaluate(&self, stop: &AtomicBool) -> Result<Option<EvalReport>> {
-        let player = Player::Policy(Actor::of(&self.learner)?);
+        let player = Player::Policy(Box::new(Actor::of(&self.learner)?));
         let plan = EvalPlan {
             task: self.config.env.task.clone(),
             episodes: self.config.eval.episodes,
             seed: self.config.eval.seed,
             episode_length: self.config.env.episode_length,
+            starts: self.config.env.starts,
+            action_repeat: self.config.env.action_repeat,
         };
         evaluate(&player, &plan, None, stop)
     }
@@ -146,4 +147,20 @@ fn episode_metrics(episodes: &FinishedEpisodes, has_success: bool) -> Metrics {
         }
     }
     metrics
+}
+
+/// Where the wall-clock of an iteration went; the parts add up to `time/iteration_s`.
+fn time_metrics(whole: Duration, env: Duration, sample: Duration, update: &PhaseTimes) -> Metrics {
+    let PhaseTimes { gae, policy, value, optim } = *update;
+    let known = [
+        ("env", env),
+        ("sample", sample),
+        ("gae", gae),
+        ("policy", policy),
+        ("value", value),
+        ("optim", optim),
+    ];
+    let other = whole.saturating_sub(known.iter().map(|(_, time)| *time).sum());
+    let all = known.into_iter().chain([("other", other), ("iteration", whole)]);
+    all.map(|(name, time)| (format!("time/{name}_s"), time.as_secs_f64())).collect()
 }

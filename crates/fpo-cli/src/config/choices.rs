@@ -53,6 +53,16 @@ impl From<DeviceChoice> for String {
     }
 }
 
+/// What computes on the CPU (`train.kernels`).
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "snake_case")]
+pub enum KernelChoice {
+    /// The fused kernels.
+    Auto,
+    /// Composed Candle operations.
+    Composed,
+}
+
 /// Which algorithm learns (`algorithm.kind`).
 #[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
 #[serde(rename_all = "snake_case")]

@@ -4,10 +4,10 @@
 //! "Paper" is arXiv 2507.21053; "official" is the Playground program of akanazawa/fpo at 418c255.
 
 use fpo_core::NormalizerKind;
-use fpo_envs::AutoReset;
+use fpo_envs::{AutoReset, Starts};
 use serde::{Deserialize, Serialize};
 
-use super::choices::DeviceChoice;
+use super::choices::{DeviceChoice, KernelChoice};
 
 /// `[env]`: the task and how many copies of it run.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
@@ -21,10 +21,19 @@ pub struct EnvConfig {
     /// Where an environment starts again after an episode. Default `"fresh"`: a newly drawn
     /// start; the official code does `"first"`.
     pub auto_reset: AutoReset,
-    /// Steps after which an episode is cut off, instead of the task's own number. Range 1 and
-    /// up. Default: not set.
+    /// Which starts an episode may have. Default `"drawn"`: every start is drawn, also where
+    /// MuJoCo Playground knows a single one (then each coordinate is moved by up to ±0.01 m or
+    /// rad). `"official"`: exactly the starts of Playground 0.0.5, as in the paper's runs.
+    pub starts: Starts,
+    /// Control steps after which an episode is cut off, instead of the task's own number. Range 1
+    /// and up. Default: not set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub episode_length: Option<usize>,
+    /// Control steps for which each action is held, their rewards summed. A step of this
+    /// configuration (`train.total_steps`, `train.unroll_length`) is then that many control
+    /// steps; `env.episode_length` still counts single ones, and the discount applies per action.
+    /// Range 1 to 1000. Default 1 (official).
+    pub action_repeat: usize,
     /// Whether the first episodes are cut at lengths spread evenly up to the step limit, so that
     /// the environments of a task without early ends do not all restart on the same step. Default
     /// true; the official code does not do it.
@@ -37,7 +46,9 @@ impl Default for EnvConfig {
             task: String::new(),
             num_envs: 2048,
             auto_reset: AutoReset::Fresh,
+            starts: Starts::Drawn,
             episode_length: None,
+            action_repeat: 1,
             stagger: true,
         }
     }
@@ -63,6 +74,9 @@ pub struct TrainConfig {
     pub seed: u64,
     /// Where to compute: `"auto"`, `"cpu"`, `"cuda"`, `"cuda:1"` or `"metal"`. Default `"auto"`.
     pub device: DeviceChoice,
+    /// What computes on the CPU: `"auto"`, the fused kernels, or `"composed"`, Candle operations
+    /// alone, the slower reference. Other devices always compose. Default `"auto"`.
+    pub kernels: KernelChoice,
 }
 
 impl Default for TrainConfig {
@@ -75,6 +89,7 @@ impl Default for TrainConfig {
             num_epochs: 16,
             seed: 0,
             device: DeviceChoice::Auto,
+            kernels: KernelChoice::Auto,
         }
     }
 }

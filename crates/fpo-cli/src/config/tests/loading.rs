@@ -42,6 +42,8 @@ fn the_written_configuration_loads_as_an_equal_one() {
         "optimizer.max_grad_norm=0.5",
         "optimizer.learning_rate=1.2345678901234567e-5",
         "env.episode_length=77",
+        "env.action_repeat=4",
+        "env.starts=official",
         "policy.hidden=[7, 9]",
         "eval.seed=9223372036854775807",
     ];
@@ -57,8 +59,8 @@ fn the_written_configuration_has_every_field() {
     let text = load("", &[]).unwrap().to_toml().unwrap();
     let table: toml::Table = toml::from_str(&text).unwrap();
     let fields: usize = table.values().map(|section| section.as_table().unwrap().len()).sum();
-    // 45 fields, of which three are optional and not set.
-    assert_eq!((table.len(), fields), (9, 43), "{text}");
+    // 47 fields, of which three are optional and not set.
+    assert_eq!((table.len(), fields), (9, 46), "{text}");
 }
 
 #[test]
@@ -121,6 +123,7 @@ fn the_papers_files_have_the_papers_sizes() {
     let config = Config::load(&path, &[]).unwrap();
     let mut defaults = Config::from_toml_str("env.task = 'CheetahRun'", "defaults").unwrap();
     defaults.algorithm.advantage = fpo_core::AdvantageKind::Vtrace;
+    defaults.env.starts = fpo_envs::Starts::Official;
     defaults.env.stagger = false;
     assert_eq!(config, defaults);
 }

@@ -68,6 +68,7 @@ fn a_wrong_type_says_what_was_found_and_what_is_expected() {
         ("algorithm.gamma=high", "algorithm.gamma", "string \"high\"", "a number"),
         ("policy.hidden=32", "policy.hidden", "integer `32`", "a list"),
         ("algorithm.ratio=both", "algorithm.ratio", "`both`", "`per_action` or `per_sample`"),
+        ("env.starts=random", "env.starts", "`random`", "`drawn` or `official`"),
         ("train.device=gpu", "train.device", "`gpu`", "`cuda`"),
         ("train=3", "train", "integer", "table"),
         ("train.seed.x=3", "train.seed", "table", "whole number"),
@@ -83,6 +84,7 @@ fn a_value_out_of_range_says_what_is_allowed() {
     for (text, allowed) in [
         ("env.num_envs=0", "1 to 1048576"),
         ("env.episode_length=0", "1 to 1000000000"),
+        ("env.action_repeat=0", "1 to 1000"),
         ("train.total_steps=0", "1 and up"),
         ("train.unroll_length=0", "1 to 65536"),
         ("train.batch_size=0", "1 to"),

@@ -1,0 +1,65 @@
+//! Where tensors can live: whether this build supports a device and this machine has it.
+
+use std::path::Path;
+
+use super::{Check, State};
+use crate::bench::machine::Machine;
+use crate::config::DeviceChoice;
+use crate::device;
+
+pub(super) fn cpu(machine: &Machine) -> Check {
+    let sets = machine.instruction_sets.join(" ");
+    Check::ok("cpu", format!("{} ({sets})", machine.cpu))
+}
+
+pub(super) fn cuda() -> Check {
+    // The driver's own traces; under WSL there is only the second.
+    let card = ["/proc/driver/nvidia/version", "/dev/dxg"].iter().any(|p| Path::new(p).exists());
+    accelerator(
+        "cuda",
+        cfg!(feature = "cuda"),
+        card,
+        DeviceChoice::Cuda(0),
+        "install the NVIDIA driver; `nvidia-smi` must list the card",
+    )
+}
+
+pub(super) fn metal() -> Check {
+    accelerator(
+        "metal",
+        cfg!(feature = "metal"),
+        cfg!(target_os = "macos"),
+        DeviceChoice::Metal,
+        "Metal is on Macs only; rebuild without `--features metal`",
+    )
+}
+
+fn accelerator(
+    name: &'static str,
+    compiled: bool,
+    present: bool,
+    choice: DeviceChoice,
+    remedy: &str,
+) -> Check {
+    let found = if present { "on this machine" } else { "not on this machine" };
+    match (compiled, present) {
+        (true, _) => match device::open(choice) {
+            Ok(_) => Check::ok(name, "in this build, and usable"),
+            Err(error) => {
+                let found = format!("in this build, {found}: {error:#}");
+                Check::new(name, State::Warning, found)
+                    .advise(format!("{remedy}; until then --device cpu"))
+            }
+        },
+        (false, true) => Check::new(name, State::Absent, format!("{found}, not in this build"))
+            .advise(format!("cargo build --release --features {name}")),
+        (false, false) => {
+            let check = Check::new(name, State::Absent, format!("{found}, not in this build"));
+            match name {
+                "cuda" => check
+                    .advise("with a card and its driver: cargo build --release --features cuda"),
+                _ => check,
+            }
+        }
+    }
+}
