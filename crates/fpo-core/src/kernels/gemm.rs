@@ -7,7 +7,7 @@
 
 #![allow(clippy::needless_range_loop, reason = "indices over constant bounds unroll in any build")]
 
-use super::math::{activate, activate_with_slope};
+use super::math::{Together, activate, activate_with_slope};
 use super::simd::{RowTile, Simd};
 use crate::Activation;
 
@@ -167,7 +167,7 @@ struct Tile<S, const NV: usize> {
 impl<S: Simd, const NV: usize> RowTile for Tile<S, NV> {
     #[inline(always)]
     fn run<const ROWS: usize>(&self, row: usize) {
-        let (s, target) = (self.s, self.target);
+        let s = self.s;
         let mut sums = [[s.splat(0.0); NV]; ROWS];
         // SAFETY: `product` and its callers checked that `rows` rows of `inner` numbers lie in `a`,
         // `inner` rows of the panel in the weights, and `rows` rows of the panel's columns in the
@@ -195,26 +195,54 @@ impl<S: Simd, const NV: usize> RowTile for Tile<S, NV> {
                 heads[2] = heads[2].wrapping_add(1);
                 panel = panel.wrapping_add(NV * S::LANES);
             }
+        }
+        if ROWS.is_multiple_of(2) {
+            for i in (0..ROWS).step_by(2) {
+                self.finish(row + i, [sums[i], sums[i + 1]]);
+            }
+        } else {
             for i in 0..ROWS {
-                for v in 0..NV {
-                    let sum = sums[i][v];
-                    let at = self.column + v * S::LANES;
-                    let out = target.out.add((row + i) * target.stride + at);
-                    let bias = target.bias.add((row + i) * target.bias_stride + at);
-                    match target.end {
-                        End::TimesOutput => s.store(out, s.mul(sum, s.load(out))),
-                        End::Keep => s.store(out, s.add(sum, s.load(bias))),
-                        End::Activate(act) => {
-                            s.store(out, activate(s, act, s.add(sum, s.load(bias))));
-                        }
-                        End::ActivateWithSlope(act) => {
-                            let z = s.add(sum, s.load(bias));
-                            let (value, slope) = activate_with_slope(s, act, z);
-                            s.store(out, value);
-                            s.store(target.slope.add((row + i) * target.stride + at), slope);
-                        }
-                    }
-                }
+                self.finish(row + i, [sums[i]]);
+            }
+        }
+    }
+}
+
+impl<S: Simd, const NV: usize> Tile<S, NV> {
+    /// Does with the sums of the rows from `row` on what the target asks for.
+    #[inline(always)]
+    fn finish<const ROWS: usize>(&self, row: usize, mut sums: Together<S::V, NV, ROWS>) {
+        let (s, target) = (self.s, self.target);
+        for i in 0..ROWS {
+            for v in 0..NV {
+                let at = self.column + v * S::LANES;
+                // SAFETY: as in `run`.
+                let bias = unsafe { s.load(target.bias.add((row + i) * target.bias_stride + at)) };
+                sums[i][v] = match target.end {
+                    End::TimesOutput => s.mul(sums[i][v], bias),
+                    _ => s.add(sums[i][v], bias),
+                };
+            }
+        }
+        match target.end {
+            End::Keep | End::TimesOutput => {}
+            End::Activate(activation) => activate(s, activation, &mut sums),
+            End::ActivateWithSlope(activation) => {
+                let slopes = activate_with_slope(s, activation, &mut sums);
+                self.write(target.slope, row, &slopes);
+            }
+        }
+        self.write(target.out, row, &sums);
+    }
+
+    /// Writes some rows of the tile to `out`, which is shaped as the target.
+    #[inline(always)]
+    fn write<const ROWS: usize>(&self, out: *mut f32, row: usize, rows: &Together<S::V, NV, ROWS>) {
+        for i in 0..ROWS {
+            for v in 0..NV {
+                let at = (row + i) * self.target.stride + self.column + v * S::LANES;
+                // SAFETY: as in `run`; a slope's buffer is shaped as the output.
+                unsafe { self.s.store(out.add(at), rows[i][v]) };
             }
         }
     }

@@ -6,7 +6,8 @@
 //! runs is decided when the program starts ([`Isa::best`]). Results have the same bits for any
 //! number of threads, and the same on AVX2 and AVX-512.
 //!
-//! `unsafe` is confined to `simd`, `x86`, `aligned`, `gemm`, `gradients` and one loop of `math`; every pointer
+//! `unsafe` is confined to `simd`, `x86`, `aligned`, `gemm`, `gradients`,
+//! `groups` and one loop each of `math` and `sampler`; every pointer
 //! there comes from a slice whose length was checked against the rows and columns it will be read
 //! for.
 
@@ -16,6 +17,7 @@ mod batch;
 mod chunks;
 mod gemm;
 mod gradients;
+mod groups;
 mod isa;
 mod math;
 mod packed;
@@ -24,6 +26,8 @@ mod policy_pass;
 mod policy_rows;
 mod sampler;
 mod simd;
+#[cfg(test)]
+mod tests;
 mod value_pass;
 #[cfg(target_arch = "x86_64")]
 mod x86;

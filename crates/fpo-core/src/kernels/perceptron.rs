@@ -8,6 +8,7 @@
 use super::aligned::AlignedVec;
 use super::gemm::{Bias, Finish, Rows, forward, times_slope};
 use super::gradients::{add_bias_gradient, add_weight_gradient};
+use super::groups::{gather, spread};
 use super::packed::{GradientLayout, Layer, row_stride};
 use super::simd::Simd;
 use crate::Activation;
@@ -134,7 +135,7 @@ impl Perceptron {
     }
 
     /// The output for `rows` rows, of which each `group` share a shared part; the first `inner` of
-    /// the rows' own inputs count, and `also`, if not empty, is added to the first layer's sums.
+    /// the rows' own inputs count, and `also`, a padded row, is added to the first layer's sums.
     #[allow(clippy::too_many_arguments, reason = "a forward pass has this many sides")]
     #[inline(always)]
     pub(crate) fn forward<S: Simd>(
@@ -143,7 +144,7 @@ impl Perceptron {
         rows: usize,
         group: usize,
         inner: usize,
-        also: &[f32],
+        also: Option<&[f32]>,
         keep: Keep,
         block: &mut Block,
     ) {
@@ -152,14 +153,8 @@ impl Perceptron {
         let bias = match &self.shared {
             None => Bias::Row(first.bias()),
             Some(_) => {
-                let out = &mut block.activations[0];
-                let sums = block.shared_sums.chunks_exact(stride);
-                for (rows, sums) in out[..rows * stride].chunks_mut(group * stride).zip(sums) {
-                    for row in rows.chunks_exact_mut(stride) {
-                        row.copy_from_slice(sums);
-                        row.iter_mut().zip(also).for_each(|(x, y)| *x += y);
-                    }
-                }
+                let sums = Rows { data: &block.shared_sums, stride };
+                spread(s, rows, group, first.columns(), sums, also, &mut block.activations[0]);
                 Bias::Output
             }
         };
@@ -232,13 +227,7 @@ impl Perceptron {
             return;
         }
         let groups = rows / group;
-        let of_groups = block.slopes[0][..rows * stride].chunks_exact(group * stride);
-        for (sum, rows) in block.shared_sums.chunks_exact_mut(stride).zip(of_groups) {
-            sum.fill(0.0);
-            for row in rows.chunks_exact(stride) {
-                sum.iter_mut().zip(row).for_each(|(x, y)| *x += y);
-            }
-        }
+        gather(s, groups, group, columns, dz, &mut block.shared_sums);
         let dz = Rows { data: &block.shared_sums, stride };
         let input = Rows { data: &block.shared_input, stride: block.shared_stride };
         let weight = &mut self.gradient.weight(0, 0, sums)[..self.shared_inputs * columns];

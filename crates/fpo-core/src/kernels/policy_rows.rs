@@ -71,7 +71,7 @@ impl<S: Simd> PolicyRows<'_, S> {
         );
         net.forward_shared(s, count, block);
         let inner = dim + config.time_embedding;
-        net.forward(s, count * samples, samples, inner, &[], keep, block);
+        net.forward(s, count * samples, samples, inner, None, keep, block);
     }
 
     /// The losses of the rows of a block, and in place of the block's output their gradients with
@@ -86,29 +86,34 @@ impl<S: Simd> PolicyRows<'_, S> {
         let PolicyRows { s, config, batch, .. } = *self;
         let dim = config.action_dim;
         let (scale, mean) = (config.output_scale as f32, 1.0 / dim as f32);
-        let inputs = block.input.chunks_exact(block.input_stride);
-        let outputs = block.output.chunks_exact_mut(block.output_stride);
+        let (input_stride, output_stride) = (block.input_stride, block.output_stride);
         s.vectorize(
             #[inline(always)]
             || {
-                for (k, ((loss, x), out)) in losses.iter_mut().zip(inputs).zip(outputs).enumerate()
-                {
-                    let row = self.row(first + k / samples);
-                    let sample = row * samples + k % samples;
+                for (k, losses) in losses.chunks_exact_mut(samples).enumerate() {
+                    let row = self.row(first + k);
                     let action = &batch.action[row * dim..(row + 1) * dim];
-                    let eps = &batch.eps[sample * dim..(sample + 1) * dim];
-                    let rest = 1.0 - batch.t[sample];
-                    let mut sum = 0.0;
-                    for j in 0..dim {
-                        let velocity = scale * out[j];
-                        let (error, slope) = match config.output_mode {
-                            OutputMode::Velocity => (velocity - (eps[j] - action[j]), scale),
-                            OutputMode::Noise => (x[j] + rest * velocity - eps[j], rest * scale),
-                        };
-                        sum += error * error;
-                        out[j] = 2.0 * mean * slope * error;
+                    for (n, loss) in losses.iter_mut().enumerate() {
+                        let sample = row * samples + n;
+                        let eps = &batch.eps[sample * dim..(sample + 1) * dim];
+                        let rest = 1.0 - batch.t[sample];
+                        let at = k * samples + n;
+                        let x = &block.input[at * input_stride..][..dim];
+                        let out = &mut block.output[at * output_stride..][..dim];
+                        let mut sum = 0.0;
+                        for j in 0..dim {
+                            let velocity = scale * out[j];
+                            let (error, slope) = match config.output_mode {
+                                OutputMode::Velocity => (velocity - (eps[j] - action[j]), scale),
+                                OutputMode::Noise => {
+                                    (x[j] + rest * velocity - eps[j], rest * scale)
+                                }
+                            };
+                            sum += error * error;
+                            out[j] = 2.0 * mean * slope * error;
+                        }
+                        *loss = sum * mean;
                     }
-                    *loss = sum * mean;
                 }
             },
         );

@@ -5,7 +5,8 @@
 
 use rayon::prelude::*;
 
-use super::perceptron::{Keep, Perceptron};
+use super::gemm::check_rows;
+use super::perceptron::{Block, Keep, Perceptron};
 use super::simd::Simd;
 use crate::FlowConfig;
 use crate::time::{embedding, grid};
@@ -30,7 +31,7 @@ pub(crate) fn sample<S: Simd>(
     let shares: Vec<Vec<f32>> = times[..config.flow_steps]
         .iter()
         .map(|&t| {
-            let mut share = vec![0.0; width];
+            let mut share = vec![0.0; width.next_multiple_of(S::LANES)];
             for (e, row) in embedding(t, config.time_embedding).iter().zip(time_rows.chunks(width))
             {
                 share.iter_mut().zip(row).for_each(|(x, &w)| *x += *e as f32 * w);
@@ -52,16 +53,42 @@ pub(crate) fn sample<S: Simd>(
                 row[..obs_dim].copy_from_slice(obs);
             }
             net.forward_shared(s, rows, block);
+            for (row, x) in block.input.chunks_exact_mut(block.input_stride).zip(x.chunks(dim)) {
+                row[..dim].copy_from_slice(x);
+            }
             for (pair, share) in times.windows(2).zip(&shares) {
-                for (row, x) in block.input.chunks_exact_mut(block.input_stride).zip(x.chunks(dim))
-                {
-                    row[..dim].copy_from_slice(x);
-                }
-                net.forward(s, rows, 1, dim, share, Keep::Nothing, block);
+                net.forward(s, rows, 1, dim, Some(share), Keep::Nothing, block);
                 let step = ((pair[1] - pair[0]) * config.output_scale) as f32;
-                let outputs = block.output.chunks_exact(block.output_stride);
-                for (x, out) in x.chunks_exact_mut(dim).zip(outputs) {
-                    x.iter_mut().zip(out).for_each(|(x, &v)| *x += step * v);
+                add_scaled(s, rows, dim, step, block);
+            }
+            for (row, x) in block.input.chunks_exact(block.input_stride).zip(x.chunks_mut(dim)) {
+                x.copy_from_slice(&row[..dim]);
+            }
+        },
+    );
+}
+
+/// `input += step·output` for the first `dim` numbers of `rows` rows.
+#[inline(always)]
+fn add_scaled<S: Simd>(s: S, rows: usize, dim: usize, step: f32, block: &mut Block) {
+    let columns = dim.next_multiple_of(S::LANES);
+    let (input_stride, output_stride) = (block.input_stride, block.output_stride);
+    check_rows(rows, block.input.len(), input_stride, columns);
+    check_rows(rows, block.output.len(), output_stride, columns);
+    let (input, output) = (block.input.as_mut_ptr(), block.output.as_ptr());
+    s.vectorize(
+        #[inline(always)]
+        || {
+            let step = s.splat(step);
+            for row in 0..rows {
+                for column in (0..columns).step_by(S::LANES) {
+                    // SAFETY: both matrices hold a vector from `column` on in every row; behind
+                    // `dim` numbers the output is zero, and the input is padding.
+                    unsafe {
+                        let x = input.add(row * input_stride + column);
+                        let v = s.load(output.add(row * output_stride + column));
+                        s.store(x, s.mul_add(step, v, s.load(x)));
+                    }
                 }
             }
         },

@@ -45,8 +45,10 @@ pub(crate) trait Simd: Copy + Send + Sync {
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
     /// The nearest whole number, ties to even.
     fn round(self, a: Self::V) -> Self::V;
-    /// `2ⁿ` for whole `n` in −126 … 127.
-    fn exp2_whole(self, n: Self::V) -> Self::V;
+    /// `c − a·b`, rounded as [`Simd::mul_add`].
+    fn minus_mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `a·2ⁿ` for whole `n`, where both are normal numbers.
+    fn times_exp2(self, a: Self::V, n: Self::V) -> Self::V;
     /// The number whose bits are `bits` minus those of `a`, as whole numbers.
     fn minus_bits(self, bits: i32, a: Self::V) -> Self::V;
     /// 1 where `a > 0`, else 0.
@@ -150,8 +152,12 @@ impl Simd for Portable {
         a.map(|x| (x + ROUNDER) - ROUNDER)
     }
     #[inline(always)]
-    fn exp2_whole(self, n: Self::V) -> Self::V {
-        n.map(|n| f32::from_bits(((n as i32 + 127) << 23) as u32))
+    fn minus_mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        std::array::from_fn(|i| c[i] - a[i] * b[i])
+    }
+    #[inline(always)]
+    fn times_exp2(self, a: Self::V, n: Self::V) -> Self::V {
+        zip(a, n, |a, n| f32::from_bits((a.to_bits() as i32).wrapping_add((n as i32) << 23) as u32))
     }
     #[inline(always)]
     fn minus_bits(self, bits: i32, a: Self::V) -> Self::V {

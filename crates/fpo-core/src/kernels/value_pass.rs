@@ -125,7 +125,7 @@ impl<S: Simd> Pass<'_, S> {
         for (k, x) in bootstrap.chunks_exact_mut(block.input_stride).enumerate() {
             map.write(batch.bootstrap_obs, batch.bootstrap_row(first + k), x);
         }
-        net.forward(s, rows, 1, map.mean.len(), &[], Keep::Slopes, block);
+        net.forward(s, rows, 1, map.mean.len(), None, Keep::Slopes, block);
 
         let clock = Instant::now();
         let stride = block.output_stride;

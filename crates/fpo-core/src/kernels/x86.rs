@@ -31,7 +31,7 @@ impl Avx512 {
 macro_rules! simd {
     ($set:ident, $vector:ty, $lanes:literal, $rows:literal, $features:literal,
      $load:ident, $store:ident, $splat:ident, $add:ident, $sub:ident, $mul:ident,
-     $fma:ident, $min:ident, $max:ident, $round:expr, $exp2:expr, $minus_bits:expr, $step:expr) => {
+     $fma:ident, $fnma:ident, $min:ident, $max:ident, $round:expr, $exp2:expr, $minus_bits:expr, $step:expr) => {
         // SAFETY (all blocks below): `self` exists only where detection found the features; the
         // pointers of `load` and `store` are the caller's promise, and need no alignment.
         #[allow(clippy::undocumented_unsafe_blocks, reason = "one argument for all, above")]
@@ -92,8 +92,12 @@ macro_rules! simd {
                 unsafe { $round(a) }
             }
             #[inline(always)]
-            fn exp2_whole(self, n: $vector) -> $vector {
-                unsafe { $exp2(n) }
+            fn minus_mul_add(self, a: $vector, b: $vector, c: $vector) -> $vector {
+                unsafe { $fnma(a, b, c) }
+            }
+            #[inline(always)]
+            fn times_exp2(self, a: $vector, n: $vector) -> $vector {
+                unsafe { $exp2(a, n) }
             }
             #[inline(always)]
             fn minus_bits(self, bits: i32, a: $vector) -> $vector {
@@ -122,12 +126,13 @@ simd!(
     _mm256_sub_ps,
     _mm256_mul_ps,
     _mm256_fmadd_ps,
+    _mm256_fnmadd_ps,
     _mm256_min_ps,
     _mm256_max_ps,
     |a| _mm256_round_ps::<NEAREST>(a),
-    |n| {
-        let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
-        _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent))
+    |a, n| {
+        let exponent = _mm256_slli_epi32::<23>(_mm256_cvtps_epi32(n));
+        _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), exponent))
     },
     |bits, a| {
         _mm256_castsi256_ps(_mm256_sub_epi32(_mm256_set1_epi32(bits), _mm256_castps_si256(a)))
@@ -151,12 +156,13 @@ simd!(
     _mm512_sub_ps,
     _mm512_mul_ps,
     _mm512_fmadd_ps,
+    _mm512_fnmadd_ps,
     _mm512_min_ps,
     _mm512_max_ps,
     |a| _mm512_roundscale_ps::<NEAREST>(a),
-    |n| {
-        let exponent = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
-        _mm512_castsi512_ps(_mm512_slli_epi32::<23>(exponent))
+    |a, n| {
+        let exponent = _mm512_slli_epi32::<23>(_mm512_cvtps_epi32(n));
+        _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), exponent))
     },
     |bits, a| {
         _mm512_castsi512_ps(_mm512_sub_epi32(_mm512_set1_epi32(bits), _mm512_castps_si512(a)))
