@@ -2,24 +2,21 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use candle_core::Device;
 use clap::{Args, Parser, Subcommand};
-use fpo_envs::{EnvSpec, Starts};
+use fpo_envs::Starts;
 
 use crate::actor::Player;
 use crate::bench::args::BenchArgs;
 use crate::bench::bench;
 use crate::config::{Config, DeviceChoice};
 use crate::doctor::Report;
-use crate::evaluate::{EvalPlan, evaluate};
+use crate::evaluate::EvalPlan;
 use crate::failure::UsageError;
-use crate::policy_file::PolicyInfo;
-use crate::recording::Recording;
-use crate::run_dir::RunDir;
-use crate::{device, durable, envs_table, export, policy_file, train};
+use crate::play::{EvalArgs, PlayArgs, eval, play, require_fit};
+use crate::{envs_table, export, policy_file, train};
 
 /// Flow Policy Optimization: on-policy reinforcement learning of flow-matching policies.
 ///
@@ -38,7 +35,7 @@ enum Command {
     /// Train a policy from a configuration, or continue a run
     Train(TrainArgs),
     /// Play episodes with a trained policy and report their returns
-    Eval(EvalArgs),
+    Eval(Box<EvalArgs>),
     /// Write the policy of a run's newest checkpoint to a safetensors file
     Export {
         /// Folder of the run
@@ -95,36 +92,6 @@ struct Overrides {
 }
 
 #[derive(Args, Debug)]
-struct EvalArgs {
-    /// Folder of a run, or a policy file
-    policy: PathBuf,
-    /// Task to play, if not the one it was trained on
-    #[arg(long)]
-    task: Option<String>,
-    /// Where tensors live: auto, cpu, cuda, cuda:1, metal
-    #[arg(long, value_parser = parse_device, default_value = "auto")]
-    device: DeviceChoice,
-    /// Report as JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    play: PlayArgs,
-}
-
-#[derive(Args, Debug)]
-struct PlayArgs {
-    /// Episodes to play
-    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
-    episodes: u32,
-    /// Seed of starts and noise; the default is that of evaluations during training
-    #[arg(long, default_value_t = 1_000_000)]
-    seed: u64,
-    /// Write every step (obs, noise, action, control, reward, ended) to a safetensors file
-    #[arg(long, value_name = "FILE")]
-    record: Option<PathBuf>,
-}
-
-#[derive(Args, Debug)]
 struct EnvsArgs {
     /// One task, in full
     task: Option<String>,
@@ -157,7 +124,7 @@ impl Overrides {
 pub fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Train(args) => train(args),
-        Command::Eval(args) => eval(args),
+        Command::Eval(args) => eval(*args),
         Command::Export { run, output } => export::export(&run, &output),
         Command::Envs(args) => envs(args),
         Command::Bench(args) => print(&bench(&args)?),
@@ -176,38 +143,6 @@ fn train(args: TrainArgs) -> Result<()> {
         config.train.device = device;
     }
     train::start(config, &path, args.out)
-}
-
-fn eval(args: EvalArgs) -> Result<()> {
-    let path = match args.policy.is_dir() {
-        true => RunDir::open(&args.policy)?.policy_path(),
-        false => args.policy.clone(),
-    };
-    let (info, actor) = policy_file::load(&path, &device::open(args.device)?)?;
-    let (task, episode_length) = match args.task {
-        Some(task) => {
-            require_fit(&path, &info, &fpo_envs::spec(&task)?)?;
-            (task, None)
-        }
-        // A task that the file names and this build lacks is no mistake of the command line.
-        None => match fpo_envs::spec(&info.task) {
-            Ok(spec) => {
-                require_fit(&path, &info, &spec)?;
-                (info.task.clone(), Some(info.episode_length))
-            }
-            Err(error) => bail!("policy {}: {error}", path.display()),
-        },
-    };
-    let plan = EvalPlan {
-        task,
-        episodes: args.play.episodes as usize,
-        seed: args.play.seed,
-        episode_length,
-        starts: info.starts,
-        action_repeat: info.action_repeat,
-    };
-    play(&Player::Policy(Box::new(actor)), &plan, &args.play, args.json)
-        .with_context(|| format!("policy {}", path.display()))
 }
 
 fn envs(args: EnvsArgs) -> Result<()> {
@@ -247,46 +182,8 @@ fn doctor(json: bool) -> Result<()> {
     report.require_sound()
 }
 
-/// Fails if a policy's sizes are not those of the task it is to play.
-fn require_fit(path: &Path, info: &PolicyInfo, spec: &EnvSpec) -> Result<()> {
-    let (obs_dim, action_dim) = (info.policy.obs_dim, info.policy.action_dim);
-    if (obs_dim, action_dim) != (spec.obs_dim, spec.action_dim) {
-        bail!(
-            "policy {} is of task {} (obs {obs_dim}, act {action_dim}) and cannot play {} (obs {}, \
-             act {})",
-            path.display(),
-            info.task,
-            spec.name,
-            spec.obs_dim,
-            spec.action_dim
-        );
-    }
-    Ok(())
-}
-
-fn play(player: &Player, plan: &EvalPlan, args: &PlayArgs, json: bool) -> Result<()> {
-    if let Some(record) = &args.record {
-        durable::check_output(record).with_context(|| cannot_write(record))?;
-    }
-    let mut recording = args.record.as_ref().map(|_| Recording::default());
-    let report = evaluate(player, plan, recording.as_mut(), &AtomicBool::new(false))?
-        .context("the evaluation was stopped")?;
-    if let (Some(path), Some(recording)) = (&args.record, recording) {
-        durable::write_output(path, &recording.into_file().to_bytes()?)
-            .with_context(|| cannot_write(path))?;
-    }
-    match json {
-        true => print(&serde_json::to_string(&report)?),
-        false => print(&report.to_string()),
-    }
-}
-
-fn cannot_write(path: &Path) -> String {
-    format!("cannot write {}", path.display())
-}
-
 /// Prints to standard output; a reader that has gone away is no error.
-fn print(text: &str) -> Result<()> {
+pub(crate) fn print(text: &str) -> Result<()> {
     match writeln!(std::io::stdout(), "{}", text.trim_end()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use crate::actor::Player;
 use crate::recording::Recording;
+use crate::sampler_args::SamplerReport;
 use crate::stage::Stage;
 
 /// What to play.
@@ -55,6 +56,9 @@ pub struct EvalReport {
     /// Episodes of the batch, counted ones and their successors, that were cut because a number
     /// stopped being finite.
     pub divergences: u64,
+    /// The sampler, where it was not the policy's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sampler: Option<SamplerReport>,
 }
 
 impl std::fmt::Display for EvalReport {
@@ -71,7 +75,8 @@ impl std::fmt::Display for EvalReport {
         if self.divergences > 0 {
             write!(f, ", {} cut by numbers that are not finite", self.divergences)?;
         }
-        write!(f, ", {} episodes", self.episodes)
+        write!(f, ", {} episodes", self.episodes)?;
+        self.sampler.iter().try_for_each(|sampler| write!(f, ", {sampler}"))
     }
 }
 
@@ -120,7 +125,7 @@ pub fn evaluate(
             break;
         }
     }
-    Ok(Some(report(plan, &stage, &episodes)))
+    Ok(Some(report(player, plan, &stage, &episodes)))
 }
 
 #[derive(Clone, Default)]
@@ -131,7 +136,7 @@ struct Episode {
     over: bool,
 }
 
-fn report(plan: &EvalPlan, stage: &Stage, episodes: &[Episode]) -> EvalReport {
+fn report(player: &Player, plan: &EvalPlan, stage: &Stage, episodes: &[Episode]) -> EvalReport {
     let n = episodes.len() as f64;
     let returns = || episodes.iter().map(|episode| episode.reward);
     let mean = returns().sum::<f64>() / n;
@@ -147,5 +152,6 @@ fn report(plan: &EvalPlan, stage: &Stage, episodes: &[Episode]) -> EvalReport {
         length_mean: episodes.iter().map(|episode| episode.steps).sum::<u64>() as f64 / n,
         success_rate: stage.spec().has_success.then_some(successes as f64 / n),
         divergences: stage.envs.divergences(),
+        sampler: player.sampler_report(),
     }
 }
