@@ -18,5 +18,8 @@ RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 step "tests"
 cargo test --workspace --locked
 step "tests without MuJoCo"
-cargo test --workspace --no-default-features --locked --lib --test contract --test errors
+cargo test --workspace --no-default-features --locked --lib --test contract --test errors \
+  --test bench
+step "CUDA builds, types only"
+scripts/check-cuda.sh
 step "done"

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use crate::config::{Config, DeviceChoice};
 use crate::evaluate::EvalReport;
 use crate::failure::{STOPPED, Stopped};
+use crate::memory::Memory;
 use crate::metrics::MetricsLog;
 use crate::note::note;
 use crate::progress::Progress;
@@ -24,6 +25,7 @@ use crate::{checkpoint, device, policy_file};
 pub fn start(config: Config, config_path: &Path, out: Option<PathBuf>) -> Result<()> {
     let device = device::open(config.train.device)?;
     let trainer = Trainer::new(config, &device)?;
+    Memory::of(&trainer).check(&trainer.config, &device)?;
     let folder = out.unwrap_or_else(|| free_folder(config_path, trainer.config.train.seed));
     let run = RunDir::create(&folder)?;
     let _lock = run.lock()?;
@@ -45,6 +47,7 @@ pub fn resume(folder: &Path, device_choice: Option<DeviceChoice>) -> Result<()> 
     }
     let device = device::open(config.train.device)?;
     let mut trainer = Trainer::new(config, &device)?;
+    Memory::of(&trainer).check(&trainer.config, &device)?;
     let elapsed = match checkpoint::newest(&run)? {
         Some(files) => checkpoint::restore(&files, &mut trainer)?,
         None => {
@@ -146,7 +149,7 @@ impl Session {
         let text = format!(
             "fpo {} · {} (obs {}, act {}) · {} environments · {}\n\
              policy {policy} parameters · value {value} · {} iterations of {} steps, {} gradient \
-             steps each\nrun: {}{from}",
+             steps each\n{}\nrun: {}{from}",
             env!("CARGO_PKG_VERSION"),
             spec.name,
             spec.obs_dim,
@@ -156,6 +159,7 @@ impl Session {
             config.num_iterations(),
             config.steps_per_iteration(),
             config.train.num_epochs * config.train.num_minibatches,
+            Memory::of(&self.trainer),
             self.run.root().display(),
         );
         self.progress.message(&text);

@@ -95,13 +95,14 @@ impl Adam {
             }
             moments.first = ((&moments.first * beta1)? + (grad * (1.0 - beta1))?)?;
             moments.second = ((&moments.second * beta2)? + (grad.sqr()? * (1.0 - beta2))?)?;
-            let first = (&moments.first / correction1)?;
-            let second = (&moments.second / correction2)?;
-            let mut update = (first / (second.sqrt()? + epsilon)?)?;
-            if weight_decay != 0.0 {
-                update = (update + (var.as_tensor() * weight_decay)?)?;
-            }
-            var.set(&(var.as_tensor() - (update * learning_rate)?)?)?;
+            // The corrections go into the constants: as few kernels as there are.
+            let root = moments.second.sqrt()?.affine(correction2.sqrt().recip(), epsilon)?;
+            let update = (&moments.first / root)?.affine(learning_rate / correction1, 0.0)?;
+            let start = match weight_decay {
+                0.0 => var.as_tensor().clone(),
+                decay => var.affine(1.0 - learning_rate * decay, 0.0)?,
+            };
+            var.set(&(start - update)?)?;
         }
         Ok(())
     }

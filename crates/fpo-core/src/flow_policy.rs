@@ -13,7 +13,7 @@ use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::fused::fused_sample;
-use crate::time::{embed, embed_scalar, grid};
+use crate::time::{embed, grid, upload};
 use crate::{Activation, Compute, Error, FlatParams, Mlp, Noise, Purpose, Result};
 
 /// What the network's error is measured in.
@@ -263,16 +263,26 @@ impl FlowPolicy {
     ) -> Result<Tensor> {
         let obs_share = self.obs_share(obs)?;
         let times = grid(self.config.flow_steps);
+        let (action_share, time_shares) = self.sampling_weights(&times, start)?;
         let mut x = start.clone();
         for (k, pair) in times.windows(2).enumerate() {
-            let (t, t_next) = (pair[0], pair[1]);
-            let time = embed_scalar(t, self.config.time_embedding, x.dtype(), x.device())?;
-            let time = time.broadcast_as((x.dim(0)?, self.config.time_embedding))?;
-            let flow = Tensor::cat(&[&x, &time.contiguous()?], 1)?;
-            let velocity = self.finish(&(&obs_share + self.flow_share(&flow)?)?)?;
-            x = disturb(k, (x + (velocity * (t_next - t))?)?)?;
+            let moving = x.matmul(&action_share)?.broadcast_add(&time_shares.narrow(0, k, 1)?)?;
+            let out = self.mlp.forward_from_first(self.params.flat(), &(&obs_share + moving)?)?;
+            let step = (pair[1] - pair[0]) * self.config.output_scale;
+            x = disturb(k, (x + (out * step)?)?)?;
         }
         Ok(x)
+    }
+
+    /// The actions' part of the first layer's weight, and the shares of the starts of the Euler
+    /// steps in its output, `(K, hidden[0])`: the same for every row.
+    fn sampling_weights(&self, times: &[f64], like: &Tensor) -> Result<(Tensor, Tensor)> {
+        let FlowConfig { obs_dim, action_dim, flow_steps, time_embedding, .. } = self.config;
+        let weight = self.mlp.weight(self.params.flat(), 0)?;
+        let starts = upload(&times[..flow_steps], (flow_steps, 1), like)?;
+        let embedded = embed(&starts, time_embedding)?;
+        let of_time = weight.narrow(0, obs_dim + action_dim, time_embedding)?;
+        Ok((weight.narrow(0, obs_dim, action_dim)?, embedded.matmul(&of_time)?))
     }
 
     /// `concat(x_t, embed(t))` as rows.

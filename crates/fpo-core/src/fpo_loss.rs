@@ -88,12 +88,16 @@ pub fn fpo_loss(
         *phase += clock.elapsed();
         clock = Instant::now();
     };
-    let obs = normalizer.normalize(&minibatch.obs)?;
+    // One pass of the value network over the steps and the observations after the last.
+    let steps = minibatch.reward.dim(0)?;
+    let bootstrap_obs = minibatch.bootstrap_obs.unsqueeze(0)?;
+    let obs = normalizer.normalize(&Tensor::cat(&[&minibatch.obs, &bootstrap_obs], 0)?)?;
+    let values = value.forward(&obs)?;
+    let (obs, bootstrap) = (obs.narrow(0, 0, steps)?, values.get(steps)?);
+    let values = values.narrow(0, 0, steps)?;
+    lap(&mut times.value);
 
     // Advantages from the current value function, through which no gradient flows.
-    let values = value.forward(&obs)?;
-    let bootstrap = value.forward(&normalizer.normalize(&minibatch.bootstrap_obs)?)?;
-    lap(&mut times.value);
     let trajectory = Trajectory {
         rewards: &(&minibatch.reward * config.reward_scale)?,
         discounts: &((1.0 - &minibatch.terminated)? * config.gamma)?,

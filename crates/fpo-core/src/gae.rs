@@ -56,7 +56,6 @@ pub struct Trajectory<'a> {
 pub fn estimate(trajectory: &Trajectory, lambda: f64, kind: AdvantageKind) -> Result<Advantages> {
     let values = trajectory.values.detach();
     let bootstrap = trajectory.bootstrap.detach().unsqueeze(0)?;
-    let steps = values.dim(0)?;
     let mask = (1.0 - trajectory.truncated)?;
     let discounts = trajectory.discounts;
 
@@ -67,14 +66,7 @@ pub fn estimate(trajectory: &Trajectory, lambda: f64, kind: AdvantageKind) -> Re
     let deltas = one_step(&next_values)?;
     let decay = ((discounts * &mask)? * lambda)?;
 
-    let mut accumulated = deltas.get(steps - 1)?;
-    let mut backwards = vec![accumulated.clone()];
-    for t in (0..steps - 1).rev() {
-        accumulated = (deltas.get(t)? + (decay.get(t)? * &accumulated)?)?;
-        backwards.push(accumulated.clone());
-    }
-    backwards.reverse();
-    let accumulated = Tensor::stack(&backwards, 0)?;
+    let accumulated = accumulate(deltas, decay)?;
 
     let targets = (&accumulated + &values)?;
     let advantages = match kind {
@@ -82,6 +74,31 @@ pub fn estimate(trajectory: &Trajectory, lambda: f64, kind: AdvantageKind) -> Re
         AdvantageKind::Vtrace => one_step(&shift(&targets, &bootstrap)?)?,
     };
     Ok(Advantages { advantages, targets })
+}
+
+/// `acc_t = δ_t + d_t·acc_{t+1}` for all steps at once, in ⌈log₂ T⌉ rounds of three operations.
+///
+/// After the round of `reach`, row t holds the sum over its next `2·reach` steps and `d` the decay
+/// across them: `acc ← acc + d·acc[t + reach]`, `d ← d·d[t + reach]`. Steps beyond the last are
+/// zeros; each round uses up `reach` of them.
+fn accumulate(deltas: Tensor, decay: Tensor) -> Result<Tensor> {
+    let steps = deltas.dim(0)?;
+    if steps == 1 {
+        return Ok(deltas);
+    }
+    let beyond = (steps.next_power_of_two() - 1, deltas.dim(1)?);
+    let beyond = Tensor::zeros(beyond, deltas.dtype(), deltas.device())?;
+    let mut sums = Tensor::cat(&[&deltas, &beyond], 0)?;
+    let mut decay = Tensor::cat(&[&decay, &beyond], 0)?;
+    let mut reach = 1;
+    while reach < steps {
+        let rows = sums.dim(0)? - reach;
+        let (own, later) = (decay.narrow(0, 0, rows)?, |x: &Tensor| x.narrow(0, reach, rows));
+        sums = (sums.narrow(0, 0, rows)? + (&own * later(&sums)?)?)?;
+        decay = (&own * later(&decay)?)?;
+        reach *= 2;
+    }
+    Ok(sums)
 }
 
 /// Row `t + 1` at row `t`, and `last (1, B)` at the end.
@@ -134,6 +151,34 @@ mod tests {
         let (advantages, targets) = run(&[0.0, 1.0, 0.0], &[0.0; 3], AdvantageKind::Gae);
         assert_eq!(advantages, [1.0, 0.0, 3.0]);
         assert_eq!(targets, [2.0, 2.0, 7.0]);
+    }
+
+    /// The recurrence step by step, at lengths around powers of two.
+    #[test]
+    fn doubling_equals_the_recurrence() {
+        for steps in [1, 2, 3, 4, 5, 8, 9, 30, 31, 33] {
+            let random = |index| {
+                let purpose = crate::Purpose::LossNoise;
+                let noise = crate::Noise::new(3);
+                noise.normal_tensor(purpose, index, &[steps, 3], &Device::Cpu).unwrap()
+            };
+            let (deltas, decay) = (random(0), random(1).clamp(-1.0, 1.0).unwrap());
+            let rows = |x: &Tensor| x.to_vec2::<f32>().unwrap();
+            let (delta_rows, decay_rows) = (rows(&deltas), rows(&decay));
+            let found = rows(&accumulate(deltas, decay).unwrap());
+            for column in 0..3 {
+                let mut expected = 0.0f64;
+                for t in (0..steps).rev() {
+                    let (delta, decay) = (delta_rows[t][column], decay_rows[t][column]);
+                    expected = f64::from(delta) + f64::from(decay) * expected;
+                    let error = (f64::from(found[t][column]) - expected).abs();
+                    assert!(
+                        error < 2e-6 * (1.0 + expected.abs()),
+                        "{steps} steps, row {t}: {error}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]

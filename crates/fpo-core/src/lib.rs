@@ -31,16 +31,21 @@
 //! # Ok::<(), fpo_core::Error>(())
 //! ```
 
+mod actor_critic;
 mod adam;
 mod adam_in_place;
 mod compute;
+mod denoising_mdp;
 mod differentiated;
+mod dppo_loss;
 mod error;
 mod flow_policy;
 mod fpo_loss;
 mod fused;
 pub mod gae;
 mod gaussian;
+mod gaussian_loss;
+mod gaussian_policy;
 mod host;
 mod kernels;
 mod learner;
@@ -53,17 +58,25 @@ mod optimizer;
 mod params;
 mod phase_times;
 mod rollout;
+pub mod sampler;
+mod squashed_normal;
 mod step_loss;
 mod step_metrics;
+pub mod surrogates;
 pub mod time;
 mod value_net;
 
+pub use actor_critic::CriticConfig;
 pub use adam::{Adam, AdamConfig, clip_global_norm};
 pub use compute::Compute;
+pub use denoising_mdp::{DenoisingMdp, ScoredSteps};
+pub use dppo_loss::{DppoConfig, dppo_loss};
 pub use error::{Error, Result};
 pub use flow_policy::{FlowConfig, FlowPolicy, OutputMode, Squash};
 pub use fpo_loss::{FpoConfig, FpoLoss, fpo_loss};
 pub use gae::{AdvantageKind, Advantages};
+pub use gaussian_loss::{GaussianLoss, GaussianPpoConfig, gaussian_loss};
+pub use gaussian_policy::{GaussianConfig, GaussianPolicy};
 pub use kernels::Isa;
 pub use learner::{Learner, MinibatchSchedule};
 pub use learner_state::{Counters, LearnerState};
@@ -75,6 +88,8 @@ pub use optimizer::{Optimizer, OptimizerConfig, OptimizerKind};
 pub use params::{FlatParams, Layout};
 pub use phase_times::PhaseTimes;
 pub use rollout::{Minibatch, MinibatchTensors, Rollout};
+pub use sampler::Sampler;
+pub use squashed_normal::SquashedNormal;
 pub use step_loss::StepLoss;
 pub use step_metrics::StepMetrics;
 pub use time::TrainingTimes;

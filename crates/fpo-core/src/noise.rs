@@ -39,6 +39,8 @@ pub enum Purpose {
     Shuffle = 6,
     /// Noise from which actions are sampled in evaluations; index = evaluation step.
     EvalAction = 7,
+    /// Noise that a stochastic sampler adds on its way; index = integration · steps + step.
+    Churn = 8,
 }
 
 /// A seeded family of random streams.

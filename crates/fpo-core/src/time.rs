@@ -1,6 +1,6 @@
 //! Flow time: the embedding the network sees and the grid the sampler walks.
 
-use candle_core::{DType, Tensor};
+use candle_core::{Device, Shape, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::{Noise, Purpose, Result};
@@ -32,10 +32,17 @@ pub(crate) fn embedding(t: f64, dim: usize) -> Vec<f64> {
 /// `t` has shape `(…, 1)`, the result `(…, dim)`.
 pub fn embed(t: &Tensor, dim: usize) -> Result<Tensor> {
     let frequencies: Vec<f64> = (0..dim / 2).map(|k| (1u64 << k) as f64).collect();
-    let frequencies = Tensor::new(frequencies, t.device())?.to_dtype(t.dtype())?;
+    let frequencies = upload(&frequencies, frequencies.len(), t)?;
     let angles = t.broadcast_mul(&frequencies)?;
     let last = angles.rank() - 1;
     Ok(Tensor::cat(&[angles.cos()?, angles.sin()?], last)?)
+}
+
+/// Host numbers as a tensor of the kind and on the device of `like`, rounded before they travel:
+/// not every device knows f64.
+pub(crate) fn upload(values: &[f64], shape: impl Into<Shape>, like: &Tensor) -> Result<Tensor> {
+    let values = Tensor::from_slice(values, shape, &Device::Cpu)?;
+    Ok(values.to_dtype(like.dtype())?.to_device(like.device())?)
 }
 
 /// Fills `out` with flow times for the Monte-Carlo loss; `index` is the rollout step.
@@ -51,16 +58,6 @@ pub fn draw(times: TrainingTimes, flow_steps: usize, noise: &Noise, index: u64, 
             }
         }
     }
-}
-
-/// The embedding of one time shared by all rows, `(1, dim)`.
-pub(crate) fn embed_scalar(
-    t: f64,
-    dim: usize,
-    dtype: DType,
-    device: &candle_core::Device,
-) -> Result<Tensor> {
-    embed(&Tensor::new(&[[t]], device)?.to_dtype(dtype)?, dim)
 }
 
 #[cfg(test)]

@@ -70,23 +70,26 @@ pub(crate) fn forward<S: Simd>(
     stride: usize,
     finish: Finish,
 ) {
-    check_rows(rows, out.len(), stride, weights.columns);
+    // Both pointers into the output come from one borrow.
+    let columns = weights.columns;
+    check_rows(rows, out.len(), stride, columns);
+    let out = out.as_mut_ptr();
     let (bias, bias_stride) = match bias {
         Bias::Row(row) => {
-            assert!(row.len() >= weights.columns);
+            assert!(row.len() >= columns);
             (row.as_ptr(), 0)
         }
-        Bias::Output => (out.as_ptr(), stride),
+        Bias::Output => (out.cast_const(), stride),
     };
     let (end, slope) = match finish {
         Finish::Keep => (End::Keep, std::ptr::null_mut()),
         Finish::Activate(act) => (End::Activate(act), std::ptr::null_mut()),
         Finish::ActivateWithSlope(act, slope) => {
-            check_rows(rows, slope.len(), stride, weights.columns);
+            check_rows(rows, slope.len(), stride, columns);
             (End::ActivateWithSlope(act), slope.as_mut_ptr())
         }
     };
-    let target = Target { out: out.as_mut_ptr(), slope, stride, bias, bias_stride, end };
+    let target = Target { out, slope, stride, bias, bias_stride, end };
     product(s, rows, a, weights, target);
 }
 

@@ -118,7 +118,7 @@ impl Problem {
     }
 
     /// A rollout whose stored losses are off the policy's own by noise, and those own losses.
-    fn rollout(&self, learner: &mut Learner, dtype: DType) -> (Rollout, Tensor) {
+    pub fn rollout(&self, learner: &mut Learner, dtype: DType) -> (Rollout, Tensor) {
         let (steps, envs) = (self.unroll_length * self.unrolls, self.envs);
         let (n, dim) = (self.samples, self.flow.action_dim);
         let at = |tensor: Tensor| tensor.to_dtype(dtype).unwrap();
@@ -142,7 +142,7 @@ impl Problem {
         (rollout, stored)
     }
 
-    fn picks(&self) -> Vec<u32> {
+    pub fn picks(&self) -> Vec<u32> {
         let mut picks = vec![0; self.sequences];
         let all = self.unrolls * self.envs;
         Noise::new(self.seed).fill_index(Purpose::Shuffle, 1, all, &mut picks);

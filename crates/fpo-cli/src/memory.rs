@@ -1,0 +1,268 @@
+//! How much memory a run will take, known before it starts.
+//!
+//! An iteration holds a rollout of `T` steps of `E` environments,
+//!
+//! ```text
+//! T·E·(obs + act + 3 + N·(act + 2)) + T/U·E·obs    numbers of 4 bytes,
+//! ```
+//!
+//! and beside it the networks with Adam's moments and what a gradient step works with: a few
+//! accumulators in the fused kernels, but the whole graph of a minibatch in composed operations.
+
+use std::fmt;
+
+use anyhow::{Result, bail};
+use candle_core::Device;
+use fpo_core::Compute;
+use fpo_envs::VecEnv;
+
+use crate::config::Config;
+use crate::trainer::Trainer;
+
+const FLOAT: u64 = size_of::<f32>() as u64;
+/// An allowance for the program, MuJoCo's library and the stacks of a few threads, in bytes.
+const PROGRAM: u64 = 24 << 20;
+/// An allowance for a worker's simulation of the largest task here, in bytes.
+const SIMULATION: u64 = 1 << 20;
+/// Gradient accumulators that the fused kernels spread their blocks over, at most.
+const ACCUMULATORS: u64 = 32;
+/// Rows of the activations that a thread of the fused kernels keeps, about.
+const BLOCK_ROWS: u64 = 128;
+
+/// Bytes that the parts of a run take at its peak.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Memory {
+    /// What was collected, with its Monte-Carlo pairs and stored losses.
+    pub rollout: u64,
+    /// Networks, optimiser and the buffers of a gradient step.
+    pub learner: u64,
+    /// Environments, and the program itself.
+    pub environments: u64,
+}
+
+impl Memory {
+    /// What `trainer` will need.
+    pub fn of(trainer: &Trainer) -> Memory {
+        let config = &trainer.config;
+        let envs = trainer.collector.stage.envs.as_ref();
+        let spec = envs.spec();
+        let (obs, act) = (spec.obs_dim as u64, spec.action_dim as u64);
+        let transitions = config.steps_per_iteration();
+        let samples = config.algorithm.num_samples as u64;
+        let bootstraps = transitions / config.train.unroll_length as u64;
+        let rollout = transitions * (obs + act + 3 + samples * (act + 2)) + bootstraps * obs;
+
+        let learner = &trainer.learner;
+        let nets = [learner.policy.params(), learner.value.params()];
+        let params: u64 = nets.iter().map(|net| net.layout().len() as u64).sum();
+        let work = match learner.policy.compute() {
+            Compute::Fused(_) => fused(config, params),
+            Compute::Composed => composed(config, obs, act),
+        };
+        // The parameters, two moments and a gradient.
+        let learner = 4 * params + work;
+        Memory {
+            rollout: rollout * FLOAT,
+            learner: learner * FLOAT,
+            environments: environments(envs),
+        }
+    }
+
+    /// All parts together.
+    pub fn total(&self) -> u64 {
+        self.rollout + self.learner + self.environments
+    }
+
+    /// Compares the need with what is free, where that is known.
+    ///
+    /// # Errors
+    /// Names the need, what is free, and which settings to lower.
+    pub fn check(&self, config: &Config, device: &Device) -> Result<()> {
+        // What a device computes with is collected on the host first.
+        let (on_host, on_device) = match device {
+            Device::Cpu => (self.total(), 0),
+            _ => (self.rollout + self.environments, self.rollout + self.learner),
+        };
+        self.fits(config, on_host, free_on_host(), "this machine")?;
+        self.fits(config, on_device, free_on_device(device), "the device")
+    }
+
+    fn fits(&self, config: &Config, need: u64, free: Option<u64>, place: &str) -> Result<()> {
+        let Some(free) = free.filter(|&free| need > free) else { return Ok(()) };
+        let train = &config.train;
+        let lower = if self.rollout > self.learner {
+            format!(
+                "train.num_minibatches (now {}) or algorithm.num_samples (now {})",
+                train.num_minibatches, config.algorithm.num_samples
+            )
+        } else {
+            format!(
+                "train.batch_size (now {}) or the widths in value.hidden and policy.hidden",
+                train.batch_size
+            )
+        };
+        bail!(
+            "this run needs about {} MB, and {place} has {} MB free: lower {lower}",
+            megabytes(need),
+            megabytes(free)
+        )
+    }
+}
+
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let [total, rollout, learner, environments] =
+            [self.total(), self.rollout, self.learner, self.environments].map(megabytes);
+        write!(
+            f,
+            "memory: about {total} MB (rollout {rollout}, learner {learner}, environments and \
+             program {environments})"
+        )
+    }
+}
+
+fn megabytes(bytes: u64) -> u64 {
+    bytes.div_ceil(1_000_000)
+}
+
+/// Numbers that the fused kernels work with: packed weights both ways, accumulators, estimates of
+/// a minibatch, and per thread activations and slopes of a block.
+fn fused(config: &Config, params: u64) -> u64 {
+    let minibatch = (config.train.batch_size * config.train.unroll_length) as u64;
+    let widths = |hidden: &[usize]| hidden.iter().sum::<usize>() as u64;
+    let block = 2 * BLOCK_ROWS * (widths(&config.policy.hidden) + widths(&config.value.hidden));
+    (2 + ACCUMULATORS) * params + 4 * minibatch + rayon::current_num_threads() as u64 * block
+}
+
+/// Numbers that composed operations keep for the way back: the minibatch, and per row of each
+/// network its inputs and three results per hidden layer (product, biased sum, activation); then
+/// on the way back about as many again of the widest layer. A quarter more, measured, is what the
+/// allocator does not give back.
+fn composed(config: &Config, obs: u64, act: u64) -> u64 {
+    let train = &config.train;
+    let transitions = (train.batch_size * train.unroll_length) as u64;
+    let (samples, embedding) =
+        (config.algorithm.num_samples as u64, config.policy.time_embedding as u64);
+    let gathered = obs + act + 3 + samples * (act + 2);
+    let layers = |hidden: &[usize]| {
+        let widest = hidden.iter().copied().max().unwrap_or(0) as u64;
+        3 * hidden.iter().sum::<usize>() as u64 + 3 * widest
+    };
+    let policy = samples * (layers(&config.policy.hidden) + 10 * act + 3 * embedding);
+    let rows = transitions + train.batch_size as u64;
+    let value = layers(&config.value.hidden) + 3 * obs;
+    (transitions * (gathered + policy) + rows * value) * 5 / 4
+}
+
+/// Bytes of the environments' states, twice because starts are drawn ahead, and of what runs them.
+fn environments(envs: &dyn VecEnv) -> u64 {
+    let state = envs.save();
+    let doubles = state.states.len() + state.first_states.len() + state.episodes.len();
+    let singles = state.obs.len() * 3 + state.episode_steps.len();
+    let bytes = (doubles * size_of::<f64>() + singles * size_of::<f32>()) as u64;
+    2 * bytes + rayon::current_num_threads() as u64 * SIMULATION + PROGRAM
+}
+
+/// Bytes that the kernel says new programs can have; `None` where it does not say.
+fn free_on_host() -> Option<u64> {
+    available(&std::fs::read_to_string("/proc/meminfo").ok()?)
+}
+
+fn available(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+/// Free bytes of a CUDA device; `None` for the others.
+#[cfg(feature = "cuda")]
+fn free_on_device(device: &Device) -> Option<u64> {
+    let stream = device.as_cuda_device().ok()?.cuda_stream();
+    let (free, _) = stream.context().mem_get_info().ok()?;
+    Some(free as u64)
+}
+
+/// Not known without CUDA.
+#[cfg(not(feature = "cuda"))]
+fn free_on_device(_: &Device) -> Option<u64> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use fpo_core::Noise;
+
+    use super::*;
+    use crate::collector::Plan;
+
+    const RUN: &str = "[env]\ntask = \"CartpoleBalance\"\nnum_envs = 4\n\
+        [train]\nunroll_length = 5\nbatch_size = 4\nnum_minibatches = 2\ndevice = \"cpu\"\n\
+        [policy]\nhidden = [8]\n[value]\nhidden = [16]\n[algorithm]\nnum_samples = 3\n";
+
+    fn trainer() -> Trainer {
+        let config = Config::from_toml_str(RUN, "run").unwrap();
+        Trainer::new(config, &Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn the_rollout_is_as_large_as_its_tensors() {
+        let mut trainer = trainer();
+        let estimate = Memory::of(&trainer).rollout;
+        let plan = Plan {
+            length: trainer.config.iteration_length(),
+            unroll_length: trainer.config.train.unroll_length,
+            num_samples: trainer.config.algorithm.num_samples,
+            training_times: trainer.config.policy.training_times,
+        };
+        let Trainer { collector, learner, .. } = &mut trainer;
+        let noise = Noise::new(0);
+        let collected = collector.collect(learner, &noise, plan, &mut |_| ()).unwrap();
+        let rollout = collected.into_rollout(learner, &noise).unwrap();
+        let tensors = [
+            &rollout.obs,
+            &rollout.bootstrap_obs,
+            &rollout.action,
+            &rollout.reward,
+            &rollout.terminated,
+            &rollout.truncated,
+            &rollout.eps,
+            &rollout.t,
+            &rollout.loss_old,
+        ];
+        let bytes = |tensor: &&candle_core::Tensor| {
+            (tensor.elem_count() * tensor.dtype().size_in_bytes()) as u64
+        };
+        assert_eq!(tensors.iter().map(bytes).sum::<u64>(), estimate);
+    }
+
+    #[test]
+    fn a_run_that_does_not_fit_says_what_to_lower() {
+        let trainer = trainer();
+        let (memory, config) = (Memory::of(&trainer), &trainer.config);
+        assert!(memory.fits(config, 10, Some(10), "here").is_ok());
+        assert!(memory.fits(config, 10, None, "here").is_ok());
+        let large = Memory { rollout: 9_000_000, learner: 1, environments: 1 };
+        let error = large.fits(config, large.total(), Some(2_000_000), "here").unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("10 MB") && text.contains("here has 2 MB free"), "{text}");
+        assert!(text.contains("train.num_minibatches (now 2)"), "{text}");
+        let wide = Memory { rollout: 1, learner: 9_000_000, environments: 1 };
+        let error = wide.fits(config, wide.total(), Some(1), "here").unwrap_err().to_string();
+        assert!(error.contains("train.batch_size (now 4)"), "{error}");
+    }
+
+    #[test]
+    fn the_kernel_says_what_is_available() {
+        let text = "MemTotal:  100 kB\nMemFree: 20 kB\nMemAvailable:      64 kB\n";
+        assert_eq!(available(text), Some(65_536));
+        assert_eq!(available("MemTotal: 100 kB\n"), None);
+    }
+
+    #[test]
+    fn it_is_said_in_one_line() {
+        let memory = Memory { rollout: 329_100_000, learner: 61_000_000, environments: 20_500_000 };
+        let expected =
+            "memory: about 411 MB (rollout 330, learner 61, environments and program 21)";
+        assert_eq!(memory.to_string(), expected);
+    }
+}
