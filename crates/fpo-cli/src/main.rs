@@ -8,7 +8,10 @@ use fpo_cli::failure::{describe, exit_code};
 use fpo_cli::note::note;
 
 fn main() -> ExitCode {
-    match run(Cli::parse()) {
+    let cli = Cli::parse();
+    // On a thread of the pool: work that is handed over from outside costs two more wake-ups each
+    // time, and a step of the environments or of the sampler takes a millisecond.
+    match rayon::scope(|_| run(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             note(&describe(&error));

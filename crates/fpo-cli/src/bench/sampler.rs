@@ -2,7 +2,7 @@
 //!
 //! Operations counted: `2·steps·environments·m` with `m` multiply-adds of the policy's pass.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use candle_core::{DType, Device};
@@ -45,7 +45,8 @@ pub fn measure(
         ensure!(moved.iter().any(|&x| x > 0.0), "sampling left the noise as it was");
         Ok(taken)
     };
-    Repeats::exactly(3).take(&mut sample)?;
+    // Long enough for the system to have spread the threads over the cores, as in a rollout.
+    Repeats { least: 3, most: 1000, enough: Duration::from_millis(300) }.take(&mut sample)?;
     let durations = repeats.take(&mut sample)?;
     let flow_steps = sizes.config.policy.flow_steps;
     let flop = 2.0 * (flow_steps * envs * macs(&policy_widths(sizes))) as f64;
