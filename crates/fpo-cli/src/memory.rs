@@ -195,7 +195,7 @@ mod tests {
     use super::*;
     use crate::collector::Plan;
 
-    const RUN: &str = "[env]\ntask = \"CartpoleBalance\"\nnum_envs = 4\n\
+    const RUN: &str = "[env]\ntask = \"Classic/Cartpole\"\nnum_envs = 4\n\
         [train]\nunroll_length = 5\nbatch_size = 4\nnum_minibatches = 2\ndevice = \"cpu\"\n\
         [policy]\nhidden = [8]\n[value]\nhidden = [16]\n[algorithm]\nnum_samples = 3\n";
 
