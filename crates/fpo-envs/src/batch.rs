@@ -4,6 +4,7 @@
 //! hands chunks to threads. An environment's results depend on its own row, its action and its
 //! own random numbers only, so they are the same bits for any number of threads.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
@@ -146,8 +147,18 @@ impl<T: Task> VecEnv for Batch<T> {
         Ok(())
     }
 
-    fn step(&mut self, actions: &[f32], out: StepOutput<'_>) -> Result<(), EnvError> {
-        let n = self.num_envs;
+    fn step_range(
+        &mut self,
+        envs: Range<usize>,
+        actions: &[f32],
+        out: StepOutput<'_>,
+    ) -> Result<(), EnvError> {
+        let Range { start: first, end } = envs;
+        let num_envs = self.num_envs;
+        if first >= end || end > num_envs {
+            return Err(EnvError::Range { first, end, num_envs });
+        }
+        let n = end - first;
         let first_len = self.first_len();
         let (rules, now) = (&self.rules, &mut self.now);
         let (state_len, obs_dim) = (rules.state_len, rules.spec.obs_dim);
@@ -167,11 +178,11 @@ impl<T: Task> VecEnv for Batch<T> {
         let (workers, first_states, grain) = (&self.workers, &now.first_states, rules.grain);
         (
             actions.par_chunks(grain * action_dim),
-            self.ahead.par_chunks_mut(grain),
-            now.states.par_chunks_mut(grain * state_len),
-            now.obs.par_chunks_mut(grain * obs_dim),
-            now.episode_steps.par_chunks_mut(grain),
-            now.episodes.par_chunks_mut(grain),
+            self.ahead[first..end].par_chunks_mut(grain),
+            now.states[first * state_len..end * state_len].par_chunks_mut(grain * state_len),
+            now.obs[first * obs_dim..end * obs_dim].par_chunks_mut(grain * obs_dim),
+            now.episode_steps[first..end].par_chunks_mut(grain),
+            now.episodes[first..end].par_chunks_mut(grain),
             out.obs.par_chunks_mut(grain * obs_dim),
             out.final_obs.par_chunks_mut(grain * obs_dim),
             (
@@ -190,9 +201,9 @@ impl<T: Task> VecEnv for Batch<T> {
                 let (reward, terminated, truncated, success) = results;
                 workers.with(&rules.task, |worker| {
                     for i in 0..steps.len() {
-                        let env = chunk * grain + i;
+                        let env = first + chunk * grain + i;
                         let cells = i * obs_dim..(i + 1) * obs_dim;
-                        let first = match rules.auto_reset {
+                        let first_state = match rules.auto_reset {
                             AutoReset::Fresh => None,
                             AutoReset::First => {
                                 first_states.get(env * first_len..(env + 1) * first_len)
@@ -209,7 +220,8 @@ impl<T: Task> VecEnv for Batch<T> {
                             final_obs: &mut final_obs[cells],
                         };
                         let action = &actions[i * action_dim..(i + 1) * action_dim];
-                        let (transition, cut) = rules.advance(worker, action, first, &mut row)?;
+                        let (transition, cut) =
+                            rules.advance(worker, action, first_state, &mut row)?;
                         reward[i] = transition.reward;
                         terminated[i] = transition.terminated;
                         truncated[i] = cut;

@@ -33,6 +33,16 @@ pub enum EnvError {
         /// Elements given.
         got: usize,
     },
+    /// A part of a batch is empty or not in it.
+    #[error("a batch of {num_envs} environments has no part {first}..{end}")]
+    Range {
+        /// The first environment that was asked for.
+        first: usize,
+        /// The one after the last.
+        end: usize,
+        /// Environments in the batch.
+        num_envs: usize,
+    },
     /// An option or a task's specification is outside its range.
     #[error("`{what}` is {got}, but must be {expected}")]
     Option {

@@ -3,6 +3,8 @@
 //! Slices are row-major, one row per environment. All outputs are written into memory of the
 //! caller, so that a rollout buffer can be filled in place.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{EnvError, EnvSpec};
@@ -80,7 +82,8 @@ impl Default for VecEnvOptions {
     }
 }
 
-/// Where a step writes its results.
+/// Where a step writes its results, with a row or entry for each of the `num_envs` environments
+/// that it advances.
 #[derive(Debug)]
 pub struct StepOutput<'a> {
     /// `num_envs` × `obs_dim`: the observation to act on next. Where an episode ended this is
@@ -143,7 +146,22 @@ pub trait VecEnv: Send {
     /// # Errors
     /// For a slice of the wrong length, before the first reset, or when the task fails. After a
     /// failure inside a task the batch must be reset or restored.
-    fn step(&mut self, actions: &[f32], out: StepOutput<'_>) -> Result<(), EnvError>;
+    fn step(&mut self, actions: &[f32], out: StepOutput<'_>) -> Result<(), EnvError> {
+        self.step_range(0..self.num_envs(), actions, out)
+    }
+
+    /// As [`VecEnv::step`], for the environments numbered `envs` alone; slices hold a row or entry
+    /// for each of these. No environment's results depend on how a step of all is cut into ranges.
+    ///
+    /// # Errors
+    /// As [`VecEnv::step`]; [`EnvError::Range`] for a range that is empty or reaches beyond the
+    /// batch.
+    fn step_range(
+        &mut self,
+        envs: Range<usize>,
+        actions: &[f32],
+        out: StepOutput<'_>,
+    ) -> Result<(), EnvError>;
 
     /// A copy of the batch's state. Before the first reset its start is undefined.
     fn save(&self) -> VecEnvState;

@@ -46,6 +46,27 @@ impl Runner {
         self.envs.step(actions, output)
     }
 
+    /// A step of all environments as one of each part, cut before the environments `cuts`.
+    pub fn step_in_parts(&mut self, actions: &[f32], cuts: &[usize]) {
+        let n = self.reward.len();
+        let (obs_dim, action_dim) = (self.envs.spec().obs_dim, self.envs.spec().action_dim);
+        let bounds = [&[0], cuts, &[n]].concat();
+        for pair in bounds.windows(2) {
+            let envs = pair[0]..pair[1];
+            let cells = envs.start * obs_dim..envs.end * obs_dim;
+            let output = StepOutput {
+                obs: &mut self.obs[cells.clone()],
+                reward: &mut self.reward[envs.clone()],
+                terminated: &mut self.terminated[envs.clone()],
+                truncated: &mut self.truncated[envs.clone()],
+                success: &mut self.success[envs.clone()],
+                final_obs: &mut self.final_obs[cells],
+            };
+            let actions = &actions[envs.start * action_dim..envs.end * action_dim];
+            self.envs.step_range(envs, actions, output).unwrap();
+        }
+    }
+
     pub fn step(&mut self, actions: &[f32]) {
         self.try_step(actions).unwrap();
     }
