@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::checkpoint_files::CheckpointFiles;
 use crate::collector::Position;
-use crate::config::{Config, DeviceChoice};
+use crate::config::{Config, DeviceChoice, OverlapChoice};
 use crate::note::note;
 use crate::run_dir::RunDir;
 use crate::tensor_file::{Data, TensorFile};
@@ -26,7 +26,7 @@ const STATE: &str = "state.json";
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct State {
-    /// SHA-256 of the configuration, its device left aside.
+    /// SHA-256 of the configuration, but for its device and `train.overlap`.
     config: String,
     iteration: u64,
     rollout_steps: u64,
@@ -113,6 +113,7 @@ fn restore_parts(files: &CheckpointFiles, trainer: &mut Trainer) -> Result<f64> 
 fn digest(config: &Config) -> Result<String> {
     let mut config = config.clone();
     config.train.device = DeviceChoice::Auto;
+    config.train.overlap = OverlapChoice::Auto;
     let digest = Sha256::digest(config.to_toml()?.as_bytes());
     Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }

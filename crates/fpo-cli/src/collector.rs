@@ -1,13 +1,18 @@
 //! Collects rollouts: the policy acts, the environments step, everything is kept time-major.
+//!
+//! Where the policy computes on a device of its own, the environments take turns in two halves:
+//! while one half steps, the policy samples for the other. Noise is drawn for all of them at once,
+//! and no environment feels another, so that a rollout is the same either way.
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
-use candle_core::Tensor;
+use anyhow::Result;
 use fpo_core::{Learner, Noise, Purpose, Rollout, TrainingTimes, time};
 use fpo_envs::VecEnv;
 
-use crate::actor::{Actor, require_finite};
+use crate::actor::Actor;
+use crate::rolling::Rolling;
+use crate::rollout_buffers::{RolloutBuffers, RolloutSize};
 use crate::stage::Stage;
 
 /// Bytes that the network's widest activation may take while stored losses are computed.
@@ -19,6 +24,7 @@ pub struct Collector {
     pub stage: Stage,
     /// Counters and running episodes.
     pub position: Position,
+    buffers: Option<RolloutBuffers>,
 }
 
 /// What a collector must remember between rollouts, besides the environments' own state.
@@ -45,24 +51,20 @@ pub struct Plan {
     pub num_samples: usize,
     /// Which flow times they draw.
     pub training_times: TrainingTimes,
+    /// Whether the environments step in two halves, each while the policy acts for the other.
+    pub overlap: bool,
 }
 
 /// A rollout in host memory.
-pub struct Collected {
+pub struct Collected<'a> {
     plan: Plan,
     first_step: u64,
-    /// Raw observations `T × E × O`.
-    pub obs: Vec<f32>,
-    bootstrap_obs: Vec<f32>,
-    action: Vec<f32>,
-    reward: Vec<f32>,
-    terminated: Vec<f32>,
-    truncated: Vec<f32>,
+    buffers: &'a mut RolloutBuffers,
     /// Episodes that ended in the rollout.
     pub episodes: FinishedEpisodes,
     /// Time in the environments.
     pub env_time: Duration,
-    /// Time in the policy, its noise included.
+    /// Time in the policy, its noise included, while no environment stepped.
     pub sample_time: Duration,
 }
 
@@ -89,7 +91,7 @@ impl Collector {
             lengths: vec![0; n],
             succeeded: vec![0; n],
         };
-        Ok(Collector { stage: Stage::new(envs)?, position })
+        Ok(Collector { stage: Stage::new(envs)?, position, buffers: None })
     }
 
     /// Rolls every environment `plan.length` steps under the learner's policy; `watch` hears how
@@ -103,51 +105,51 @@ impl Collector {
         noise: &Noise,
         plan: Plan,
         watch: &mut dyn FnMut(usize),
-    ) -> Result<Collected> {
-        let actor = Actor::of(learner)?;
-        let stage = &mut self.stage;
-        let num_envs = stage.reward.len();
-        let (obs_dim, action_dim) = (stage.spec().obs_dim, stage.spec().action_dim);
-        let rows = plan.length * num_envs;
-        let mut out = Collected {
-            plan,
-            first_step: self.position.steps,
-            obs: Vec::with_capacity(rows * obs_dim),
-            bootstrap_obs: Vec::with_capacity(rows / plan.unroll_length * obs_dim),
-            action: Vec::with_capacity(rows * action_dim),
-            reward: Vec::with_capacity(rows),
-            terminated: Vec::with_capacity(rows),
-            truncated: Vec::with_capacity(rows),
-            episodes: FinishedEpisodes::default(),
-            env_time: Duration::ZERO,
-            sample_time: Duration::ZERO,
+    ) -> Result<Collected<'_>> {
+        let Collector { stage, position, buffers } = self;
+        let (num_envs, first_step) = (stage.reward.len(), position.steps);
+        let size = RolloutSize {
+            length: plan.length,
+            unroll_length: plan.unroll_length,
+            envs: num_envs,
+            samples: plan.num_samples,
+            obs_dim: stage.spec().obs_dim,
+            action_dim: stage.spec().action_dim,
         };
-        let mut start = vec![0.0; num_envs * action_dim];
-        for t in 0..plan.length {
-            let step = self.position.steps;
-            let at = || format!("step {step} of every environment");
-            let clock = Instant::now();
-            noise.fill_normal(Purpose::Action, step, &mut start);
-            let mut actions = actor.act(&stage.obs, &start).with_context(at)?;
-            out.sample_time += clock.elapsed();
-            out.obs.extend_from_slice(&stage.obs);
-            out.action.extend_from_slice(&actions);
-            actor.policy.config().squash.apply(&mut actions);
-
-            let clock = Instant::now();
-            stage.step(&actions).with_context(at)?;
-            out.env_time += clock.elapsed();
-            require_finite(&stage.reward, 1, "reward").with_context(at)?;
-            out.reward.extend_from_slice(&stage.reward);
-            out.terminated.extend(stage.terminated.iter().map(|&x| f32::from(x)));
-            out.truncated.extend(stage.truncated.iter().map(|&x| f32::from(x)));
-            self.position.count(stage, &mut out.episodes);
-            if (t + 1) % plan.unroll_length == 0 {
-                out.bootstrap_obs.extend_from_slice(&stage.obs);
-            }
+        let buffers = RolloutBuffers::fit(buffers, size, learner.device())?;
+        let mut episodes = FinishedEpisodes::default();
+        let mut rolling =
+            Rolling::new(stage, &mut *buffers, Actor::of(learner)?, noise, first_step);
+        let mut finish = |rolling: &mut Rolling, t: usize| -> Result<()> {
+            rolling.finish(t)?;
+            position.count(rolling.stage, &mut episodes);
             watch(t + 1);
+            Ok(())
+        };
+        if plan.overlap && num_envs > 1 {
+            let (one, other) = (0..num_envs / 2, num_envs / 2..num_envs);
+            let mut controls = rolling.act(0, &one)?;
+            for t in 0..plan.length {
+                let turn = (t, &one, controls.as_slice());
+                let others_controls = rolling.step_while_acting(turn, (t, &other))?;
+                if t + 1 < plan.length {
+                    let turn = (t, &other, others_controls.as_slice());
+                    controls = rolling.step_while_acting(turn, (t + 1, &one))?;
+                } else {
+                    rolling.step(t, &other, &others_controls)?;
+                }
+                finish(&mut rolling, t)?;
+            }
+        } else {
+            let all = 0..num_envs;
+            for t in 0..plan.length {
+                let controls = rolling.act(t, &all)?;
+                rolling.step(t, &all, &controls)?;
+                finish(&mut rolling, t)?;
+            }
         }
-        Ok(out)
+        let Rolling { env_time, sample_time, .. } = rolling;
+        Ok(Collected { plan, first_step, buffers, episodes, env_time, sample_time })
     }
 }
 
@@ -169,45 +171,46 @@ impl Position {
     }
 }
 
-impl Collected {
+impl Collected<'_> {
+    /// Hands the raw observations, `T × E × O`, to `look`.
+    pub fn with_obs<R>(&self, look: impl FnOnce(&[f32]) -> R) -> Result<R> {
+        let obs = &self.buffers.obs;
+        Ok(obs.read(0..obs.dims().iter().product(), look)?)
+    }
+
     /// Draws the Monte-Carlo pairs, computes the stored losses `L_old` under the learner's present
-    /// policy and statistics, and moves everything to its device.
+    /// policy and statistics, and brings everything to its device. On the CPU the rollout is the
+    /// collector's memory, so that it lasts until the next one is collected.
     pub fn into_rollout(self, learner: &mut Learner, noise: &Noise) -> Result<Rollout> {
         let config = learner.policy.config().clone();
-        let (obs_dim, action_dim) = (config.obs_dim, config.action_dim);
-        let Plan { length, unroll_length, num_samples, training_times } = self.plan;
-        let envs = self.reward.len() / length;
-        let device = &learner.device().clone();
+        let buffers = self.buffers;
+        let RolloutSize { length, envs, samples, action_dim, .. } = buffers.size;
 
-        let row = envs * num_samples;
-        let mut eps = vec![0.0; length * row * action_dim];
-        let mut t = vec![0.0; length * row];
+        let row = envs * samples;
         for k in 0..length {
             let step = self.first_step + k as u64;
-            let eps = &mut eps[k * row * action_dim..(k + 1) * row * action_dim];
-            noise.fill_normal(Purpose::LossNoise, step, eps);
-            let t = &mut t[k * row..(k + 1) * row];
-            time::draw(training_times, config.flow_steps, noise, step, t);
+            buffers.eps.write(k * row * action_dim..(k + 1) * row * action_dim, |eps| {
+                noise.fill_normal(Purpose::LossNoise, step, eps);
+            })?;
+            buffers.t.write(k * row..(k + 1) * row, |t| {
+                time::draw(self.plan.training_times, config.flow_steps, noise, step, t);
+            })?;
         }
 
-        let tensor = |values: Vec<f32>, shape: &[usize]| Tensor::from_vec(values, shape, device);
-        let obs = tensor(self.obs, &[length, envs, obs_dim])?;
-        let action = tensor(self.action, &[length, envs, action_dim])?;
-        let eps = tensor(eps, &[length, envs, num_samples, action_dim])?;
-        let t = tensor(t, &[length, envs, num_samples, 1])?;
+        let (obs, action) = (buffers.obs.tensor()?, buffers.action.tensor()?);
+        let (eps, t) = (buffers.eps.tensor()?, buffers.t.tensor()?);
         let width = config.hidden.iter().copied().max().unwrap_or(1);
         let chunk = (LOSS_CHUNK_BYTES / (row * width * size_of::<f32>())).max(1);
         let clock = Instant::now();
         let loss_old = learner.stored_losses(&obs, &action, &eps, &t, chunk)?;
         learner.times.policy += clock.elapsed();
-        let unrolls = length / unroll_length;
         Ok(Rollout {
             obs,
-            bootstrap_obs: tensor(self.bootstrap_obs, &[unrolls, envs, obs_dim])?,
+            bootstrap_obs: buffers.bootstrap_obs.tensor()?,
             action,
-            reward: tensor(self.reward, &[length, envs])?,
-            terminated: tensor(self.terminated, &[length, envs])?,
-            truncated: tensor(self.truncated, &[length, envs])?,
+            reward: buffers.reward.tensor()?,
+            terminated: buffers.terminated.tensor()?,
+            truncated: buffers.truncated.tensor()?,
             eps,
             t,
             loss_old,

@@ -23,6 +23,8 @@ pub mod play;
 pub mod policy_file;
 pub mod progress;
 pub mod recording;
+pub mod rolling;
+pub mod rollout_buffers;
 pub mod run_dir;
 pub mod sampler_args;
 pub mod setup;

@@ -213,6 +213,7 @@ mod tests {
             unroll_length: trainer.config.train.unroll_length,
             num_samples: trainer.config.algorithm.num_samples,
             training_times: trainer.config.policy.training_times,
+            overlap: false,
         };
         let Trainer { collector, learner, .. } = &mut trainer;
         let noise = Noise::new(0);

@@ -1,5 +1,7 @@
 //! Environments together with the buffers that a step fills, allocated once.
 
+use std::ops::Range;
+
 use anyhow::Result;
 use fpo_envs::{EnvSpec, StepOutput, VecEnv};
 
@@ -39,15 +41,22 @@ impl Stage {
 
     /// One step of every environment.
     pub fn step(&mut self, controls: &[f32]) -> Result<()> {
+        self.step_range(&(0..self.reward.len()), controls)
+    }
+
+    /// One step of the environments `envs`, with a row of `controls` for each of these.
+    pub fn step_range(&mut self, envs: &Range<usize>, controls: &[f32]) -> Result<()> {
+        let width = self.spec().obs_dim;
+        let cells = envs.start * width..envs.end * width;
         let out = StepOutput {
-            obs: &mut self.obs,
-            reward: &mut self.reward,
-            terminated: &mut self.terminated,
-            truncated: &mut self.truncated,
-            success: &mut self.success,
-            final_obs: &mut self.final_obs,
+            obs: &mut self.obs[cells.clone()],
+            reward: &mut self.reward[envs.clone()],
+            terminated: &mut self.terminated[envs.clone()],
+            truncated: &mut self.truncated[envs.clone()],
+            success: &mut self.success[envs.clone()],
+            final_obs: &mut self.final_obs[cells],
         };
-        Ok(self.envs.step(controls, out)?)
+        Ok(self.envs.step_range(envs.clone(), controls, out)?)
     }
 
     /// Whether the last step ended the episode of environment `env`.

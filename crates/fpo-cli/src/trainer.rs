@@ -75,6 +75,7 @@ impl Trainer {
             unroll_length: config.train.unroll_length,
             num_samples: config.algorithm.num_samples,
             training_times: config.policy.training_times,
+            overlap: config.train.overlap.on(self.learner.device()),
         };
         let clock = Instant::now();
         let divergences = self.collector.stage.envs.divergences();
@@ -85,7 +86,7 @@ impl Trainer {
 
         // The statistics come first and L_old is computed under them, so that the first ratio is 1.
         self.learner.times = PhaseTimes::default();
-        self.learner.normalizer.update(&collected.obs)?;
+        collected.with_obs(|obs| self.learner.normalizer.update(obs))??;
         let rollout = collected.into_rollout(&mut self.learner, &self.noise)?;
         let schedule = setup::schedule(config);
         let total = schedule.num_epochs * schedule.num_minibatches;
@@ -149,7 +150,9 @@ fn episode_metrics(episodes: &FinishedEpisodes, has_success: bool) -> Metrics {
     metrics
 }
 
-/// Where the wall-clock of an iteration went; the parts add up to `time/iteration_s`.
+/// Where the wall-clock of an iteration went; the parts add up to `time/iteration_s`. While the
+/// environments step in halves (`train.overlap`), `env` is the time in which one of them stepped,
+/// and `sample` only what sampling for the other took beyond it.
 fn time_metrics(whole: Duration, env: Duration, sample: Duration, update: &PhaseTimes) -> Metrics {
     let PhaseTimes { gae, policy, value, optim } = *update;
     let known = [

@@ -1,6 +1,7 @@
 //! The named choices of a configuration that only the command line knows; the others belong to
 //! the algorithm and to the environments. All are spelled in `snake_case`.
 
+use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
 /// Where tensors live and are computed (`train.device`).
@@ -61,6 +62,30 @@ pub enum KernelChoice {
     Auto,
     /// Composed Candle operations.
     Composed,
+}
+
+/// Whether half of the environments step while the policy acts for the other half
+/// (`train.overlap`).
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "snake_case")]
+pub enum OverlapChoice {
+    /// Where the policy computes on a device other than the CPU.
+    Auto,
+    /// Yes.
+    On,
+    /// No.
+    Off,
+}
+
+impl OverlapChoice {
+    /// Whether it is to be done with a policy on `device`.
+    pub fn on(self, device: &Device) -> bool {
+        match self {
+            OverlapChoice::Auto => !device.is_cpu(),
+            OverlapChoice::On => true,
+            OverlapChoice::Off => false,
+        }
+    }
 }
 
 /// Which algorithm learns (`algorithm.kind`).

@@ -7,7 +7,7 @@ use fpo_core::NormalizerKind;
 use fpo_envs::{AutoReset, Starts};
 use serde::{Deserialize, Serialize};
 
-use super::choices::{DeviceChoice, KernelChoice};
+use super::choices::{DeviceChoice, KernelChoice, OverlapChoice};
 
 /// `[env]`: the task and how many copies of it run.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
@@ -77,6 +77,12 @@ pub struct TrainConfig {
     /// What computes on the CPU: `"auto"`, the fused kernels, or `"composed"`, Candle operations
     /// alone, the slower reference. Other devices always compose. Default `"auto"`.
     pub kernels: KernelChoice,
+    /// Whether half of the environments step on the CPU while the policy samples for the other:
+    /// `"auto"`, on devices other than the CPU, `"on"` or `"off"`. On the CPU both would want all
+    /// cores, and results are the same bits either way; on a GPU they are as far as its matrix
+    /// products do not depend on their number of rows. `"on"` needs `env.num_envs` of at least 2.
+    /// Default `"auto"` (ours).
+    pub overlap: OverlapChoice,
 }
 
 impl Default for TrainConfig {
@@ -90,6 +96,7 @@ impl Default for TrainConfig {
             seed: 0,
             device: DeviceChoice::Auto,
             kernels: KernelChoice::Auto,
+            overlap: OverlapChoice::Auto,
         }
     }
 }

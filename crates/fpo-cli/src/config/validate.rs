@@ -9,7 +9,7 @@ use super::error::ConfigError;
 use super::layers::Origins;
 use super::{
     AlgorithmConfig, CheckpointConfig, Config, EnvConfig, EvalConfig, OptimizerConfig,
-    PolicyConfig, TrainConfig,
+    OverlapChoice, PolicyConfig, TrainConfig,
 };
 
 /// Largest number of environments, unrolls in a minibatch, or episodes of an evaluation.
@@ -35,6 +35,7 @@ pub(super) fn validate(config: &Config, origins: &Origins) -> Result<(), ConfigE
     check.eval(&config.eval)?;
     check.checkpoint(&config.checkpoint)?;
     check.rollout_divides(config)?;
+    check.overlap_has_halves(config)?;
     check.seeds_differ(config)
 }
 
@@ -163,6 +164,19 @@ impl Check<'_> {
                 config.train.num_minibatches,
                 would_do.join(" or "),
             ),
+        })
+    }
+
+    /// One environment has no halves.
+    fn overlap_has_halves(&self, config: &Config) -> Result<(), ConfigError> {
+        if config.train.overlap != OverlapChoice::On || config.env.num_envs > 1 {
+            return Ok(());
+        }
+        Err(ConfigError::Combination {
+            origin: self.origins_of(&["train.overlap", "env.num_envs"]),
+            message: "`train.overlap` = `on` needs `env.num_envs` of at least 2, one for each \
+                      half, and it is 1; `auto` and `off` do not"
+                .into(),
         })
     }
 

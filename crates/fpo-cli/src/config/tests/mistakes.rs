@@ -70,6 +70,7 @@ fn a_wrong_type_says_what_was_found_and_what_is_expected() {
         ("algorithm.ratio=both", "algorithm.ratio", "`both`", "`per_action` or `per_sample`"),
         ("env.starts=random", "env.starts", "`random`", "`drawn` or `official`"),
         ("train.device=gpu", "train.device", "`gpu`", "`cuda`"),
+        ("train.overlap=yes", "train.overlap", "`yes`", "one of `auto`, `on`, `off`"),
         ("train=3", "train", "integer", "table"),
         ("train.seed.x=3", "train.seed", "table", "whole number"),
     ] {
@@ -133,6 +134,17 @@ fn environments_that_do_not_divide_the_rollout_are_told_which_would() {
     assert!(error.contains("`--set env.num_envs=100`, `--set train.batch_size=64`"), "{error}");
     let more_than_all = ["env.num_envs=100", "train.batch_size=2", "train.num_minibatches=4"];
     assert!(override_error(&more_than_all).contains("would do: 8 "));
+}
+
+#[test]
+fn one_environment_has_no_halves_to_overlap() {
+    let error = override_error(&["train.overlap=on", "env.num_envs=1"]);
+    assert!(error.contains("`train.overlap` = `on` needs `env.num_envs`"), "{error}");
+    assert!(error.contains("`--set train.overlap=on`, `--set env.num_envs=1`"), "{error}");
+    for overlap in ["auto", "off"] {
+        let overlap = format!("train.overlap={overlap}");
+        assert!(load("", &[&overlap, "env.num_envs=1"]).is_ok());
+    }
 }
 
 #[test]

@@ -1,0 +1,81 @@
+//! Rollouts are collected in memory that is allocated once.
+//!
+//! The sizes are chosen so that the smallest tensor of a rollout, its rewards, is larger than
+//! anything that a single step allocates: every allocation of that size or more counts.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use candle_core::Device;
+use fpo_cli::collector::Plan;
+use fpo_cli::config::Config;
+use fpo_cli::trainer::Trainer;
+use fpo_core::Noise;
+
+const RUN: &str = "[env]\ntask = \"Classic/Cartpole\"\nnum_envs = 8\n\
+    [train]\nunroll_length = 512\nbatch_size = 8\nnum_minibatches = 4\ndevice = \"cpu\"\n\
+    [policy]\nhidden = [8]\n[value]\nhidden = [8]\n[algorithm]\nnum_samples = 3\n";
+/// Bytes of the rewards of 2048 steps of 8 environments.
+const LARGE: usize = 2048 * 8 * size_of::<f32>();
+
+/// Counts large allocations, of all threads.
+struct Counting;
+
+static LARGE_ONES: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call goes to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        LARGE_ONES.fetch_add(usize::from(layout.size() >= LARGE), Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn large<R>(work: impl FnOnce() -> R) -> (usize, R) {
+    let before = LARGE_ONES.load(Ordering::Relaxed);
+    let result = work();
+    (LARGE_ONES.load(Ordering::Relaxed) - before, result)
+}
+
+/// One test, because tests of one process would count each other's allocations.
+#[test]
+fn only_the_first_rollout_allocates_memory_for_rollouts() {
+    let config = Config::from_toml_str(RUN, "run").unwrap();
+    let mut trainer = Trainer::new(config, &Device::Cpu).unwrap();
+    let noise = Noise::new(0);
+    for overlap in [false, true] {
+        let plan = Plan {
+            length: trainer.config.iteration_length(),
+            unroll_length: trainer.config.train.unroll_length,
+            num_samples: trainer.config.algorithm.num_samples,
+            training_times: trainer.config.policy.training_times,
+            overlap,
+        };
+        let Trainer { collector, learner, .. } = &mut trainer;
+        for iteration in 0..3 {
+            let (collecting, collected) =
+                large(|| collector.collect(learner, &noise, plan, &mut |_| ()).unwrap());
+            let (completing, rollout) = large(|| collected.into_rollout(learner, &noise).unwrap());
+            assert_eq!(rollout.reward.elem_count() * size_of::<f32>(), LARGE);
+            if iteration > 0 || overlap {
+                assert_eq!(collecting, 0, "iteration {iteration}");
+                // The learner's: the stored losses, and which transitions they belong to.
+                assert!(completing <= 2, "iteration {iteration}: {completing}");
+            } else {
+                // Observations, actions, rewards, two flags, noise and times; those after the
+                // last step of each unroll are few.
+                assert_eq!(collecting, 7, "the counter misses something");
+            }
+        }
+    }
+}
