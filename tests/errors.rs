@@ -111,6 +111,16 @@ fn cuda_in_a_cpu_build_says_how_to_build_it() {
 }
 
 #[test]
+fn a_precision_that_the_device_lacks_is_refused_before_the_run_begins() {
+    let dir = tempdir().unwrap();
+    let config = small_config(dir.path(), TASK);
+    let config = config.to_str().unwrap();
+    let args = ["train", config, "--device", "cpu", "--set", "train.precision=tf32"];
+    fails(dir.path(), &args, 1, &["`train.precision` is `tf32`", "CPU", "`f32`"]);
+    assert!(!dir.path().join("runs").exists(), "a run that cannot start leaves no folder");
+}
+
+#[test]
 fn a_policy_of_other_sizes_or_a_damaged_one_is_refused() {
     let dir = tempdir().unwrap();
     let config = small_config(dir.path(), TASK);

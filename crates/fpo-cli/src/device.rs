@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use candle_core::Device;
 use fpo_core::Compute;
 
-use crate::config::DeviceChoice;
+use crate::config::{DeviceChoice, PrecisionChoice};
 
 /// Opens the chosen device.
 ///
@@ -32,15 +32,88 @@ pub fn open(choice: DeviceChoice) -> Result<Device> {
     }
 }
 
-/// The device in words, with what computes there.
+/// Makes matrix products on `device` as exact as `precision` says. With CUDA that holds for all
+/// devices of the process, and all that they compute from then on.
+///
+/// # Errors
+/// As [`check_precision`].
+pub fn set_precision(device: &Device, precision: PrecisionChoice) -> Result<()> {
+    check_precision(device, precision)?;
+    // Without CUDA there is nothing to set.
+    candle_core::cuda::set_gemm_reduced_precision_f32(precision == PrecisionChoice::Tf32);
+    Ok(())
+}
+
+/// Fails where `device` lacks `precision`.
+///
+/// # Errors
+/// Names the setting, the device, and what would do.
+pub fn check_precision(device: &Device, precision: PrecisionChoice) -> Result<()> {
+    match (precision, device) {
+        (PrecisionChoice::F32, _) => Ok(()),
+        (PrecisionChoice::Tf32, Device::Cuda(_)) => has_tf32(device),
+        (PrecisionChoice::Tf32, Device::Cpu) => bail!(no_tf32("the CPU has none")),
+        (PrecisionChoice::Tf32, Device::Metal(_)) => bail!(no_tf32("Metal has none")),
+    }
+}
+
+/// How exact matrix products on `device` are now.
+pub fn precision(device: &Device) -> PrecisionChoice {
+    match device {
+        Device::Cuda(_) if candle_core::cuda::gemm_reduced_precision_f32() => PrecisionChoice::Tf32,
+        _ => PrecisionChoice::F32,
+    }
+}
+
+fn no_tf32(why: &str) -> String {
+    format!(
+        "`train.precision` is `tf32`, and {why}: set it to `f32`, or take a CUDA device of compute \
+         capability 8.0 or more"
+    )
+}
+
+/// Fails where the card's generation is older than TF32: it would compute in f32 without a word.
+#[cfg(feature = "cuda")]
+fn has_tf32(device: &Device) -> Result<()> {
+    let stream = device.as_cuda_device()?.cuda_stream();
+    let (major, minor) = stream.context().compute_capability()?;
+    if major < 8 {
+        bail!(no_tf32(&format!("this card, of compute capability {major}.{minor}, has none")));
+    }
+    Ok(())
+}
+
+/// There are no such devices without CUDA.
+#[cfg(not(feature = "cuda"))]
+fn has_tf32(_: &Device) -> Result<()> {
+    bail!(no_tf32("this build has no CUDA"))
+}
+
+/// The device in words, with what computes there and how exactly it multiplies matrices.
 pub fn describe(device: &Device, compute: Compute) -> String {
     let threads = rayon::current_num_threads();
-    match device {
+    let where_and_how = match device {
         Device::Cpu => match compute {
             Compute::Fused(isa) => format!("cpu, {threads} threads, {} kernels", isa.name()),
             Compute::Composed => format!("cpu, {threads} threads, composed operations"),
         },
         Device::Cuda(_) => "cuda".into(),
         Device::Metal(_) => "metal".into(),
+    };
+    format!("{where_and_how}, {}", precision(device).name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cpu_computes_in_f32_and_says_that_it_has_no_other() {
+        assert_eq!(precision(&Device::Cpu), PrecisionChoice::F32);
+        set_precision(&Device::Cpu, PrecisionChoice::F32).unwrap();
+        let error = set_precision(&Device::Cpu, PrecisionChoice::Tf32).unwrap_err().to_string();
+        assert!(error.contains("`train.precision` is `tf32`, and the CPU has none"), "{error}");
+        assert!(error.contains("`f32`") && error.contains("CUDA"), "{error}");
+        assert!(describe(&Device::Cpu, Compute::Composed).ends_with("composed operations, f32"));
     }
 }

@@ -24,6 +24,7 @@ use crate::{checkpoint, device, policy_file};
 /// Anything that stops the run; its folder keeps the last checkpoint.
 pub fn start(config: Config, config_path: &Path, out: Option<PathBuf>) -> Result<()> {
     let device = device::open(config.train.device)?;
+    device::set_precision(&device, config.train.precision)?;
     let trainer = Trainer::new(config, &device)?;
     Memory::of(&trainer).check(&trainer.config, &device)?;
     let folder = out.unwrap_or_else(|| free_folder(config_path, trainer.config.train.seed));
@@ -46,6 +47,7 @@ pub fn resume(folder: &Path, device_choice: Option<DeviceChoice>) -> Result<()> 
         config.train.device = choice;
     }
     let device = device::open(config.train.device)?;
+    device::set_precision(&device, config.train.precision)?;
     let mut trainer = Trainer::new(config, &device)?;
     Memory::of(&trainer).check(&trainer.config, &device)?;
     let elapsed = match checkpoint::newest(&run)? {

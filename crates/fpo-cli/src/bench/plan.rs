@@ -16,7 +16,7 @@ use super::peak::{self, Peak};
 use super::sizes::{Sizes, desk_cheetah};
 use super::stats::Repeats;
 use super::{envs, learner, sampler, train};
-use crate::config::{Config, DeviceChoice};
+use crate::config::{Config, DeviceChoice, PrecisionChoice};
 use crate::device;
 use crate::failure::UsageError;
 
@@ -44,6 +44,19 @@ enum Work {
     Train { config: Box<Config>, device: Device, repeats: Repeats },
 }
 
+impl Work {
+    /// Where tensors are computed, and how exactly.
+    fn precision(&self) -> Option<(&Device, PrecisionChoice)> {
+        match self {
+            Work::Learner { sizes, device, .. } | Work::Sampler { sizes, device, .. } => {
+                Some((device, sizes.config.train.precision))
+            }
+            Work::Train { config, device, .. } => Some((device, config.train.precision)),
+            Work::Envs { .. } => None,
+        }
+    }
+}
+
 impl Job {
     /// Measures, on as many threads as the case says.
     ///
@@ -57,6 +70,9 @@ impl Job {
         let on_cpu = self.case.device.as_deref() == Some("cpu");
         let peak = peak::widest(peaks, threads).filter(|_| on_cpu);
         let case = self.case;
+        if let Some((device, precision)) = self.work.precision() {
+            device::set_precision(device, precision)?;
+        }
         let measured = match self.work {
             Work::Learner { sizes, batch_size, device, repeats } => {
                 let sizes = sizes.as_ref();
@@ -80,7 +96,7 @@ impl Job {
 /// All cases that were asked for, in the order of the tables.
 ///
 /// # Errors
-/// A device, task, size or configuration that cannot be had.
+/// A device, precision, task, size or configuration that cannot be had.
 pub fn jobs(args: &BenchArgs) -> Result<Vec<Job>> {
     let devices = devices(args)?;
     let mut jobs = Vec::new();
@@ -101,6 +117,9 @@ pub fn jobs(args: &BenchArgs) -> Result<Vec<Job>> {
     }
     if args.wants(Part::Train) {
         train_jobs(args, &devices, &mut jobs)?;
+    }
+    for (device, precision) in jobs.iter().filter_map(|job| job.work.precision()) {
+        device::check_precision(device, precision)?;
     }
     Ok(jobs)
 }

@@ -88,6 +88,26 @@ impl OverlapChoice {
     }
 }
 
+/// How matrix products of f32 numbers are computed (`train.precision`).
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "snake_case")]
+pub enum PrecisionChoice {
+    /// In f32.
+    F32,
+    /// From factors rounded to TF32, with 10 bits of mantissa instead of 23, and sums in f32.
+    Tf32,
+}
+
+impl PrecisionChoice {
+    /// Its spelling in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            PrecisionChoice::F32 => "f32",
+            PrecisionChoice::Tf32 => "tf32",
+        }
+    }
+}
+
 /// Which algorithm learns (`algorithm.kind`).
 #[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
 #[serde(rename_all = "snake_case")]

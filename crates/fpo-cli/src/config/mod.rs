@@ -33,7 +33,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-pub use choices::{AlgorithmKind, DeviceChoice, KernelChoice, OverlapChoice};
+pub use choices::{AlgorithmKind, DeviceChoice, KernelChoice, OverlapChoice, PrecisionChoice};
 pub use error::ConfigError;
 pub use learning::{AlgorithmConfig, OptimizerConfig, PolicyConfig, ValueConfig};
 pub use sections::{CheckpointConfig, EnvConfig, EvalConfig, NormalizerConfig, TrainConfig};

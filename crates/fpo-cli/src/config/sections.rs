@@ -7,7 +7,7 @@ use fpo_core::NormalizerKind;
 use fpo_envs::{AutoReset, Starts};
 use serde::{Deserialize, Serialize};
 
-use super::choices::{DeviceChoice, KernelChoice, OverlapChoice};
+use super::choices::{DeviceChoice, KernelChoice, OverlapChoice, PrecisionChoice};
 
 /// `[env]`: the task and how many copies of it run.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
@@ -83,6 +83,10 @@ pub struct TrainConfig {
     /// products do not depend on their number of rows. `"on"` needs `env.num_envs` of at least 2.
     /// Default `"auto"` (ours).
     pub overlap: OverlapChoice,
+    /// How a GPU multiplies matrices: `"f32"`, or `"tf32"`, with factors rounded to 10 bits of
+    /// mantissa, which is faster and less exact. `"tf32"` needs CUDA and a card that has it, from
+    /// Ampere (compute capability 8.0) on. Default `"f32"`.
+    pub precision: PrecisionChoice,
 }
 
 impl Default for TrainConfig {
@@ -97,6 +101,7 @@ impl Default for TrainConfig {
             device: DeviceChoice::Auto,
             kernels: KernelChoice::Auto,
             overlap: OverlapChoice::Auto,
+            precision: PrecisionChoice::F32,
         }
     }
 }

@@ -2,14 +2,16 @@
 
 use std::path::Path;
 
+use candle_core::Device;
+
 use super::{Check, State};
 use crate::bench::machine::Machine;
-use crate::config::DeviceChoice;
+use crate::config::{DeviceChoice, PrecisionChoice};
 use crate::device;
 
 pub(super) fn cpu(machine: &Machine) -> Check {
     let sets = machine.instruction_sets.join(" ");
-    Check::ok("cpu", format!("{} ({sets})", machine.cpu))
+    Check::ok("cpu", format!("{} ({sets}), {}", machine.cpu, precision(&Device::Cpu)))
 }
 
 pub(super) fn cuda() -> Check {
@@ -34,6 +36,15 @@ pub(super) fn metal() -> Check {
     )
 }
 
+/// How exact matrix products are, and what else `train.precision` can be.
+fn precision(device: &Device) -> String {
+    let other = match device::check_precision(device, PrecisionChoice::Tf32) {
+        Ok(()) => " (or tf32: train.precision)",
+        Err(_) => "",
+    };
+    format!("{}{other}", device::precision(device).name())
+}
+
 fn accelerator(
     name: &'static str,
     compiled: bool,
@@ -44,7 +55,9 @@ fn accelerator(
     let found = if present { "on this machine" } else { "not on this machine" };
     match (compiled, present) {
         (true, _) => match device::open(choice) {
-            Ok(_) => Check::ok(name, "in this build, and usable"),
+            Ok(device) => {
+                Check::ok(name, format!("in this build, and usable, {}", precision(&device)))
+            }
             Err(error) => {
                 let found = format!("in this build, {found}: {error:#}");
                 Check::new(name, State::Warning, found)

@@ -39,6 +39,7 @@ fn the_written_configuration_loads_as_an_equal_one() {
     let overrides = [
         "train.device=cuda:3",
         "train.overlap=off",
+        "train.precision=tf32",
         "algorithm.log_ratio_clamp=3",
         "optimizer.max_grad_norm=0.5",
         "optimizer.learning_rate=1.2345678901234567e-5",
@@ -60,8 +61,8 @@ fn the_written_configuration_has_every_field() {
     let text = load("", &[]).unwrap().to_toml().unwrap();
     let table: toml::Table = toml::from_str(&text).unwrap();
     let fields: usize = table.values().map(|section| section.as_table().unwrap().len()).sum();
-    // 48 fields, of which three are optional and not set.
-    assert_eq!((table.len(), fields), (9, 47), "{text}");
+    // 49 fields, of which three are optional and not set.
+    assert_eq!((table.len(), fields), (9, 48), "{text}");
 }
 
 #[test]

@@ -71,6 +71,7 @@ fn a_wrong_type_says_what_was_found_and_what_is_expected() {
         ("env.starts=random", "env.starts", "`random`", "`drawn` or `official`"),
         ("train.device=gpu", "train.device", "`gpu`", "`cuda`"),
         ("train.overlap=yes", "train.overlap", "`yes`", "one of `auto`, `on`, `off`"),
+        ("train.precision=bf16", "train.precision", "`bf16`", "`f32` or `tf32`"),
         ("train=3", "train", "integer", "table"),
         ("train.seed.x=3", "train.seed", "table", "whole number"),
     ] {
