@@ -5,6 +5,7 @@ use candle_core::Device;
 use fpo_core::Compute;
 
 use crate::config::{DeviceChoice, PrecisionChoice};
+use crate::note::note;
 
 /// Opens the chosen device.
 ///
@@ -26,10 +27,20 @@ pub fn open(choice: DeviceChoice) -> Result<Device> {
             "device `metal`: this build is for the CPU; rebuild on a Mac with \
              `cargo build --release --features metal`"
         ),
-        DeviceChoice::Auto if cfg!(feature = "cuda") => Ok(Device::cuda_if_available(0)?),
-        DeviceChoice::Auto if cfg!(feature = "metal") => Ok(Device::metal_if_available(0)?),
+        DeviceChoice::Auto if cfg!(feature = "cuda") => Ok(or_cpu(Device::new_cuda(0))),
+        DeviceChoice::Auto if cfg!(feature = "metal") => Ok(or_cpu(Device::new_metal(0))),
         DeviceChoice::Auto => Ok(Device::Cpu),
     }
+}
+
+/// The accelerator that was opened; the CPU where there is none.
+fn or_cpu(opened: candle_core::Result<Device>) -> Device {
+    opened.unwrap_or_else(|error| {
+        let error = error.to_string();
+        let why = error.lines().next().unwrap_or_default();
+        note(&format!("no accelerator, computing on the CPU: {why}"));
+        Device::Cpu
+    })
 }
 
 /// Makes matrix products on `device` as exact as `precision` says. With CUDA that holds for all
@@ -106,6 +117,12 @@ pub fn describe(device: &Device, compute: Compute) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_machine_without_the_builds_accelerator_computes_on_the_cpu() {
+        assert!(or_cpu(Err(candle_core::Error::Msg("no device".into()))).is_cpu());
+        assert!(open(DeviceChoice::Cpu).unwrap().is_cpu());
+    }
 
     #[test]
     fn the_cpu_computes_in_f32_and_says_that_it_has_no_other() {
