@@ -1,8 +1,8 @@
 //! Checkpoints on disk: named blobs of bytes in one folder, with a manifest of their digests.
 //!
 //! A checkpoint is whole or invisible (see [`crate::durable`]), and a damaged one is refused: the
-//! manifest holds the size and SHA-256 of every file, and must itself be, byte for byte, what
-//! would be written for its content, with a SHA-256 of its own.
+//! manifest holds the size and SHA-256 of every file and is sealed itself (see
+//! [`crate::sealed_json`]).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,10 +10,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::durable;
 use crate::run_dir::RunDir;
+use crate::sealed_json::{self, Refused, sha256};
 
 /// Version of the layout that this program writes and reads.
 const VERSION: u32 = 1;
@@ -84,8 +84,6 @@ struct Manifest {
     version: u32,
     step: u64,
     files: BTreeMap<String, Entry>,
-    /// SHA-256, in hexadecimal, of this manifest with this field empty.
-    sha256: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -203,56 +201,20 @@ fn manifest_of(step: u64, files: &[(&str, &[u8])]) -> Result<Vec<u8>, Checkpoint
             return Err(CheckpointError::BadName((*name).into()));
         }
     }
-    Ok(Manifest { version: VERSION, step, files: entries, sha256: String::new() }.sealed())
-}
-
-impl Manifest {
-    /// Its one valid form in bytes, with its own digest.
-    fn sealed(&mut self) -> Vec<u8> {
-        self.sha256 = String::new();
-        self.sha256 = sha256(&self.bytes());
-        self.bytes()
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        // Serialising numbers and strings into memory has no way to fail.
-        let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
-        bytes.push(b'\n');
-        bytes
-    }
+    let manifest = Manifest { version: VERSION, step, files: entries };
+    sealed_json::seal(&manifest).map_err(|error| io_error(Path::new(MANIFEST))(error.into()))
 }
 
 fn read_manifest(path: &Path) -> Result<Manifest, CheckpointError> {
-    let damaged = |reason: String| CheckpointError::Damaged { path: path.into(), reason };
-    let bytes = read_bytes(path)?;
-    let any: serde_json::Value =
-        serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
-    match any.get("version").and_then(serde_json::Value::as_u64) {
-        // A flipped bit in the version's digit is damage, not another version.
-        Some(found) if found != u64::from(VERSION) && is_sealed(&any) => {
-            return Err(CheckpointError::Version { path: path.into(), found });
-        }
-        _ => {}
-    }
-    let mut manifest: Manifest =
-        serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
-    if manifest.sealed() != bytes {
-        return Err(damaged("its own SHA-256 does not fit".into()));
-    }
+    let opened = sealed_json::open::<Manifest>(&read_bytes(path)?, VERSION);
+    let manifest = opened.map_err(|refused| match refused {
+        Refused::Damaged(reason) => CheckpointError::Damaged { path: path.into(), reason },
+        Refused::Version(found) => CheckpointError::Version { path: path.into(), found },
+    })?;
     match manifest.files.keys().find(|name| !is_plain_name(name)) {
         Some(name) => Err(CheckpointError::BadName(name.clone())),
         None => Ok(manifest),
     }
-}
-
-/// Whether a manifest of any version holds its own digest.
-fn is_sealed(manifest: &serde_json::Value) -> bool {
-    let mut unsealed = manifest.clone();
-    let digest = unsealed["sha256"].take();
-    unsealed["sha256"] = "".into();
-    let mut bytes = serde_json::to_vec_pretty(&unsealed).unwrap_or_default();
-    bytes.push(b'\n');
-    digest.as_str() == Some(sha256(&bytes).as_str())
 }
 
 /// Removes what is older than the newest `keep` whole checkpoints up to `step`.
@@ -300,10 +262,6 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, CheckpointError> {
         }
         _ => io_error(path)(error),
     })
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn io_error(path: &Path) -> impl Fn(io::Error) -> CheckpointError {

@@ -2,9 +2,11 @@
 
 pub mod actor;
 pub mod bench;
+pub mod best;
 pub mod checkpoint;
 pub mod checkpoint_files;
 pub mod cli;
+pub mod collapse;
 pub mod collector;
 pub mod config;
 pub mod device;
@@ -27,6 +29,7 @@ pub mod rolling;
 pub mod rollout_buffers;
 pub mod run_dir;
 pub mod sampler_args;
+pub mod sealed_json;
 pub mod setup;
 pub mod stage;
 pub mod tensor_file;

@@ -7,6 +7,7 @@
 //!   tensorboard/            the same numbers as TensorBoard events
 //!   checkpoints/step_…/     what a resumed run needs
 //!   policy.safetensors      the trained policy
+//!   best/                   the policy that did best in evaluation
 //! ```
 
 use std::fs::{self, File, TryLockError};
@@ -17,6 +18,7 @@ use crate::durable;
 
 const CONFIG: &str = "config.toml";
 const LOCK: &str = ".lock";
+const POLICY: &str = "policy.safetensors";
 
 /// The folder of one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,7 +149,17 @@ impl RunDir {
 
     /// The trained policy.
     pub fn policy_path(&self) -> PathBuf {
-        self.root.join("policy.safetensors")
+        self.root.join(POLICY)
+    }
+
+    /// The folder of the policy that did best in evaluation.
+    pub fn best_dir(&self) -> PathBuf {
+        self.root.join("best")
+    }
+
+    /// That policy.
+    pub fn best_policy_path(&self) -> PathBuf {
+        self.best_dir().join(POLICY)
     }
 }
 
