@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::durable;
+use crate::humanize::grouped;
 use crate::run_dir::RunDir;
 use crate::sealed_json::{self, Refused, sha256};
 
@@ -43,7 +44,7 @@ impl fmt::Display for Score {
         if let Some(stderr) = self.return_stderr {
             write!(f, " ± {stderr:.1}")?;
         }
-        write!(f, " at step {}", self.step)
+        write!(f, " at step {}", grouped(self.step))
     }
 }
 

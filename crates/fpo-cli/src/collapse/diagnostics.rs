@@ -132,7 +132,7 @@ pub(super) fn std(values: impl Iterator<Item = f64> + Clone) -> f64 {
 }
 
 /// A number in two significant digits, or all those before the point.
-fn short(value: f64) -> String {
+pub(super) fn short(value: f64) -> String {
     let magnitude = value.abs();
     if magnitude != 0.0 && !(1e-3..1e6).contains(&magnitude) {
         return format!("{value:.1e}");

@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use crate::best::Best;
 use crate::humanize::grouped;
 use crate::trainer::Metrics;
-use diagnostics::{Recent, mean, std};
+use diagnostics::{Recent, mean, short, std};
 use track::{Reading, Track};
 
 pub use diagnostics::Change;
@@ -211,9 +211,9 @@ impl Collapse {
         };
         let meaning = if self.now > self.first {
             let percent = 100.0 * (self.best - self.now) / (self.best - self.first);
-            format!("{percent:.0} % of what was gained since the start, at {:.1}", self.first)
+            format!("{percent:.0} % of what was gained since the start, at {}", amount(self.first))
         } else {
-            format!("all that was gained since the start, at {:.1}", self.first)
+            format!("all that was gained since the start, at {}", amount(self.first))
         };
         let changes: Vec<String> = self.changes.iter().map(ToString::to_string).collect();
         let changed = match changes.is_empty() {
@@ -225,16 +225,21 @@ impl Collapse {
             None => "none is kept: there was no evaluation yet".into(),
         };
         format!(
-            "the {which} return has collapsed: {:.1} at step {} → {:.1} at step {}\n  \
+            "the {which} return has collapsed: {} at step {} → {} at step {}\n  \
              loss: {meaning}\n  changed since: {changed}\n  best policy: {kept}\n  \
              what may help: {}",
-            self.best,
+            amount(self.best),
             grouped(self.best_step),
-            self.now,
+            amount(self.now),
             grouped(self.step),
             self.advice.join("; "),
         )
     }
+}
+
+/// A return, to a tenth if it is large and in two digits else.
+fn amount(value: f64) -> String {
+    if value.abs() >= 10.0 { format!("{value:.1}") } else { short(value) }
 }
 
 #[cfg(test)]

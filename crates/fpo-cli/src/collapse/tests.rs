@@ -329,9 +329,9 @@ fn the_report_names_what_changed_where_the_best_is_and_what_fits() {
     let score = Score { step: 98_304, return_mean: 990.04, return_stderr: Some(4.0) };
     let best = Best { score, policy: "runs/a/best/policy.safetensors".into() };
     let expected = "the training return has collapsed: 998.4 at step 99,000 → 100.0 at step 102,000
-  loss: 90 % of what was gained since the start, at 0.0
+  loss: 90 % of what was gained since the start, at 0
   changed since: largest ratio 1.3 → 17, clip fraction 0.08 → 0.61, action entropy 1.9 → -3.2
-  best policy: runs/a/best/policy.safetensors (return 990.0 ± 4.0 at step 98304)
+  best policy: runs/a/best/policy.safetensors (return 990.0 ± 4.0 at step 98,304)
   what may help: ";
     let text = collapse.describe(Some(&best));
     let advice = text.strip_prefix(expected).unwrap_or_else(|| panic!("{text}"));
@@ -340,6 +340,9 @@ fn the_report_names_what_changed_where_the_best_is_and_what_fits() {
     }
     assert!(!advice.contains("value function"), "{advice}");
     assert!(collapse.describe(None).contains("best policy: none is kept"));
+    let small = Collapse { first: -0.5, best: 0.31, now: -0.6, ..collapse };
+    let text = small.describe(None);
+    assert!(text.contains("collapsed: 0.31 at") && text.contains("all that was gained"), "{text}");
 }
 
 #[test]
