@@ -53,6 +53,7 @@ mod knn_entropy;
 mod learner;
 mod learner_state;
 mod mlp;
+pub mod modality;
 mod noise;
 mod normalizer;
 pub mod objective;
@@ -86,6 +87,7 @@ pub use knn_entropy::{DEFAULT_NEIGHBOURS, MIN_DISTANCE, knn_entropy, mean_knn_en
 pub use learner::{Learner, MinibatchSchedule};
 pub use learner_state::{Counters, LearnerState};
 pub use mlp::{Activation, Mlp};
+pub use modality::{DipNull, Modality};
 pub use noise::{Noise, Purpose};
 pub use normalizer::{DeviceNormalizer, Normalizer, NormalizerKind};
 pub use objective::{AdvantageNormalization, RatioKind};
