@@ -11,8 +11,8 @@ use std::time::Duration;
 use candle_core::{DType, Device, Tensor};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use fpo_core::{
-    Activation, Adam, AdamConfig, Compute, FlowConfig, FlowPolicy, FpoConfig, Isa, Learner, Noise,
-    Normalizer, NormalizerKind, OptimizerConfig, PhaseTimes, Purpose, Rollout, ValueNet,
+    Activation, Adam, AdamConfig, Compute, FlowConfig, FlowPolicy, Isa, Learner, Noise, Normalizer,
+    NormalizerKind, Objective, OptimizerConfig, PhaseTimes, Purpose, Rollout, ValueNet,
 };
 
 const OBS: usize = 17;
@@ -42,7 +42,7 @@ fn learner(compute: Compute) -> Learner {
     let (noise, device) = (Noise::new(0), Device::Cpu);
     let value = ValueNet::new(OBS, &[256; 5], Activation::Silu, &noise, DType::F32, &device);
     let normalizer = Normalizer::new(NormalizerKind::Welford, OBS);
-    let (optimizer, config) = (OptimizerConfig::default(), FpoConfig::default());
+    let (optimizer, config) = (OptimizerConfig::default(), Objective::default());
     Learner::new(policy(compute), value.unwrap(), normalizer, optimizer, config).unwrap()
 }
 
@@ -59,6 +59,7 @@ fn rollout(learner: &mut Learner) -> Rollout {
         reward: normal(4, &[UNROLL, SEQUENCES]),
         terminated: zeros(),
         truncated: zeros(),
+        cut_value: zeros(),
         obs,
         action,
         eps,

@@ -107,6 +107,11 @@ impl Adam {
         Ok(())
     }
 
+    /// The step size of the coming steps.
+    pub fn set_learning_rate(&mut self, rate: f64) {
+        self.config.learning_rate = rate;
+    }
+
     /// Steps taken.
     pub fn steps(&self) -> u64 {
         self.steps

@@ -1,8 +1,9 @@
 //! Which code computes: the fused kernels of the CPU, or composed Candle operations.
 
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, Tensor};
 
 use crate::kernels::Isa;
+use crate::{Error, Result};
 
 /// Who computes losses, gradients and samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,5 +21,14 @@ impl Compute {
             (Device::Cpu, DType::F32) => Compute::Fused(Isa::best()),
             _ => Compute::Composed,
         }
+    }
+
+    /// Fails unless this can compute with tensors like `params`.
+    pub(crate) fn require(self, params: &Tensor) -> Result<()> {
+        let possible = Compute::best(params.device(), params.dtype()) != Compute::Composed;
+        if self == Compute::Composed || possible {
+            return Ok(());
+        }
+        Err(Error::Invalid("the fused kernels need f32 tensors on the CPU".into()))
     }
 }

@@ -1,30 +1,47 @@
 //! The flow policy: a velocity field over actions, its CFM loss, and Euler sampling.
 //!
-//! The network sees `concat(obs, x_t, embed(t))` and its output, times `output_scale`, is the
-//! velocity `v ≈ ε − a`. The CFM loss of one (ε, t) pair is a **mean** over action dimensions:
+//! The network sees `concat(obs, x_t, embed(t))` and its output, times `output_scale`, predicts the
+//! velocity, the noise or the action ([`crate::path`]). The CFM loss of one (ε, t) pair compares it
+//! with the truth; by default, on the linear path,
 //!
 //! ```text
-//! x_t = t·ε + (1−t)·a
+//! x_t = t·ε + (1−t)·a,  v ≈ ε − a
 //! velocity mode:  l = mean (v − (ε − a))²
 //! noise mode:     l = mean (ε̂ − ε)²,  ε̂ = x_t + (1−t)·v      which is (1−t)² times the above
 //! ```
+//!
+//! with a **mean** over action dimensions, unless [`Reduction`] says otherwise.
 
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::fused::fused_sample;
+use crate::path::{Geometry, Path, Quantity};
 use crate::time::{embed, grid, upload};
 use crate::{Activation, Compute, Error, FlatParams, Mlp, Noise, Purpose, Result};
 
-/// What the network's error is measured in.
+/// How squared errors over action dimensions become one loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum OutputMode {
-    /// ε-MSE: the noise implied by the velocity against the drawn noise (the paper's best).
+pub enum Reduction {
+    /// Their mean, as the official code; clip ranges of the paper go with it.
     #[default]
-    Noise,
-    /// u-MSE: the velocity against `ε − a`.
-    Velocity,
+    Mean,
+    /// Their sum, as the paper writes it.
+    Sum,
+    /// Their sum over the root of the number of dimensions (FPO++ for locomotion).
+    Sqrt,
+}
+
+impl Reduction {
+    /// What the sum over `dim` dimensions is multiplied with.
+    pub fn factor(self, dim: usize) -> f64 {
+        match self {
+            Reduction::Mean => 1.0 / dim as f64,
+            Reduction::Sum => 1.0,
+            Reduction::Sqrt => 1.0 / (dim as f64).sqrt(),
+        }
+    }
 }
 
 /// How a stored action becomes what the environment receives.
@@ -58,8 +75,17 @@ pub struct FlowConfig {
     pub hidden: Vec<usize>,
     /// Non-linearity of the hidden layers.
     pub activation: Activation,
-    /// What the CFM loss measures.
-    pub output_mode: OutputMode,
+    /// How noise is mixed into an action.
+    #[serde(default)]
+    pub path: Path,
+    /// What the network's scaled output predicts.
+    #[serde(default)]
+    pub prediction: Quantity,
+    /// What the CFM loss measures: ε-MSE (the paper's best), u-MSE or the error of the action.
+    pub output_mode: Quantity,
+    /// How the CFM loss treats action dimensions.
+    #[serde(default)]
+    pub loss_reduction: Reduction,
     /// Factor on the network's output.
     pub output_scale: f64,
     /// Euler steps of the sampler.
@@ -78,7 +104,10 @@ impl FlowConfig {
             action_dim,
             hidden: vec![32; 4],
             activation: Activation::Silu,
-            output_mode: OutputMode::Noise,
+            path: Path::Linear,
+            prediction: Quantity::Velocity,
+            output_mode: Quantity::Noise,
+            loss_reduction: Reduction::Mean,
             output_scale: 0.25,
             flow_steps: 10,
             time_embedding: 8,
@@ -103,6 +132,12 @@ impl FlowConfig {
             }
         }
         Ok(())
+    }
+
+    /// The path, what is predicted along it, and what the loss measures.
+    pub fn geometry(&self) -> Geometry {
+        let FlowConfig { path, prediction, output_mode: measure, .. } = *self;
+        Geometry { path, prediction, measure }
     }
 
     /// Sizes of the network: input, hidden layers, output.
@@ -182,22 +217,27 @@ impl FlowPolicy {
     /// # Errors
     /// [`Error::Invalid`] for the fused kernels where the policy is not f32 on the CPU.
     pub fn with_compute(self, compute: Compute) -> Result<FlowPolicy> {
-        let var = self.params.var();
-        if compute != Compute::Composed
-            && Compute::best(var.device(), var.dtype()) == Compute::Composed
-        {
-            return Err(Error::Invalid("the fused kernels need f32 tensors on the CPU".into()));
-        }
+        compute.require(self.params.var())?;
         Ok(FlowPolicy { compute, ..self })
     }
 
     /// The same policy without gradients, for acting and for stored losses.
     pub fn frozen(&self) -> FlowPolicy {
-        FlowPolicy { params: self.params.frozen(), ..self.clone() }
+        self.with_params(self.params.frozen())
+    }
+
+    /// The same policy with other parameters of the same layout.
+    pub fn with_params(&self, params: FlatParams) -> FlowPolicy {
+        FlowPolicy { params, ..self.clone() }
     }
 
     /// The velocity `(…, A)` at `x_t (…, A)` and `t (…, 1)` for normalised `obs (…, O)`.
     pub fn velocity(&self, obs: &Tensor, x_t: &Tensor, t: &Tensor) -> Result<Tensor> {
+        self.config.geometry().velocity_of(self.predict(obs, x_t, t)?, x_t, t)
+    }
+
+    /// What the network predicts, in the shapes of [`FlowPolicy::velocity`].
+    pub fn predict(&self, obs: &Tensor, x_t: &Tensor, t: &Tensor) -> Result<Tensor> {
         let rows = x_t.elem_count() / self.config.action_dim;
         let obs = obs.reshape((rows, self.config.obs_dim))?;
         let flow = self
@@ -223,8 +263,7 @@ impl FlowPolicy {
         let t = t.reshape((rows, samples, 1))?;
         let action = action.reshape((rows, 1, action_dim))?;
 
-        let one_minus_t = (1.0 - &t)?;
-        let x_t = (t.broadcast_mul(&eps)? + one_minus_t.broadcast_mul(&action)?)?;
+        let (x_t, target, weight) = self.config.geometry().regress(&action, &eps, &t)?;
 
         let obs_share = self.obs_share(&obs.reshape((rows, self.config.obs_dim))?)?;
         let flow_share = self.flow_share(&self.flow_inputs(&x_t, &t)?)?;
@@ -233,20 +272,24 @@ impl FlowPolicy {
             .reshape((rows, samples, width))?
             .broadcast_add(&obs_share.unsqueeze(1)?)?
             .reshape((rows * samples, width))?;
-        let velocity = self.finish(&first)?.reshape((rows, samples, action_dim))?;
+        let predicted = self.finish(&first)?.reshape((rows, samples, action_dim))?;
 
-        let error = match self.config.output_mode {
-            OutputMode::Velocity => (velocity - eps.broadcast_sub(&action)?)?,
-            OutputMode::Noise => {
-                let predicted_noise = (&x_t + one_minus_t.broadcast_mul(&velocity)?)?;
-                (predicted_noise - &eps)?
-            }
+        let error = (predicted - target)?;
+        let error = match weight {
+            Some(weight) => error.broadcast_mul(&weight)?,
+            None => error,
         };
-        Ok(error.sqr()?.mean(2)?.reshape((steps, batch, samples))?)
+        let squares = error.sqr()?;
+        let losses = match self.config.loss_reduction {
+            Reduction::Mean => squares.mean(2)?,
+            other => (squares.sum(2)? * other.factor(action_dim))?,
+        };
+        Ok(losses.reshape((steps, batch, samples))?)
     }
 
-    /// Actions `(B, A)` before squashing: Euler steps from `start` (noise at `t = 1`) to `t = 0`
-    /// along the velocity, for normalised `obs (B, O)`. No gradient flows through the kernels.
+    /// Actions `(B, A)` before squashing: even steps ([`Geometry::step`]; Euler's on the linear
+    /// path) from `start` (noise at `t = 1`) to `t = 0`, for normalised `obs (B, O)`. No gradient
+    /// flows through the kernels.
     pub fn sample(&self, obs: &Tensor, start: &Tensor) -> Result<Tensor> {
         match self.compute {
             Compute::Fused(isa) => fused_sample(isa, self, obs, start),
@@ -254,7 +297,7 @@ impl FlowPolicy {
         }
     }
 
-    /// As [`FlowPolicy::sample`], with `disturb(k, x)` applied after Euler step `k`.
+    /// As [`FlowPolicy::sample`], with `disturb(k, x)` applied after step `k`.
     pub fn integrate(
         &self,
         obs: &Tensor,
@@ -268,8 +311,9 @@ impl FlowPolicy {
         for (k, pair) in times.windows(2).enumerate() {
             let moving = x.matmul(&action_share)?.broadcast_add(&time_shares.narrow(0, k, 1)?)?;
             let out = self.mlp.forward_from_first(self.params.flat(), &(&obs_share + moving)?)?;
-            let step = (pair[1] - pair[0]) * self.config.output_scale;
-            x = disturb(k, (x + (out * step)?)?)?;
+            let (keep, gain) = self.config.geometry().step(pair[0], pair[1]);
+            let kept = if keep == 1.0 { x } else { (x * keep)? };
+            x = disturb(k, (kept + (out * (gain * self.config.output_scale))?)?)?;
         }
         Ok(x)
     }

@@ -1,84 +1,56 @@
-//! The FPO loss of one minibatch: advantages, ratio, clipped surrogate, value loss.
+//! The loss of one minibatch: advantages, ratio, surrogate, value loss.
+//!
+//! What a policy's `L` is makes the algorithm ([`crate::Policy`]); the rest is the same for FPO,
+//! FPO++ and the baselines.
 
 use std::time::{Duration, Instant};
 
 use candle_core::Tensor;
 
 use crate::gae::{self, Advantages, Trajectory};
-use crate::objective::{log_ratio, normalize_advantages, ppo_clip};
 use crate::{
-    AdvantageKind, AdvantageNormalization, DeviceNormalizer, FlowPolicy, MinibatchTensors,
-    PhaseTimes, RatioKind, Result, StepLoss, ValueNet,
+    DeviceNormalizer, MinibatchTensors, Objective, PhaseTimes, Policy, Result, StepLoss,
+    Truncation, ValueNet,
 };
 
-/// The constants of the objective.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct FpoConfig {
-    /// PPO's ε: ratios count within `[1 − ε, 1 + ε]`.
-    pub clip_epsilon: f64,
-    /// One ratio per action or per Monte-Carlo sample.
-    pub ratio: RatioKind,
-    /// Bound on the magnitude of the log ratio, if any.
-    pub log_ratio_clamp: Option<f64>,
-    /// Discount γ per step.
-    pub gamma: f64,
-    /// λ of the advantage estimator.
-    pub gae_lambda: f64,
-    /// Which advantage estimator.
-    pub advantage: AdvantageKind,
-    /// Factor on rewards inside the advantage estimator.
-    pub reward_scale: f64,
-    /// Weight of the value loss.
-    pub value_coefficient: f64,
-    /// Whether advantages are normalised.
-    pub normalize_advantages: AdvantageNormalization,
-}
-
-impl Default for FpoConfig {
-    /// The paper's Playground settings (Table A.2) with Schulman's GAE.
-    fn default() -> Self {
-        FpoConfig {
-            clip_epsilon: 0.05,
-            ratio: RatioKind::PerAction,
-            log_ratio_clamp: None,
-            gamma: 0.995,
-            gae_lambda: 0.95,
-            advantage: AdvantageKind::Gae,
-            reward_scale: 10.0,
-            value_coefficient: 0.25,
-            normalize_advantages: AdvantageNormalization::Minibatch,
-        }
-    }
+/// What the value network makes of a minibatch, all but the loss `(U, B)`.
+pub struct Critique {
+    /// Advantages before they are shaped, and value targets.
+    pub estimates: Advantages,
+    /// Values.
+    pub values: Tensor,
+    /// `R − V`, zero on steps without a target.
+    pub value_error: Tensor,
+    /// `value_coefficient · mean (R − V)²`, a scalar.
+    pub value_loss: Tensor,
 }
 
 /// The loss of one minibatch and what went into it.
 pub struct FpoLoss {
-    /// `policy_loss + value_loss`, the scalar that is differentiated.
+    /// `policy_loss + value_loss` and the entropy's share, the scalar that is differentiated.
     pub total: Tensor,
     /// `−mean surrogate`.
     pub policy_loss: Tensor,
-    /// `value_coefficient · mean (R − V)²`.
-    pub value_loss: Tensor,
+    /// Mean entropy and `−entropy_coefficient · entropy`, of policies that know theirs.
+    pub entropy: Option<(Tensor, Tensor)>,
     /// Ratios `(U, B, R)`.
     pub ratio: Tensor,
-    /// `r·A` and its clipped twin, elementwise.
-    pub surrogates: (Tensor, Tensor),
-    /// Advantages before normalisation, and value targets, `(U, B)`.
-    pub estimates: Advantages,
-    /// Values `(U, B)`.
-    pub values: Tensor,
-    /// `R − V`, zero on truncated steps, `(U, B)`.
-    pub value_error: Tensor,
-    /// CFM losses under the current parameters, `(U, B, N)`.
+    /// Their logarithms.
+    pub log_ratio: Tensor,
+    /// Advantages as the surrogate sees them, `(U, B)`.
+    pub advantages: Tensor,
+    /// Losses `L` under the current parameters, `(U, B, N)`.
     pub loss_new: Tensor,
+    /// Values, targets and the value loss.
+    pub critique: Critique,
 }
 
 /// The loss of `minibatch` in composed operations, differentiable with respect to both networks'
 /// parameters; `times` hears what took how long.
 pub fn fpo_loss(
-    policy: &FlowPolicy,
+    policy: &Policy,
     value: &ValueNet,
-    config: &FpoConfig,
+    objective: &Objective,
     minibatch: &MinibatchTensors,
     normalizer: &DeviceNormalizer,
     times: &mut PhaseTimes,
@@ -98,68 +70,106 @@ pub fn fpo_loss(
     lap(&mut times.value);
 
     // Advantages from the current value function, through which no gradient flows.
+    let bootstraps = objective.truncation == Truncation::Bootstrap;
     let trajectory = Trajectory {
-        rewards: &(&minibatch.reward * config.reward_scale)?,
-        discounts: &((1.0 - &minibatch.terminated)? * config.gamma)?,
+        rewards: &(&minibatch.reward * objective.reward_scale)?,
+        discounts: &((1.0 - &minibatch.terminated)? * objective.gamma)?,
         truncated: &minibatch.truncated,
         values: &values,
         bootstrap: &bootstrap,
+        cut_values: bootstraps.then_some(&minibatch.cut_value),
     };
-    let estimates = gae::estimate(&trajectory, config.gae_lambda, config.advantage)?;
-    let advantages = normalize_advantages(&estimates.advantages, config.normalize_advantages)?;
+    let estimates = gae::estimate(&trajectory, objective.gae_lambda, objective.advantage)?;
     lap(&mut times.gae);
+
+    // Value loss against the λ-returns; a masked step has no target.
+    let mut value_error = (&estimates.targets - &values)?;
+    if !bootstraps {
+        value_error = (value_error * (1.0 - &minibatch.truncated)?)?;
+    }
+    let value_loss = (value_error.sqr()?.mean_all()? * objective.value_coefficient)?;
+    lap(&mut times.value);
+
+    let critique = Critique { estimates, values, value_error, value_loss };
+    policy_loss(policy, objective, minibatch, &obs, critique, times)
+}
+
+/// Ratio and surrogate, given what the value network says; `obs` is normalised.
+pub(crate) fn policy_loss(
+    policy: &Policy,
+    objective: &Objective,
+    minibatch: &MinibatchTensors,
+    obs: &Tensor,
+    critique: Critique,
+    times: &mut PhaseTimes,
+) -> Result<FpoLoss> {
+    let clock = Instant::now();
+    let advantages = objective.shape_advantages(&critique.estimates.advantages)?;
 
     // ratio = exp(L_old − L_new), over the same (ε, t) pairs (eq. 6).
     let MinibatchTensors { action, eps, t, loss_old, .. } = minibatch;
-    let loss_new = policy.cfm_loss(&obs, action, eps, t)?;
-    let log_ratio = log_ratio(loss_old, &loss_new, config.ratio, config.log_ratio_clamp)?;
+    let evaluated = policy.evaluate(obs, action, eps, t)?;
+    let loss_new = evaluated.losses;
+    let log_ratio = objective.log_ratio(loss_old, &loss_new, &advantages)?;
     let ratio = log_ratio.exp()?;
 
     // Clipped surrogate (eq. 5).
-    let surrogate = ppo_clip(&ratio, &advantages, config.clip_epsilon)?;
-    let policy_loss = surrogate.value.mean_all()?.neg()?;
-    lap(&mut times.policy);
+    let surrogate = objective.surrogate.of(&ratio, &advantages, objective.clip_epsilon)?;
+    let policy_loss = surrogate.mean_all()?.neg()?;
 
-    // Value loss against the λ-returns; a truncated step has no target.
-    let value_error = ((&estimates.targets - &values)? * (1.0 - &minibatch.truncated)?)?;
-    let value_loss = (value_error.sqr()?.mean_all()? * config.value_coefficient)?;
-    lap(&mut times.value);
-
-    Ok(FpoLoss {
-        total: (&policy_loss + &value_loss)?,
-        policy_loss,
-        value_loss,
-        ratio,
-        surrogates: (surrogate.unclipped, surrogate.clipped),
-        estimates,
-        values,
-        value_error,
-        loss_new,
-    })
+    let mut total = (&policy_loss + &critique.value_loss)?;
+    let mut entropy = None;
+    if let Some(mean) = evaluated.entropy {
+        let loss = (&mean * -objective.entropy_coefficient)?;
+        total = (total + &loss)?;
+        entropy = Some((mean, loss));
+    }
+    times.policy += clock.elapsed();
+    Ok(FpoLoss { total, policy_loss, entropy, ratio, log_ratio, advantages, loss_new, critique })
 }
 
 impl FpoLoss {
-    /// The two losses with a row of diagnostics, still on the device.
+    /// The two losses with a row of diagnostics, still on the device. The policy's loss includes
+    /// the entropy bonus; of the columns `total_loss` does.
     pub fn into_step(self, loss_old: &Tensor, clip_epsilon: f64) -> Result<StepLoss> {
-        let ratio = self.ratio.detach();
-        let clipped = (&ratio - 1.0)?.abs()?.gt(clip_epsilon)?.to_dtype(ratio.dtype())?;
-        let advantages = &self.estimates.advantages;
-        let centred = advantages.broadcast_sub(&advantages.mean_all()?)?;
+        // All moments in a few operations: on a GPU each is a kernel launch.
+        let (ratio, log_ratio) = (self.ratio.detach(), self.log_ratio.detach());
+        let off = (&ratio - 1.0)?;
+        let clipped = off.abs()?.gt(clip_epsilon)?.to_dtype(ratio.dtype())?;
+        let of_ratios = [&ratio, &ratio.sqr()?, &(off - log_ratio)?, &clipped];
+        let of_ratios = Tensor::stack(&of_ratios, 0)?.flatten_from(1)?.mean(1)?;
+
+        let Critique { estimates, values, value_error, value_loss } = self.critique;
+        let Advantages { advantages, targets } = &estimates;
+        let of_steps = [&values.detach(), targets, &value_error.detach(), advantages];
+        let of_steps = Tensor::stack(&of_steps, 0)?.flatten_from(1)?;
+        let mean = of_steps.mean_keepdim(1)?;
+        let variance = of_steps.broadcast_sub(&mean)?.sqr()?.mean(1)?;
+        let mean = mean.squeeze(1)?;
+        let unexplained = (variance.get(2)? / (variance.get(1)? + 1e-12)?)?;
         let scalars = [
             loss_old.mean_all()?,
             self.loss_new.detach().mean_all()?,
-            ratio.mean_all()?,
             ratio.min_all()?,
             ratio.max_all()?,
-            clipped.mean_all()?,
-            self.values.detach().mean_all()?,
-            self.estimates.targets.mean_all()?,
-            centred.sqr()?.mean_all()?.sqrt()?,
+            of_ratios.get(3)?,
+            of_ratios.get(2)?,
+            (of_ratios.get(0)?.sqr()? / of_ratios.get(1)?)?,
+            of_ratios.get(0)?,
+            mean.get(0)?,
+            mean.get(1)?,
+            (mean.get(2)?.sqr()? + variance.get(2)?)?.sqrt()?,
+            (1.0 - unexplained)?,
+            variance.get(3)?.sqrt()?,
             self.policy_loss.detach(),
-            self.value_loss.detach(),
+            value_loss.detach(),
             self.total.detach(),
         ];
         let diagnostics = Tensor::stack(&scalars, 0)?;
-        Ok(StepLoss { policy: self.policy_loss, value: self.value_loss, diagnostics })
+        let policy = match self.entropy {
+            Some((_, loss)) => (self.policy_loss + loss)?,
+            None => self.policy_loss,
+        };
+        Ok(StepLoss { policy, value: value_loss, diagnostics })
     }
 }

@@ -1,92 +1,147 @@
 //! The fused kernels on Candle tensors: they read the tensors' memory and return losses together
 //! with their gradients, which [`Differentiated`] brings into Candle's graph.
-
-use std::time::Duration;
+//!
+//! The value network always has kernels; of the policies a flow has, alone or as a chain. A
+//! Gaussian's part of a step is composed on top of the kernels' advantages.
 
 use candle_core::Tensor;
 
 use crate::differentiated::Differentiated;
+use crate::fpo_loss::{Critique, policy_loss};
+use crate::gae::Advantages;
 use crate::host::with_slices;
 use crate::kernels::{
-    Batch, Estimate, Isa, Kernel, ObsMap, PolicyOutcome, PolicyPass, Simd, ValueOutcome, ValuePass,
-    moments, normalization, run, sample,
+    Batch, Estimate, Isa, Kernel, ObsMap, PolicyOutcome, PolicyPass, Shaping, Simd, ValueOutcome,
+    ValuePass, chain, moments, run, sample,
 };
 use crate::phase_times::timed;
 use crate::{
-    DeviceNormalizer, FlowConfig, FlowPolicy, FpoConfig, Minibatch, PhaseTimes, Result, Rollout,
-    StepLoss, ValueNet,
+    DeviceNormalizer, Error, FlowConfig, FlowPolicy, Minibatch, MinibatchTensors, Objective,
+    PhaseTimes, Policy, Result, Rollout, StepLoss, Truncation, ValueNet,
 };
 
 /// The kernels of a learner, with their buffers.
 pub(crate) struct FusedLearner {
     isa: Isa,
     value: ValuePass,
-    policy: PolicyPass,
+    policy: Option<PolicyPass>,
     estimates: Vec<Estimate>,
 }
 
-struct Build<'a>(&'a FlowPolicy, &'a ValueNet);
+struct Build<'a>(&'a Policy, &'a ValueNet);
 
 impl Kernel for Build<'_> {
-    type Output = (ValuePass, PolicyPass);
+    type Output = (ValuePass, Option<PolicyPass>);
 
-    fn run<S: Simd>(self, s: S) -> (ValuePass, PolicyPass) {
+    fn run<S: Simd>(self, s: S) -> (ValuePass, Option<PolicyPass>) {
         let mlp = self.1.mlp();
         let value = ValuePass::new(s, mlp.sizes(), mlp.activation());
-        (value, PolicyPass::new(s, self.0.config()))
+        let policy = match self.0 {
+            Policy::Flow(flow) => Some(PolicyPass::new(s, flow.config(), None)),
+            Policy::Chain(flow, mdp) => Some(PolicyPass::new(s, flow.config(), Some(*mdp))),
+            Policy::Gaussian(_) => None,
+        };
+        (value, policy)
     }
 }
 
-/// The part of a gradient step that runs inside the kernels.
-struct Step<'a> {
-    value: &'a mut ValuePass,
-    policy: &'a mut PolicyPass,
-    params: [&'a [f32]; 2],
-    config: &'a FpoConfig,
+/// The value network's part of a gradient step.
+struct ValueStep<'a> {
+    pass: &'a mut ValuePass,
+    params: &'a [f32],
+    objective: &'a Objective,
     batch: Batch<'a>,
     map: ObsMap<'a>,
     estimates: &'a mut [Estimate],
-    gradients: [&'a mut [f32]; 2],
-    times: &'a mut PhaseTimes,
+    gradient: &'a mut [f32],
 }
 
-/// What a gradient step came to.
-struct StepOutcome {
-    value: ValueOutcome,
-    policy: PolicyOutcome,
-    advantages: (f64, f64),
-}
+impl Kernel for ValueStep<'_> {
+    type Output = ValueOutcome;
 
-impl Kernel for Step<'_> {
-    type Output = StepOutcome;
-
-    fn run<S: Simd>(self, s: S) -> StepOutcome {
-        let Step { config, batch, map, estimates, times, .. } = self;
-        let [policy_params, value_params] = self.params;
-        let [policy_gradient, value_gradient] = self.gradients;
-        let mut whole = Duration::ZERO;
-        let value = timed(&mut whole, || {
-            self.value.run(s, value_params, config, &batch, map, estimates, value_gradient)
-        });
-        let [gae, all] = value.time.map(|time| time.as_secs_f64());
-        let gae = whole.mul_f64(if all > 0.0 { gae / all } else { 0.0 });
-        times.gae += gae;
-        times.value += whole - gae;
-
-        let advantages = timed(&mut times.gae, || moments(estimates));
-        let policy = timed(&mut times.policy, || {
-            let normalization = normalization(config, advantages);
-            let params = policy_params;
-            let gradient = policy_gradient;
-            self.policy.run(s, params, config, &batch, map, estimates, normalization, gradient)
-        });
-        StepOutcome { value, policy, advantages }
+    fn run<S: Simd>(self, s: S) -> ValueOutcome {
+        let ValueStep { pass, params, objective, batch, map, estimates, gradient } = self;
+        pass.run(s, params, objective, &batch, map, estimates, gradient)
     }
+}
+
+/// The policy's part of a gradient step.
+struct PolicyStep<'a> {
+    pass: &'a mut PolicyPass,
+    params: &'a [f32],
+    objective: &'a Objective,
+    batch: Batch<'a>,
+    map: ObsMap<'a>,
+    estimates: &'a [Estimate],
+    shaping: Shaping,
+    gradient: &'a mut [f32],
+}
+
+impl Kernel for PolicyStep<'_> {
+    type Output = PolicyOutcome;
+
+    fn run<S: Simd>(self, s: S) -> PolicyOutcome {
+        let PolicyStep { pass, params, objective, batch, map, estimates, shaping, gradient } = self;
+        pass.run(s, params, objective, &batch, map, estimates, shaping, gradient)
+    }
+}
+
+/// Calls `f` with the memory of a minibatch and of the observations' statistics.
+fn with_batch<R>(
+    minibatch: &Minibatch,
+    normalizer: &DeviceNormalizer,
+    f: impl FnOnce(Batch, ObsMap) -> R,
+) -> Result<R> {
+    let (mean, std) = normalizer.parts();
+    let Rollout { obs, bootstrap_obs, action, reward, terminated, .. } = minibatch.rollout;
+    let Rollout { truncated, cut_value, eps, t, loss_old, .. } = minibatch.rollout;
+    let (steps, envs) = reward.dims2()?;
+    let tensors = [
+        mean,
+        std,
+        obs,
+        bootstrap_obs,
+        action,
+        reward,
+        terminated,
+        truncated,
+        cut_value,
+        eps,
+        t,
+        loss_old,
+    ];
+    with_slices(tensors, |slices| {
+        let [mean, std, obs, bootstrap_obs, action, reward, ..] = slices;
+        let [.., terminated, truncated, cut_value, eps, t, loss_old] = slices;
+        let batch = Batch {
+            obs,
+            bootstrap_obs,
+            action,
+            reward,
+            terminated,
+            truncated,
+            cut_value,
+            eps,
+            t,
+            loss_old,
+            envs,
+            unrolls: steps / minibatch.unroll_length,
+            unroll_length: minibatch.unroll_length,
+            picks: minibatch.picks,
+        };
+        f(batch, ObsMap { mean, std })
+    })
+}
+
+/// A loss of value `value` and gradient `gradient` at `flat`.
+fn known(flat: &Tensor, value: f64, gradient: Vec<f32>) -> Result<Tensor> {
+    let gradient = Tensor::from_vec(gradient, flat.shape(), flat.device())?;
+    Ok(flat.apply_op1(Differentiated { value: value as f32, gradient })?)
 }
 
 impl FusedLearner {
     /// Kernels for these networks on `isa`.
-    pub(crate) fn new(isa: Isa, policy: &FlowPolicy, value: &ValueNet) -> FusedLearner {
+    pub(crate) fn new(isa: Isa, policy: &Policy, value: &ValueNet) -> FusedLearner {
         let (value, policy) = run(isa, Build(policy, value));
         FusedLearner { isa, value, policy, estimates: Vec::new() }
     }
@@ -94,127 +149,168 @@ impl FusedLearner {
     /// The loss of `minibatch`, ready to be differentiated.
     pub(crate) fn loss(
         &mut self,
-        policy: &FlowPolicy,
+        policy: &Policy,
         value: &ValueNet,
-        config: &FpoConfig,
+        objective: &Objective,
         minibatch: &Minibatch,
         normalizer: &DeviceNormalizer,
         times: &mut PhaseTimes,
     ) -> Result<StepLoss> {
-        let params = [policy.params().flat(), value.params().flat()];
-        let mut gradients = params.map(|flat| vec![0.0; flat.elem_count()]);
-        let transitions = minibatch.picks.len() * minibatch.unroll_length;
-        self.estimates.resize(transitions, Estimate::default());
-        let [policy_gradient, value_gradient] = &mut gradients;
-        let (mean, std) = normalizer.parts();
-        let Rollout { obs, bootstrap_obs, action, reward, .. } = minibatch.rollout;
-        let Rollout { terminated, truncated, eps, t, loss_old, .. } = minibatch.rollout;
-        let (steps, envs) = reward.dims2()?;
-        let tensors = [
-            params[0],
-            params[1],
-            mean,
-            std,
-            obs,
-            bootstrap_obs,
-            action,
-            reward,
-            terminated,
-            truncated,
-            eps,
-            t,
-            loss_old,
-        ];
-        let outcome = with_slices(tensors, |slices| {
-            let [policy_params, value_params, mean, std, obs, bootstrap_obs, ..] = slices;
-            let [.., action, reward, terminated, truncated, eps, t, loss_old] = slices;
-            let step = Step {
-                value: &mut self.value,
-                policy: &mut self.policy,
-                params: [policy_params, value_params],
-                config,
-                batch: Batch {
-                    obs,
-                    bootstrap_obs,
-                    action,
-                    reward,
-                    terminated,
-                    truncated,
-                    eps,
-                    t,
-                    loss_old,
-                    envs,
-                    unrolls: steps / minibatch.unroll_length,
-                    unroll_length: minibatch.unroll_length,
-                    picks: minibatch.picks,
-                },
-                map: ObsMap { mean, std },
-                estimates: &mut self.estimates,
-                gradients: [policy_gradient, value_gradient],
-                times: &mut *times,
-            };
-            run(self.isa, step)
-        })?;
-        self.report(config, t.dim(2)?, &outcome, params, gradients)
-    }
-
-    fn report(
-        &self,
-        config: &FpoConfig,
-        samples: usize,
-        outcome: &StepOutcome,
-        params: [&Tensor; 2],
-        gradients: [Vec<f32>; 2],
-    ) -> Result<StepLoss> {
-        let StepOutcome { value, policy, advantages } = outcome;
+        let value_flat = value.params().flat();
+        let of_value = self.value_step(value_flat, objective, minibatch, normalizer, times)?;
         let n = self.estimates.len() as f64;
-        let ratios = n * config.ratio.count(samples) as f64;
-        let losses = n * samples as f64;
-        let mean = |of: fn(&Estimate) -> f32| {
-            self.estimates.iter().map(|of_step| f64::from(of(of_step))).sum::<f64>() / n
+        let value_loss = objective.value_coefficient * of_value.0.squares / n;
+        let value_known = known(value_flat, value_loss, of_value.1)?;
+
+        let Some(pass) = &mut self.policy else {
+            let tensors = minibatch.gather()?;
+            let critique = self.critique(&tensors, objective, value_known)?;
+            let obs = normalizer.normalize(&tensors.obs)?;
+            let loss = policy_loss(policy, objective, &tensors, &obs, critique, times)?;
+            return loss.into_step(&tensors.loss_old, objective.clip_epsilon);
         };
-        let policy_loss = -policy.surrogate / ratios;
-        let value_loss = config.value_coefficient * value.squares / n;
-        let row = [
-            policy.loss_old / losses,
-            policy.loss_new / losses,
-            policy.ratio / ratios,
-            policy.ratio_min,
-            policy.ratio_max,
-            policy.clipped / ratios,
-            mean(|of_step| of_step.value),
-            mean(|of_step| of_step.target),
-            advantages.1,
-            policy_loss,
-            value_loss,
-            policy_loss + value_loss,
-        ];
-        let diagnostics = Tensor::new(&row.map(|x| x as f32), params[0].device())?;
-        let [policy_gradient, value_gradient] = gradients;
-        let known = |flat: &Tensor, value: f64, gradient: Vec<f32>| -> Result<Tensor> {
-            let gradient = Tensor::from_vec(gradient, flat.shape(), flat.device())?;
-            Ok(flat.apply_op1(Differentiated { value: value as f32, gradient })?)
-        };
+        let advantages = timed(&mut times.gae, || moments(&self.estimates));
+        let policy_flat = policy.params().flat();
+        let mut gradient = vec![0.0; policy_flat.elem_count()];
+        let outcome = timed(&mut times.policy, || {
+            with_slices([policy_flat], |[params]| {
+                with_batch(minibatch, normalizer, |batch, map| {
+                    let step = PolicyStep {
+                        pass,
+                        params,
+                        objective,
+                        batch,
+                        map,
+                        estimates: &self.estimates,
+                        shaping: Shaping::new(objective, advantages),
+                        gradient: &mut gradient,
+                    };
+                    run(self.isa, step)
+                })
+            })?
+        })?;
+        let samples = minibatch.rollout.t.dim(2)?;
+        let ratios = n * objective.ratio.count(samples) as f64;
+        let loss = -outcome.surrogate / ratios;
+        let row = self.row(&outcome, &of_value.0, advantages.1, [n * samples as f64, ratios]);
+        let row = row.into_iter().chain([loss, value_loss, loss + value_loss]);
+        let row: Vec<f32> = row.map(|x| x as f32).collect();
         Ok(StepLoss {
-            policy: known(params[0], policy_loss, policy_gradient)?,
-            value: known(params[1], value_loss, value_gradient)?,
-            diagnostics,
+            policy: known(policy_flat, loss, gradient)?,
+            value: value_known,
+            diagnostics: Tensor::from_slice(&row, row.len(), policy_flat.device())?,
         })
     }
 
-    /// The losses `(T, E, N)` of actions `(T, E, A)` under the policy's present parameters.
+    /// Values, advantages and targets to `estimates`; what they come to, and the gradient.
+    fn value_step(
+        &mut self,
+        flat: &Tensor,
+        objective: &Objective,
+        minibatch: &Minibatch,
+        normalizer: &DeviceNormalizer,
+        times: &mut PhaseTimes,
+    ) -> Result<(ValueOutcome, Vec<f32>)> {
+        let mut gradient = vec![0.0; flat.elem_count()];
+        let transitions = minibatch.picks.len() * minibatch.unroll_length;
+        self.estimates.resize(transitions, Estimate::default());
+        let mut whole = std::time::Duration::ZERO;
+        let outcome = timed(&mut whole, || {
+            with_slices([flat], |[params]| {
+                with_batch(minibatch, normalizer, |batch, map| {
+                    let step = ValueStep {
+                        pass: &mut self.value,
+                        params,
+                        objective,
+                        batch,
+                        map,
+                        estimates: &mut self.estimates,
+                        gradient: &mut gradient,
+                    };
+                    run(self.isa, step)
+                })
+            })?
+        })?;
+        let [gae, all] = outcome.time.map(|time| time.as_secs_f64());
+        let gae = whole.mul_f64(if all > 0.0 { gae / all } else { 0.0 });
+        times.gae += gae;
+        times.value += whole - gae;
+        Ok((outcome, gradient))
+    }
+
+    /// The diagnostics of a step, all but the losses, in the order of [`crate::StepMetrics`].
+    fn row(
+        &self,
+        policy: &PolicyOutcome,
+        value: &ValueOutcome,
+        advantage_std: f64,
+        [losses, ratios]: [f64; 2],
+    ) -> [f64; 13] {
+        let n = self.estimates.len() as f64;
+        let mean = |of: &dyn Fn(&Estimate) -> f64| self.estimates.iter().map(of).sum::<f64>() / n;
+        let target_mean = mean(&|of_step| f64::from(of_step.target));
+        let target_variance = mean(&|of_step| (f64::from(of_step.target) - target_mean).powi(2));
+        let error_variance = value.squares / n - (value.errors / n).powi(2);
+        [
+            policy.loss_old / losses,
+            policy.loss_new / losses,
+            policy.ratio_min,
+            policy.ratio_max,
+            policy.clipped / ratios,
+            policy.divergence / ratios,
+            policy.ratio * policy.ratio / (ratios * policy.ratio_squares),
+            policy.ratio / ratios,
+            mean(&|of_step| f64::from(of_step.value)),
+            target_mean,
+            (value.squares / n).sqrt(),
+            1.0 - error_variance / (target_variance + 1e-12),
+            advantage_std,
+        ]
+    }
+
+    /// The kernels' estimates as tensors `(U, B)`, for a policy that is composed.
+    fn critique(
+        &self,
+        minibatch: &MinibatchTensors,
+        objective: &Objective,
+        value_loss: Tensor,
+    ) -> Result<Critique> {
+        let device = value_loss.device();
+        let (steps, sequences) = minibatch.reward.dims2()?;
+        let shape = (sequences, steps);
+        let column = |of: fn(&Estimate) -> f32| -> Result<Tensor> {
+            let values: Vec<f32> = self.estimates.iter().map(of).collect();
+            Ok(Tensor::from_vec(values, shape, device)?.t()?.contiguous()?)
+        };
+        let (values, targets) = (column(|e| e.value)?, column(|e| e.target)?);
+        let mut value_error = (&targets - &values)?;
+        if objective.truncation == Truncation::Mask {
+            value_error = (value_error * (1.0 - &minibatch.truncated)?)?;
+        }
+        let estimates = Advantages { advantages: column(|e| e.advantage)?, targets };
+        Ok(Critique { estimates, values, value_error, value_loss })
+    }
+
+    /// The losses `(T, E, N)` of actions `(T, E, A)` of a flow or chain under its present
+    /// parameters.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a policy without kernels.
     pub(crate) fn losses(
         &mut self,
-        policy: &FlowPolicy,
+        flat: &Tensor,
         normalizer: &DeviceNormalizer,
         [obs, action, eps, t]: [&Tensor; 4],
     ) -> Result<Tensor> {
-        let (steps, envs, samples, _) = eps.dims4()?;
+        let Some(policy) = &mut self.policy else {
+            return Err(Error::Invalid("the policy has no kernels".into()));
+        };
+        let (steps, envs, samples, _) = t.dims4()?;
         // Every transition is a sub-sequence of its own.
         let picks: Vec<u32> = (0..(steps * envs) as u32).collect();
         let mut losses = vec![0.0; picks.len() * samples];
         let (mean, std) = normalizer.parts();
-        let tensors = [policy.params().flat(), mean, std, obs, action, eps, t];
+        let tensors = [flat, mean, std, obs, action, eps, t];
         with_slices(tensors, |[params, mean, std, obs, action, eps, t]| {
             let batch = Batch {
                 obs,
@@ -223,6 +319,7 @@ impl FusedLearner {
                 reward: &[],
                 terminated: &[],
                 truncated: &[],
+                cut_value: &[],
                 eps,
                 t,
                 loss_old: &[],
@@ -232,10 +329,14 @@ impl FusedLearner {
                 picks: &picks,
             };
             let map = ObsMap { mean, std };
-            let policy = &mut self.policy;
             run(self.isa, Losses { policy, params, batch, map, samples, losses: &mut losses });
         })?;
-        Ok(Tensor::from_vec(losses, (steps, envs, samples), eps.device())?)
+        Ok(Tensor::from_vec(losses, (steps, envs, samples), t.device())?)
+    }
+
+    /// Whether [`FusedLearner::losses`] can be asked for.
+    pub(crate) fn has_policy(&self) -> bool {
+        self.policy.is_some()
     }
 }
 
@@ -268,6 +369,17 @@ impl Kernel for Sample<'_> {
     }
 }
 
+struct Chain<'a>(&'a FlowConfig, f32, [&'a [f32]; 2], &'a mut [f32]);
+
+impl Kernel for Chain<'_> {
+    type Output = ();
+
+    fn run<S: Simd>(self, s: S) {
+        let Chain(config, sigma, [params, obs], states) = self;
+        chain(s, config, params, sigma, obs, states);
+    }
+}
+
 /// Actions for normalised `obs` from `start`; see [`FlowPolicy::sample`].
 pub(crate) fn fused_sample(
     isa: Isa,
@@ -282,4 +394,21 @@ pub(crate) fn fused_sample(
         x
     })?;
     Ok(Tensor::from_vec(actions, start.shape(), start.device())?)
+}
+
+/// Chains for normalised `obs` from `noise (B, K + 1, A)`; see [`crate::DenoisingMdp::chain`].
+pub(crate) fn fused_chain(
+    isa: Isa,
+    policy: &FlowPolicy,
+    sigma: f64,
+    obs: &Tensor,
+    noise: &Tensor,
+) -> Result<Tensor> {
+    let tensors = [policy.params().flat(), obs, noise];
+    let states = with_slices(tensors, |[params, obs, noise]| {
+        let mut states = noise.to_vec();
+        run(isa, Chain(policy.config(), sigma as f32, [params, obs], &mut states));
+        states
+    })?;
+    Ok(Tensor::from_vec(states, noise.shape(), noise.device())?)
 }

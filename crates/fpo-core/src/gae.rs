@@ -10,8 +10,12 @@
 //! ```
 //!
 //! A truncated step contributes nothing itself (its successor belongs to another episode), while
-//! the steps before it bootstrap from its value. The official code uses the second form, which
-//! comes from V-trace and gives the whole λ-return of the next step weight 1 instead of λ.
+//! the steps before it bootstrap from its value. With [`Truncation::Bootstrap`] it does contribute:
+//! `V_{t+1}` is then the value of the observation at which the limit cut the episode, and `m_t` is
+//! 1 in δ and A, so that the last step is a step like any other.
+//!
+//! The official code uses the second form, which comes from V-trace and gives the whole λ-return of
+//! the next step weight 1 instead of λ.
 
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
@@ -27,6 +31,17 @@ pub enum AdvantageKind {
     Gae,
     /// The one-step advantage against the next step's λ-return (the official code, after Brax).
     Vtrace,
+}
+
+/// What a step is worth after which the step limit cut the episode.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Truncation {
+    /// Nothing is learnt from it: no advantage, no value target (official).
+    #[default]
+    Mask,
+    /// Its reward and the value of the observation it led to.
+    Bootstrap,
 }
 
 /// Advantages and value targets, both `(T, B)`.
@@ -50,6 +65,9 @@ pub struct Trajectory<'a> {
     pub values: &'a Tensor,
     /// `V_T` of the observation after the last step, `(B,)`.
     pub bootstrap: &'a Tensor,
+    /// For [`Truncation::Bootstrap`], the values of the observations at which the step limit cut
+    /// episodes, at the truncated steps and 0 elsewhere.
+    pub cut_values: Option<&'a Tensor>,
 }
 
 /// Advantages and λ-returns of a batch of trajectories; no gradient flows through them.
@@ -61,7 +79,13 @@ pub fn estimate(trajectory: &Trajectory, lambda: f64, kind: AdvantageKind) -> Re
 
     let next_values = shift(&values, &bootstrap)?;
     let one_step = |next: &Tensor| -> Result<Tensor> {
-        Ok((((trajectory.rewards + (discounts * next)?)? - &values)? * &mask)?)
+        Ok(match trajectory.cut_values {
+            None => (((trajectory.rewards + (discounts * next)?)? - &values)? * &mask)?,
+            Some(cut_values) => {
+                let next = ((next * &mask)? + cut_values)?;
+                ((trajectory.rewards + (discounts * next)?)? - &values)?
+            }
+        })
     };
     let deltas = one_step(&next_values)?;
     let decay = ((discounts * &mask)? * lambda)?;
@@ -125,6 +149,7 @@ mod tests {
             truncated: &column(truncated),
             values: &column(&[1.0, 2.0, 4.0]),
             bootstrap: &bootstrap,
+            cut_values: None,
         };
         let out = estimate(&trajectory, 0.5, kind).unwrap();
         let flat = |t: Tensor| t.flatten_all().unwrap().to_vec1::<f64>().unwrap();
@@ -151,6 +176,30 @@ mod tests {
         let (advantages, targets) = run(&[0.0, 1.0, 0.0], &[0.0; 3], AdvantageKind::Gae);
         assert_eq!(advantages, [1.0, 0.0, 3.0]);
         assert_eq!(targets, [2.0, 2.0, 7.0]);
+    }
+
+    #[test]
+    fn a_truncated_step_that_bootstraps_is_worth_its_reward_and_what_it_led_to() {
+        let bootstrap = Tensor::new(&[8.0f64], &Device::Cpu).unwrap();
+        let flat = |t: Tensor| t.flatten_all().unwrap().to_vec1::<f64>().unwrap();
+        let run = |kind| {
+            let trajectory = Trajectory {
+                rewards: &column(&[1.0, 2.0, 3.0]),
+                discounts: &column(&[0.5; 3]),
+                truncated: &column(&[0.0, 1.0, 0.0]),
+                values: &column(&[1.0, 2.0, 4.0]),
+                bootstrap: &bootstrap,
+                cut_values: Some(&column(&[0.0, 6.0, 0.0])),
+            };
+            let out = estimate(&trajectory, 0.5, kind).unwrap();
+            (flat(out.advantages), flat(out.targets))
+        };
+        // δ = (1+1−1, 2+3−2, 3+4−4); the sum runs on before the cut and stops at it.
+        let (advantages, targets) = run(AdvantageKind::Gae);
+        assert_eq!(advantages, [1.75, 3.0, 3.0]);
+        assert_eq!(targets, [2.75, 5.0, 7.0]);
+        // r + γ·R′ − V, with the cut's own value for R′.
+        assert_eq!(run(AdvantageKind::Vtrace).0, [2.5, 3.0, 3.0]);
     }
 
     /// The recurrence step by step, at lengths around powers of two.

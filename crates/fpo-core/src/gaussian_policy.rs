@@ -7,7 +7,9 @@ use candle_core::{D, DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::squashed_normal::softplus;
-use crate::{Activation, Error, FlatParams, Mlp, Noise, Purpose, Result, Squash, SquashedNormal};
+use crate::{
+    Activation, Compute, Error, FlatParams, Mlp, Noise, Purpose, Result, Squash, SquashedNormal,
+};
 
 /// Everything that defines a Gaussian policy but its weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,6 +69,7 @@ pub struct GaussianPolicy {
     config: GaussianConfig,
     mlp: Mlp,
     params: FlatParams,
+    compute: Compute,
 }
 
 impl GaussianPolicy {
@@ -83,7 +86,7 @@ impl GaussianPolicy {
         let mlp = config.mlp()?;
         let values = mlp.init(noise, Purpose::PolicyInit);
         let params = FlatParams::new(mlp.layout().clone(), values, dtype, device)?;
-        Ok(GaussianPolicy { config, mlp, params })
+        Ok(GaussianPolicy { config, mlp, params, compute: Compute::best(device, dtype) })
     }
 
     /// A policy with the weights `policy.k.weight|bias` that `find` yields.
@@ -98,7 +101,8 @@ impl GaussianPolicy {
         let mlp = config.mlp()?;
         let flat = mlp.layout().flatten(find)?.to_dtype(DType::F32)?.to_device(device)?;
         let params = FlatParams::from_flat(mlp.layout().clone(), &flat)?;
-        Ok(GaussianPolicy { config, mlp, params })
+        let compute = Compute::best(device, DType::F32);
+        Ok(GaussianPolicy { config, mlp, params, compute })
     }
 
     /// Sizes and conventions.
@@ -111,9 +115,23 @@ impl GaussianPolicy {
         &self.params
     }
 
-    /// The same policy without gradients, for acting and for stored likelihoods.
-    pub fn frozen(&self) -> GaussianPolicy {
-        GaussianPolicy { params: self.params.frozen(), ..self.clone() }
+    /// Who computes the value network's part of a gradient step; the policy's own is composed.
+    pub fn compute(&self) -> Compute {
+        self.compute
+    }
+
+    /// The same policy in a learner that computes by `compute`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Invalid`] for the fused kernels where the policy is not f32 on the CPU.
+    pub fn with_compute(self, compute: Compute) -> Result<GaussianPolicy> {
+        compute.require(self.params.var())?;
+        Ok(GaussianPolicy { compute, ..self })
+    }
+
+    /// The same policy with other parameters of the same layout.
+    pub fn with_params(&self, params: FlatParams) -> GaussianPolicy {
+        GaussianPolicy { params, ..self.clone() }
     }
 
     /// The distributions over actions at normalised `obs (…, O)`.
@@ -134,11 +152,5 @@ impl GaussianPolicy {
     /// The deterministic actions `(…, A)` before squashing: the means, as in official evaluations.
     pub fn mode(&self, obs: &Tensor) -> Result<Tensor> {
         Ok(self.distribution(obs)?.mean)
-    }
-
-    /// `−log p (T, B, 1)` of `action (T, B, A)` before squashing at normalised `obs (T, B, O)`: what
-    /// is stored with an action, in the shape of one Monte-Carlo loss.
-    pub fn negative_log_likelihood(&self, obs: &Tensor, action: &Tensor) -> Result<Tensor> {
-        Ok(self.distribution(obs)?.log_prob_unsquashed(action)?.neg()?.unsqueeze(2)?)
     }
 }

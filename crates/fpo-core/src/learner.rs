@@ -6,13 +6,13 @@ use crate::fpo_loss::fpo_loss;
 use crate::fused::FusedLearner;
 use crate::phase_times::timed;
 use crate::{
-    Compute, DeviceNormalizer, Error, FlowPolicy, FpoConfig, Minibatch, Noise, Normalizer,
-    Optimizer, OptimizerConfig, PhaseTimes, Purpose, Result, Rollout, StepLoss, StepMetrics,
-    ValueNet,
+    Compute, DeviceNormalizer, Ema, Error, FlatParams, Minibatch, Noise, Normalizer, Objective,
+    Optimizer, OptimizerConfig, PhaseTimes, Policy, Purpose, Result, Rollout, StepLoss,
+    StepMetrics, ValueNet,
 };
 
 /// How a rollout is cut into gradient steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MinibatchSchedule {
     /// Steps per sub-sequence.
     pub unroll_length: usize,
@@ -20,22 +20,27 @@ pub struct MinibatchSchedule {
     pub batch_size: usize,
     /// Minibatches per epoch.
     pub num_minibatches: usize,
-    /// Passes over the rollout.
+    /// Passes over the rollout, at most.
     pub num_epochs: usize,
+    /// After a pass whose mean divergence between the old and the new policy exceeds this, no
+    /// other follows; `None` is no bound, and no look at the device before the update is over.
+    pub max_divergence: Option<f64>,
 }
 
 /// Policy, value network, optimiser and observation statistics.
 pub struct Learner {
     /// The policy being trained.
-    pub policy: FlowPolicy,
+    pub policy: Policy,
     /// The value network.
     pub value: ValueNet,
     /// The optimiser of both.
     pub optimizer: Optimizer,
     /// Statistics of the observations.
     pub normalizer: Normalizer,
+    /// The policy's averaged weights, if they are averaged.
+    pub ema: Option<Ema>,
     /// The objective's constants.
-    pub config: FpoConfig,
+    pub config: Objective,
     /// Gradient steps taken.
     pub gradient_steps: u64,
     /// Passes over rollouts made; the index of the next permutation.
@@ -47,14 +52,15 @@ pub struct Learner {
 
 impl Learner {
     /// A learner whose optimiser moves the parameters of both networks, and who computes as the
-    /// policy does ([`FlowPolicy::compute`]).
+    /// policy does ([`Policy::compute`]).
     pub fn new(
-        policy: FlowPolicy,
+        policy: impl Into<Policy>,
         value: ValueNet,
         normalizer: Normalizer,
         optimizer: OptimizerConfig,
-        config: FpoConfig,
+        config: Objective,
     ) -> Result<Learner> {
+        let policy = policy.into();
         let vars = vec![policy.params().var().clone(), value.params().var().clone()];
         let optimizer = Optimizer::new(vars, optimizer)?;
         let fused = match policy.compute() {
@@ -67,6 +73,7 @@ impl Learner {
             value,
             optimizer,
             normalizer,
+            ema: None,
             config,
             gradient_steps,
             epochs,
@@ -107,8 +114,36 @@ impl Learner {
             let mut watch_epoch = |steps| watch(done + steps);
             let rows = self.epoch(rollout, &order, schedule, &normalizer, &mut watch_epoch)?;
             metrics.extend(rows);
+            if let Some(bound) = schedule.max_divergence {
+                let of_epoch = StepMetrics::collect(&metrics[done..], first_step + done as u64)?;
+                if of_epoch.mean("divergence") > bound {
+                    break;
+                }
+            }
         }
-        StepMetrics::collect(&metrics, first_step)
+        let metrics = StepMetrics::collect(&metrics, first_step)?;
+        if let Some(ema) = &mut self.ema {
+            ema.update(self.policy.params().flat())?;
+        }
+        Ok(metrics)
+    }
+
+    /// The policy to evaluate and to export: with averaged weights where they are averaged.
+    pub fn acting(&self) -> Result<Policy> {
+        Ok(match &self.ema {
+            None => self.policy.frozen(),
+            Some(ema) => {
+                let layout = self.policy.params().layout().clone();
+                let params = FlatParams::from_flat(layout, ema.weights())?;
+                self.policy.with_params(params.frozen())
+            }
+        })
+    }
+
+    /// Values of raw observations `(B, O)` under the present network and statistics, `(B,)`.
+    pub fn values(&self, obs: &Tensor) -> Result<Tensor> {
+        let obs = self.device_normalizer()?.normalize(obs)?;
+        Ok(self.value.forward(&obs)?.detach())
     }
 
     /// One pass over the rollout's sub-sequences in the given order; returns a row of diagnostics
@@ -168,8 +203,8 @@ impl Learner {
     }
 
     /// The losses `(T, E, N)` of a rollout's actions under the current policy and statistics: the
-    /// `L_old` of the coming update. Composed operations take `chunk` steps at a time to bound
-    /// memory.
+    /// `L_old` of the coming update. `eps` and `t` are what the policy stores with an action.
+    /// Composed operations take `chunk` steps at a time to bound memory.
     pub fn stored_losses(
         &mut self,
         obs: &Tensor,
@@ -179,8 +214,9 @@ impl Learner {
         chunk: usize,
     ) -> Result<Tensor> {
         let normalizer = self.device_normalizer()?;
-        if let Some(fused) = &mut self.fused {
-            return fused.losses(&self.policy, &normalizer, [obs, action, eps, t]);
+        if let Some(fused) = self.fused.as_mut().filter(|fused| fused.has_policy()) {
+            let flat = self.policy.params().flat();
+            return fused.losses(flat, &normalizer, [obs, action, eps, t]);
         }
         let policy = self.policy.frozen();
         let steps = obs.dim(0)?;
@@ -189,7 +225,8 @@ impl Learner {
             let len = chunk.max(1).min(steps - start);
             let part = |x: &Tensor| x.narrow(0, start, len);
             let obs = normalizer.normalize(&part(obs)?)?;
-            parts.push(policy.cfm_loss(&obs, &part(action)?, &part(eps)?, &part(t)?)?);
+            let evaluated = policy.evaluate(&obs, &part(action)?, &part(eps)?, &part(t)?)?;
+            parts.push(evaluated.losses);
         }
         Ok(Tensor::cat(&parts, 0)?)
     }

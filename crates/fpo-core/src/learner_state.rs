@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::adam::Moments;
-use crate::{Error, Learner, Normalizer, NormalizerKind, Result};
+use crate::{Ema, Error, Learner, Normalizer, NormalizerKind, Result};
 
 /// A learner's state: named tensors for safetensors, and counters for JSON.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct Counters {
     pub epochs: u64,
     /// Adam's step count, absent for an optimiser whose state cannot be saved.
     pub adam_steps: Option<u64>,
+    /// Updates of the averaged weights, absent where weights are not averaged.
+    pub ema_updates: Option<u64>,
     /// Observations in the statistics.
     pub normalizer_count: u64,
     /// Which statistics they are.
@@ -31,6 +33,7 @@ pub struct Counters {
 }
 
 const MOMENTS: [&str; 2] = ["policy", "value"];
+const EMA: &str = "ema.policy";
 
 impl LearnerState {
     /// The current state of `learner`.
@@ -49,6 +52,9 @@ impl LearnerState {
                 tensors.push((format!("adam.{name}.v"), moments.second.copy()?));
             }
         }
+        if let Some(ema) = &learner.ema {
+            tensors.push((EMA.into(), ema.weights().copy()?));
+        }
         let (normalizer_count, mean, sum_squares) = learner.normalizer.parts();
         for (name, values) in [("mean", mean), ("sum_squares", sum_squares)] {
             let tensor = Tensor::from_slice(values, values.len(), &Device::Cpu)?;
@@ -65,6 +71,7 @@ impl LearnerState {
             gradient_steps: learner.gradient_steps,
             epochs: learner.epochs,
             adam_steps: learner.optimizer.adam().map(|adam| adam.steps()),
+            ema_updates: learner.ema.as_ref().map(Ema::updates),
             normalizer_count,
             normalizer_kind: learner.normalizer.kind(),
         };
@@ -100,6 +107,11 @@ impl LearnerState {
             (None, None) => {}
             _ => return Err(Error::State("it is of another optimiser".into())),
         }
+        match (&mut learner.ema, self.counters.ema_updates) {
+            (Some(ema), Some(updates)) => ema.restore(updates, &need(EMA.into())?)?,
+            (None, None) => {}
+            _ => return Err(Error::State("only one of the two averages its weights".into())),
+        }
         if self.counters.normalizer_kind != learner.normalizer.kind() {
             return Err(Error::State(format!(
                 "statistics are of kind {:?}, the learner's of kind {:?}",
@@ -111,11 +123,11 @@ impl LearnerState {
             Ok(need(format!("normalizer.{name}"))?.to_dtype(DType::F64)?.to_vec1()?)
         };
         let (mean, sum_squares) = (row("mean")?, row("sum_squares")?);
-        if mean.len() != learner.policy.config().obs_dim {
+        if mean.len() != learner.policy.obs_dim() {
             return Err(Error::State(format!(
                 "statistics of {} observations, the policy sees {}",
                 mean.len(),
-                learner.policy.config().obs_dim
+                learner.policy.obs_dim()
             )));
         }
         learner.normalizer = Normalizer::from_parts(

@@ -41,6 +41,8 @@ pub enum Purpose {
     EvalAction = 7,
     /// Noise that a stochastic sampler adds on its way; index = integration · steps + step.
     Churn = 8,
+    /// Noise of actions that are drawn to be looked at; index = iteration.
+    Probe = 9,
 }
 
 /// A seeded family of random streams.

@@ -1,17 +1,20 @@
-//! The Monte-Carlo likelihood ratio and PPO's clipped surrogate.
+//! The objective: what of losses, advantages and values is maximised, for every algorithm here.
 //!
 //! ```text
-//! log ratio = L_old − L_new                            (eq. 6)
-//! surrogate = min(r·A, clip(r, 1−ε, 1+ε)·A)            (eq. 5)
+//! log ratio = L_old − L_new                                          (eq. 6)
+//! loss      = −mean surrogate(exp(log ratio), A) + c·mean (R − V)²   (eq. 5, and PPO's critic)
 //! ```
 //!
-//! `L` is either the mean of an action's N per-sample losses, which gives one ratio per action
-//! (FPO), or each sample's loss alone, which gives N ratios per action (FPO++).
+//! `L` is an action's CFM loss (FPO), or a negative log-likelihood where a policy has one (the
+//! baselines). Its N samples are averaged first, which gives one ratio per action (FPO), or each
+//! stands for itself, which gives N (FPO++; DPPO's denoising steps).
 
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
+use crate::guards::Guards;
+use crate::surrogates::SurrogateKind;
+use crate::{AdvantageKind, Result, Truncation};
 
 /// How many ratios an action has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,108 +44,149 @@ pub enum AdvantageNormalization {
     /// Within each minibatch.
     #[default]
     Minibatch,
-    /// Not at all.
+    /// Not at all: near convergence normalising blows noise up to unit size.
     None,
 }
 
-/// The log ratio `(T, B, R)` from losses `(T, B, N)`: `R` is 1 per action, `N` per sample.
-///
-/// `clamp` bounds its magnitude; the official per-sample mode uses 3.
-pub fn log_ratio(
-    loss_old: &Tensor,
-    loss_new: &Tensor,
-    kind: RatioKind,
-    clamp: Option<f64>,
-) -> Result<Tensor> {
-    let difference = (loss_old - loss_new)?;
-    let log_ratio = match kind {
-        RatioKind::PerAction => difference.mean_keepdim(2)?,
-        RatioKind::PerSample => difference,
-    };
-    Ok(match clamp {
-        Some(bound) => log_ratio.clamp(-bound, bound)?,
-        None => log_ratio,
-    })
+/// The constants of the objective.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Objective {
+    /// What is maximised.
+    pub surrogate: SurrogateKind,
+    /// ε of the surrogate: ratios count within `[1 − ε, 1 + ε]`.
+    pub clip_epsilon: f64,
+    /// One ratio per action or per Monte-Carlo sample.
+    pub ratio: RatioKind,
+    /// Bound on the magnitude of the log ratio, beyond which there is no gradient, if any.
+    pub log_ratio_clamp: Option<f64>,
+    /// Bounds on losses, and on the log ratio with a gradient beyond it.
+    pub guards: Guards,
+    /// Discount γ per step.
+    pub gamma: f64,
+    /// λ of the advantage estimator.
+    pub gae_lambda: f64,
+    /// Which advantage estimator.
+    pub advantage: AdvantageKind,
+    /// What a step that the step limit cut is worth.
+    pub truncation: Truncation,
+    /// Factor on rewards inside the advantage estimator.
+    pub reward_scale: f64,
+    /// Weight of the value loss.
+    pub value_coefficient: f64,
+    /// Whether advantages are normalised.
+    pub normalize_advantages: AdvantageNormalization,
+    /// Largest magnitude of an advantage after that, if bounded.
+    pub advantage_clamp: Option<f64>,
+    /// Weight of the entropy bonus, for policies whose entropy is known.
+    pub entropy_coefficient: f64,
 }
 
-/// PPO's clipped surrogate, elementwise, and its two arguments.
-pub struct Surrogate {
-    /// `r·A`.
-    pub unclipped: Tensor,
-    /// `clip(r, 1−ε, 1+ε)·A`.
-    pub clipped: Tensor,
-    /// The smaller of the two: the quantity to maximise.
-    pub value: Tensor,
-}
-
-/// The clipped surrogate of ratios `(T, B, R)` and advantages `(T, B)`.
-pub fn ppo_clip(ratio: &Tensor, advantages: &Tensor, clip_epsilon: f64) -> Result<Surrogate> {
-    let advantages = advantages.unsqueeze(2)?;
-    let unclipped = ratio.broadcast_mul(&advantages)?;
-    let clipped =
-        ratio.clamp(1.0 - clip_epsilon, 1.0 + clip_epsilon)?.broadcast_mul(&advantages)?;
-    let value = unclipped.minimum(&clipped)?;
-    Ok(Surrogate { unclipped, clipped, value })
-}
-
-/// The clipped surrogate of one ratio, and its derivative with respect to the ratio.
-pub(crate) fn ppo_clip_scalar(ratio: f64, advantage: f64, clip_epsilon: f64) -> (f64, f64) {
-    let unclipped = ratio * advantage;
-    let clipped = ratio.clamp(1.0 - clip_epsilon, 1.0 + clip_epsilon) * advantage;
-    // Where the clip is at work its derivative is 0; where it is not, the two are the same.
-    if clipped < unclipped { (clipped, 0.0) } else { (unclipped, advantage) }
-}
-
-/// `(A − mean A) / (std A + 1e-8)` with the population standard deviation, as the official code.
-pub fn normalize_advantages(
-    advantages: &Tensor,
-    normalization: AdvantageNormalization,
-) -> Result<Tensor> {
-    Ok(match normalization {
-        AdvantageNormalization::None => advantages.clone(),
-        AdvantageNormalization::Minibatch => {
-            let centred = advantages.broadcast_sub(&advantages.mean_all()?)?;
-            let std = centred.sqr()?.mean_all()?.sqrt()?;
-            centred.broadcast_div(&(std + 1e-8)?)?
+impl Default for Objective {
+    /// The paper's Playground settings (Table A.2) with Schulman's GAE.
+    fn default() -> Self {
+        Objective {
+            surrogate: SurrogateKind::Clip,
+            clip_epsilon: 0.05,
+            ratio: RatioKind::PerAction,
+            log_ratio_clamp: None,
+            guards: Guards::default(),
+            gamma: 0.995,
+            gae_lambda: 0.95,
+            advantage: AdvantageKind::Gae,
+            truncation: Truncation::Mask,
+            reward_scale: 10.0,
+            value_coefficient: 0.25,
+            normalize_advantages: AdvantageNormalization::Minibatch,
+            advantage_clamp: None,
+            entropy_coefficient: 0.0,
         }
-    })
+    }
+}
+
+impl Objective {
+    /// The log ratio `(T, B, R)` from losses `(T, B, N)` and the advantages `(T, B)` that the
+    /// surrogate will see: `R` is 1 per action, `N` per sample.
+    pub fn log_ratio(
+        &self,
+        loss_old: &Tensor,
+        loss_new: &Tensor,
+        advantages: &Tensor,
+    ) -> Result<Tensor> {
+        let difference = self.guards.difference(loss_old, loss_new, advantages)?;
+        let log_ratio = match self.ratio {
+            RatioKind::PerAction => difference.mean_keepdim(2)?,
+            RatioKind::PerSample => difference,
+        };
+        let log_ratio = self.guards.bound(log_ratio)?;
+        Ok(match self.log_ratio_clamp {
+            Some(bound) => log_ratio.clamp(-bound, bound)?,
+            None => log_ratio,
+        })
+    }
+
+    /// Advantages as the surrogate sees them: `(A − mean A) / (std A + 1e-8)` with the population
+    /// standard deviation, as in the official code, then bounded.
+    pub fn shape_advantages(&self, advantages: &Tensor) -> Result<Tensor> {
+        let shaped = match self.normalize_advantages {
+            AdvantageNormalization::None => advantages.clone(),
+            AdvantageNormalization::Minibatch => {
+                let centred = advantages.broadcast_sub(&advantages.mean_all()?)?;
+                let std = centred.sqr()?.mean_all()?.sqrt()?;
+                centred.broadcast_div(&(std + 1e-8)?)?
+            }
+        };
+        Ok(match self.advantage_clamp {
+            Some(bound) => shaped.clamp(-bound, bound)?,
+            None => shaped,
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::{Device, Var};
+    use candle_core::Device;
 
-    fn tensor(values: &[f64]) -> Tensor {
-        Tensor::from_slice(values, (1, values.len()), &Device::Cpu).unwrap()
+    fn flat(t: Tensor) -> Vec<f64> {
+        t.flatten_all().unwrap().to_vec1().unwrap()
     }
 
     #[test]
     fn per_action_averages_before_the_exponential_and_per_sample_does_not() {
         let old = Tensor::new(&[[[1.0f64, 2.0], [0.0, 4.0]]], &Device::Cpu).unwrap();
         let new = Tensor::new(&[[[0.5f64, 3.0], [1.0, -1.0]]], &Device::Cpu).unwrap();
-        let flat = |t: Tensor| t.flatten_all().unwrap().to_vec1::<f64>().unwrap();
-        let per_action = log_ratio(&old, &new, RatioKind::PerAction, None).unwrap();
+        let advantages = Tensor::new(&[[1.0f64, -1.0]], &Device::Cpu).unwrap();
+        let with = |ratio, log_ratio_clamp, guards| {
+            let objective = Objective { ratio, log_ratio_clamp, guards, ..Objective::default() };
+            objective.log_ratio(&old, &new, &advantages).unwrap()
+        };
+        let free = Guards::default();
+        let per_action = with(RatioKind::PerAction, None, free);
         assert_eq!(per_action.dims(), [1, 2, 1]);
         assert_eq!(flat(per_action), [-0.25, 2.0]);
-        let per_sample = log_ratio(&old, &new, RatioKind::PerSample, Some(3.0)).unwrap();
+        let per_sample = with(RatioKind::PerSample, Some(3.0), free);
         assert_eq!(flat(per_sample), [0.5, -1.0, -1.0, 3.0]);
+        // Losses are bounded before the mean, the log ratio after it.
+        let guards = Guards { loss_max: Some(2.0), log_ratio_max: Some(1.25), ..Guards::default() };
+        assert_eq!(flat(with(RatioKind::PerAction, None, guards)), [0.25, 1.0]);
+        assert_eq!(flat(with(RatioKind::PerSample, None, guards)), [0.5, 0.0, -1.0, 1.25]);
     }
 
     #[test]
-    fn the_clip_is_one_sided_and_its_gradient_vanishes_where_it_dominates() {
-        let ratio = [0.5, 0.9, 1.0, 1.1, 1.5, 0.5, 1.0, 1.5];
-        let advantages = [1.0, 1.0, 1.0, 1.0, 1.0, -2.0, -2.0, -2.0];
-        let expected = [0.5, 0.9, 1.0, 1.1, 1.2, -1.6, -2.0, -3.0];
-        let gradient = [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, -2.0, -2.0];
-        let var = Var::from_tensor(&tensor(&ratio).unsqueeze(2).unwrap()).unwrap();
-        let surrogate = ppo_clip(&var, &tensor(&advantages), 0.2).unwrap();
-        let value = surrogate.value.flatten_all().unwrap().to_vec1::<f64>().unwrap();
-        let grads = surrogate.value.sum_all().unwrap().backward().unwrap();
-        let found = grads.get(&var).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap();
-        for i in 0..ratio.len() {
-            assert!((value[i] - expected[i]).abs() < 1e-12, "value {i}: {}", value[i]);
-            assert!((found[i] - gradient[i]).abs() < 1e-12, "gradient {i}: {}", found[i]);
+    fn advantages_are_normalised_and_then_bounded() {
+        let advantages = Tensor::new(&[[1.0f64, 2.0, 3.0, 10.0]], &Device::Cpu).unwrap();
+        let with = |normalize_advantages, advantage_clamp| {
+            let objective =
+                Objective { normalize_advantages, advantage_clamp, ..Objective::default() };
+            flat(objective.shape_advantages(&advantages).unwrap())
+        };
+        // Mean 4, population variance (9 + 4 + 1 + 36)/4 = 12.5.
+        let std = 12.5f64.sqrt();
+        let found = with(AdvantageNormalization::Minibatch, Some(1.5));
+        for (found, expected) in found.iter().zip([-3.0 / std, -2.0 / std, -1.0 / std, 1.5]) {
+            assert!((found - expected).abs() < 1e-8, "{found} {expected}");
         }
+        assert_eq!(with(AdvantageNormalization::None, Some(2.5)), [1.0, 2.0, 2.5, 2.5]);
+        assert_eq!(with(AdvantageNormalization::None, None), [1.0, 2.0, 3.0, 10.0]);
     }
 }

@@ -131,6 +131,17 @@ impl Optimizer {
         Ok(norm)
     }
 
+    /// The step size of the coming steps.
+    pub fn set_learning_rate(&mut self, rate: f64) {
+        match &mut self.inner {
+            Inner::Adam(adam) => adam.set_learning_rate(rate),
+            Inner::Radam(inner) => inner.set_learning_rate(rate),
+            Inner::Nadam(inner) => inner.set_learning_rate(rate),
+            Inner::Adamax(inner) => inner.set_learning_rate(rate),
+            Inner::Rmsprop(inner) => inner.set_learning_rate(rate),
+        }
+    }
+
     /// Adam's state, or `None` for an optimiser whose state cannot be saved.
     pub fn adam(&self) -> Option<&Adam> {
         match &self.inner {
@@ -161,6 +172,12 @@ mod tests {
             let adam = AdamConfig { learning_rate: 0.05, ..AdamConfig::default() };
             let config = OptimizerConfig { kind, adam, max_grad_norm: Some(1.0) };
             let mut optimizer = Optimizer::new(vec![var.clone()], config).unwrap();
+            // A rate of nothing moves nothing, whatever the first rate was.
+            optimizer.set_learning_rate(0.0);
+            let mut grads = var.sqr().unwrap().sum_all().unwrap().backward().unwrap();
+            optimizer.step(&mut grads).unwrap();
+            assert_eq!(var.to_vec1::<f64>().unwrap(), [2.0, -3.0], "{kind:?}");
+            optimizer.set_learning_rate(0.05);
             for _ in 0..400 {
                 let loss = var.sqr().unwrap().sum_all().unwrap();
                 let mut grads = loss.backward().unwrap();

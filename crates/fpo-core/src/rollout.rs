@@ -23,11 +23,15 @@ pub struct Rollout {
     pub terminated: Tensor,
     /// 1 where the step limit cut the episode after this step, else 0; `(T, E)`.
     pub truncated: Tensor,
-    /// Monte-Carlo noise ε, `(T, E, N, A)`.
+    /// Values of the observations at which the step limit cut episodes, at those steps and 0
+    /// elsewhere, `(T, E)`; read by [`crate::Truncation::Bootstrap`] alone.
+    pub cut_value: Tensor,
+    /// What the policy stores with an action ([`crate::Policy::stored`]): Monte-Carlo noise ε, or
+    /// a chain; `(T, E, rows, A)`.
     pub eps: Tensor,
     /// Monte-Carlo flow times, `(T, E, N, 1)`.
     pub t: Tensor,
-    /// CFM losses of the actions under the policy before the update, `(T, E, N)`.
+    /// Losses L of the actions under the policy before the update, `(T, E, N)`.
     pub loss_old: Tensor,
 }
 
@@ -57,7 +61,9 @@ pub struct MinibatchTensors {
     pub terminated: Tensor,
     /// Truncation flags `(U, B)`.
     pub truncated: Tensor,
-    /// Monte-Carlo noise `(U, B, N, A)`.
+    /// Values where the step limit cut episodes, `(U, B)`.
+    pub cut_value: Tensor,
+    /// What is stored with an action, `(U, B, rows, A)`.
     pub eps: Tensor,
     /// Monte-Carlo flow times `(U, B, N, 1)`.
     pub t: Tensor,
@@ -125,6 +131,7 @@ impl Minibatch<'_> {
             reward: gather(&rollout.reward)?,
             terminated: gather(&rollout.terminated)?,
             truncated: gather(&rollout.truncated)?,
+            cut_value: gather(&rollout.cut_value)?,
             eps: gather(&rollout.eps)?,
             t: gather(&rollout.t)?,
             loss_old: gather(&rollout.loss_old)?,

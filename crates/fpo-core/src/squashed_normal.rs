@@ -56,6 +56,15 @@ impl SquashedNormal {
         Ok((normal + self.log_slope(&self.sample(noise)?)?)?.sum(D::Minus1)?)
     }
 
+    /// The mean entropy of `(U, B, A)` distributions in nats, a scalar, over draws from the unit
+    /// normals `noise (U, B, N, A)`.
+    pub fn mean_entropy(&self, noise: &Tensor) -> Result<Tensor> {
+        let over_draws = |x: &Tensor| x.unsqueeze(2)?.broadcast_as(noise.shape());
+        let (mean, std) = (over_draws(&self.mean)?, over_draws(&self.std)?);
+        let distribution = SquashedNormal { mean, std, squash: self.squash };
+        Ok(distribution.entropy(noise)?.mean_all()?)
+    }
+
     /// Log of the squashing's derivative, elementwise.
     fn log_slope(&self, action: &Tensor) -> Result<Tensor> {
         Ok(match self.squash {

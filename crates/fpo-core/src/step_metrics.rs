@@ -14,15 +14,19 @@ pub struct StepMetrics {
 impl StepMetrics {
     /// What the columns mean; a number comes before those computed from it, so that the first
     /// that is not finite is the nearest to its source.
-    pub const NAMES: [&str; 13] = [
+    pub const NAMES: [&str; 17] = [
         "cfm_loss_old",
         "cfm_loss_new",
-        "ratio_mean",
         "ratio_min",
         "ratio_max",
         "clip_fraction",
+        "divergence",
+        "effective_sample_size",
+        "ratio_mean",
         "value_mean",
         "value_target_mean",
+        "value_error",
+        "explained_variance",
         "advantage_std",
         "policy_loss",
         "value_loss",
@@ -47,6 +51,14 @@ impl StepMetrics {
             }
         }
         Ok(StepMetrics { rows })
+    }
+
+    /// Mean of the column `name`; not a number if there is no such column or no step.
+    pub fn mean(&self, name: &str) -> f64 {
+        let Some(column) = StepMetrics::NAMES.iter().position(|column| *column == name) else {
+            return f64::NAN;
+        };
+        self.rows.iter().map(|row| f64::from(row[column])).sum::<f64>() / self.rows.len() as f64
     }
 
     /// Name and summary over the update: mean, but minimum and maximum of the ratio's extremes.

@@ -1,4 +1,4 @@
-//! The surrogates of FPO++ beside PPO's clip, and its guards on losses and log ratios.
+//! The surrogates: PPO's clip, SPO, and FPO++'s asymmetric mix of both.
 //!
 //! ```text
 //! PPO clip:  min(r·A, clip(r, 1−ε, 1+ε)·A)
@@ -18,7 +18,48 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::objective::{ppo_clip, ppo_clip_scalar};
+
+/// Which surrogate is maximised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SurrogateKind {
+    /// PPO's clip.
+    #[default]
+    Clip,
+    /// SPO.
+    Spo,
+    /// PPO's clip where the advantage is at least 0, SPO where it is negative.
+    Aspo,
+}
+
+impl SurrogateKind {
+    /// The surrogate of ratios `(T, B, R)` and advantages `(T, B)`, `(T, B, R)`.
+    pub fn of(self, ratio: &Tensor, advantages: &Tensor, epsilon: f64) -> Result<Tensor> {
+        match self {
+            SurrogateKind::Clip => ppo_clip(ratio, advantages, epsilon),
+            SurrogateKind::Spo => spo(ratio, advantages, epsilon),
+            SurrogateKind::Aspo => aspo(ratio, advantages, epsilon),
+        }
+    }
+
+    /// The surrogate of one ratio, and its derivative with respect to the ratio.
+    pub fn of_scalar(self, ratio: f64, advantage: f64, epsilon: f64) -> (f64, f64) {
+        match self {
+            SurrogateKind::Clip => ppo_clip_scalar(ratio, advantage, epsilon),
+            SurrogateKind::Spo => spo_scalar(ratio, advantage, epsilon),
+            SurrogateKind::Aspo => aspo_scalar(ratio, advantage, epsilon),
+        }
+    }
+}
+
+/// PPO's clipped surrogate of ratios `(T, B, R)` and advantages `(T, B)`: the quantity to
+/// maximise, `(T, B, R)`.
+pub fn ppo_clip(ratio: &Tensor, advantages: &Tensor, epsilon: f64) -> Result<Tensor> {
+    let advantages = advantages.unsqueeze(2)?;
+    let unclipped = ratio.broadcast_mul(&advantages)?;
+    let clipped = ratio.clamp(1.0 - epsilon, 1.0 + epsilon)?.broadcast_mul(&advantages)?;
+    Ok(unclipped.minimum(&clipped)?)
+}
 
 /// SPO of ratios `(T, B, R)` and advantages `(T, B)`: the quantity to maximise, `(T, B, R)`.
 pub fn spo(ratio: &Tensor, advantages: &Tensor, epsilon: f64) -> Result<Tensor> {
@@ -30,10 +71,18 @@ pub fn spo(ratio: &Tensor, advantages: &Tensor, epsilon: f64) -> Result<Tensor> 
 
 /// ASPO of ratios `(T, B, R)` and advantages `(T, B)`: the quantity to maximise, `(T, B, R)`.
 pub fn aspo(ratio: &Tensor, advantages: &Tensor, epsilon: f64) -> Result<Tensor> {
-    let clipped = ppo_clip(ratio, advantages, epsilon)?.value;
+    let clipped = ppo_clip(ratio, advantages, epsilon)?;
     let pulled = spo(ratio, advantages, epsilon)?;
     let good = advantages.unsqueeze(2)?.ge(0.0)?.broadcast_as(ratio.shape())?;
     Ok(good.where_cond(&clipped, &pulled)?)
+}
+
+/// PPO's clipped surrogate of one ratio, and its derivative with respect to the ratio.
+pub fn ppo_clip_scalar(ratio: f64, advantage: f64, epsilon: f64) -> (f64, f64) {
+    let unclipped = ratio * advantage;
+    let clipped = ratio.clamp(1.0 - epsilon, 1.0 + epsilon) * advantage;
+    // Where the clip is at work its derivative is 0; where it is not, the two are the same.
+    if clipped < unclipped { (clipped, 0.0) } else { (unclipped, advantage) }
 }
 
 /// SPO of one ratio, and its derivative with respect to the ratio.
@@ -51,84 +100,6 @@ pub fn aspo_scalar(ratio: f64, advantage: f64, epsilon: f64) -> (f64, f64) {
     }
 }
 
-/// Bounds that keep a single loss from deciding a step; `None` is no bound.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Guards {
-    /// Largest stored or present loss. A present loss above it has no gradient.
-    pub loss_max: Option<f64>,
-    /// Largest present loss of an action with a negative advantage: it is pushed no further.
-    pub negative_advantage_loss_max: Option<f64>,
-    /// Largest magnitude of the log ratio; the gradient passes as if there were no bound.
-    pub log_ratio_max: Option<f64>,
-}
-
-impl Guards {
-    /// FPO++ for locomotion: losses up to 20, log ratios up to 10.
-    pub const LOCOMOTION: Guards = Guards {
-        loss_max: Some(20.0),
-        negative_advantage_loss_max: Some(20.0),
-        log_ratio_max: Some(10.0),
-    };
-
-    /// FPO++ for motion tracking: losses and log ratios up to 3.
-    pub const TRACKING: Guards = Guards {
-        loss_max: Some(3.0),
-        negative_advantage_loss_max: Some(3.0),
-        log_ratio_max: Some(3.0),
-    };
-
-    /// The guarded log ratio `L_old − L_new`, `(T, B, R)`, from losses `(T, B, R)` and advantages
-    /// `(T, B)`.
-    pub fn log_ratio(
-        &self,
-        loss_old: &Tensor,
-        loss_new: &Tensor,
-        advantages: &Tensor,
-    ) -> Result<Tensor> {
-        let (mut old, mut new) = (loss_old.clone(), loss_new.clone());
-        if let Some(max) = self.loss_max {
-            (old, new) = (at_most(&old, max)?, at_most(&new, max)?);
-        }
-        if let Some(max) = self.negative_advantage_loss_max {
-            let bad = advantages.unsqueeze(2)?.lt(0.0)?.broadcast_as(new.shape())?;
-            new = bad.where_cond(&at_most(&new, max)?, &new)?;
-        }
-        let log_ratio = (old - new)?;
-        match self.log_ratio_max {
-            Some(max) => clamp_straight_through(&log_ratio, -max, max),
-            None => Ok(log_ratio),
-        }
-    }
-
-    /// The guarded log ratio of one pair of losses, and its derivative with respect to `loss_new`.
-    pub fn log_ratio_scalar(&self, loss_old: f64, loss_new: f64, advantage: f64) -> (f64, f64) {
-        let everywhere = self.loss_max.unwrap_or(f64::INFINITY);
-        let max = match self.negative_advantage_loss_max {
-            Some(max) if advantage < 0.0 => max.min(everywhere),
-            _ => everywhere,
-        };
-        let derivative = if loss_new > max { 0.0 } else { -1.0 };
-        let log_ratio = loss_old.min(everywhere) - loss_new.min(max);
-        let bound = self.log_ratio_max.unwrap_or(f64::INFINITY);
-        (log_ratio.clamp(-bound, bound), derivative)
-    }
-}
-
-/// `min(x, max)`, whose gradient is 0 above `max` and 1 up to it.
-fn at_most(x: &Tensor, max: f64) -> Result<Tensor> {
-    let bound = x.ones_like()?.affine(max, 0.0)?;
-    Ok(x.gt(max)?.where_cond(&bound, x)?)
-}
-
-/// `clip(x, low, high)` with the gradient of `x` itself, for finite `x`.
-///
-/// A plain clip has no gradient where it is at work, so what left the interval could not come back.
-pub fn clamp_straight_through(x: &Tensor, low: f64, high: f64) -> Result<Tensor> {
-    let clipped = x.detach().clamp(low, high)?;
-    Ok((clipped + (x - x.detach())?)?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,11 +110,8 @@ mod tests {
 
     type OnTensors = fn(&Tensor, &Tensor, f64) -> Result<Tensor>;
     type OnScalars = fn(f64, f64, f64) -> (f64, f64);
-    const BOTH: [(&str, OnTensors, OnScalars); 3] = [
-        ("ppo", |r, a, e| Ok(ppo_clip(r, a, e)?.value), ppo_clip_scalar),
-        ("spo", spo, spo_scalar),
-        ("aspo", aspo, aspo_scalar),
-    ];
+    const BOTH: [(&str, OnTensors, OnScalars); 3] =
+        [("ppo", ppo_clip, ppo_clip_scalar), ("spo", spo, spo_scalar), ("aspo", aspo, aspo_scalar)];
 
     fn flat(tensor: &Tensor) -> Vec<f64> {
         tensor.flatten_all().unwrap().to_vec1().unwrap()
@@ -235,46 +203,24 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_straight_through_clamp_clips_values_and_passes_gradients() {
-        let x = Var::new(&[-7.5f64, -1.0, 0.1, 3.0], &Device::Cpu).unwrap();
-        let y = clamp_straight_through(&x, -1.0, 1.0).unwrap();
-        assert_eq!(flat(&y), [-1.0, -1.0, 0.1, 1.0]);
-        let grads = y.sqr().unwrap().sum_all().unwrap().backward().unwrap();
-        assert_eq!(flat(grads.get(&x).unwrap()), [-2.0, -2.0, 0.2, 2.0]);
+    fn row(values: &[f64]) -> Tensor {
+        Tensor::from_slice(values, (1, values.len()), &Device::Cpu).unwrap()
     }
 
     #[test]
-    fn guards_on_tensors_and_scalars_agree_and_bind_where_they_say() {
-        let guards = Guards {
-            loss_max: Some(5.0),
-            negative_advantage_loss_max: Some(2.0),
-            log_ratio_max: Some(1.5),
-        };
-        // (L_old, L_new, A) with log ratio and derivative by hand.
-        let cases = [
-            (1.0, 0.5, 1.0, 0.5, -1.0),
-            (1.0, 4.0, 1.0, -1.5, -1.0),
-            (4.5, 6.0, 1.0, -0.5, 0.0),
-            (9.0, 4.0, 1.0, 1.0, -1.0),
-            (1.0, 4.0, -1.0, -1.0, 0.0),
-            (3.0, 1.0, -1.0, 1.5, -1.0),
-            (1.0, 4.0, 0.0, -1.5, -1.0),
-        ];
-        let column = |pick: fn(&(f64, f64, f64, f64, f64)) -> f64| {
-            let values: Vec<f64> = cases.iter().map(pick).collect();
-            Tensor::from_slice(&values, (1, cases.len(), 1), &Device::Cpu).unwrap()
-        };
-        let new = Var::from_tensor(&column(|c| c.1)).unwrap();
-        let advantages = column(|c| c.2).squeeze(2).unwrap();
-        let found = guards.log_ratio(&column(|c| c.0), &new, &advantages).unwrap();
-        let grads = found.sum_all().unwrap().backward().unwrap();
-        assert_eq!(flat(&found), flat(&column(|c| c.3)));
-        assert_eq!(flat(grads.get(&new).unwrap()), flat(&column(|c| c.4)));
-        for (old, new, advantage, log_ratio, derivative) in cases {
-            assert_eq!(guards.log_ratio_scalar(old, new, advantage), (log_ratio, derivative));
+    fn the_clip_is_one_sided_and_its_gradient_vanishes_where_it_dominates() {
+        let ratio = [0.5, 0.9, 1.0, 1.1, 1.5, 0.5, 1.0, 1.5];
+        let advantages = [1.0, 1.0, 1.0, 1.0, 1.0, -2.0, -2.0, -2.0];
+        let expected = [0.5, 0.9, 1.0, 1.1, 1.2, -1.6, -2.0, -3.0];
+        let gradient = [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, -2.0, -2.0];
+        let var = Var::from_tensor(&row(&ratio).unsqueeze(2).unwrap()).unwrap();
+        let surrogate = ppo_clip(&var, &row(&advantages), 0.2).unwrap();
+        let value = surrogate.flatten_all().unwrap().to_vec1::<f64>().unwrap();
+        let grads = surrogate.sum_all().unwrap().backward().unwrap();
+        let found = grads.get(&var).unwrap().flatten_all().unwrap().to_vec1::<f64>().unwrap();
+        for i in 0..ratio.len() {
+            assert!((value[i] - expected[i]).abs() < 1e-12, "value {i}: {}", value[i]);
+            assert!((found[i] - gradient[i]).abs() < 1e-12, "gradient {i}: {}", found[i]);
         }
-        let free = Guards::default().log_ratio(&column(|c| c.0), &new, &advantages).unwrap();
-        assert_eq!(flat(&free), flat(&(column(|c| c.0) - new.as_tensor()).unwrap()));
     }
 }

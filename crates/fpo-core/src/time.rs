@@ -1,19 +1,23 @@
 //! Flow time: the embedding the network sees and the grid the sampler walks.
 
 use candle_core::{Device, Shape, Tensor};
-use serde::{Deserialize, Serialize};
 
 use crate::{Noise, Purpose, Result};
 
+/// The least distance from 0 and 1 of [`TrainingTimes::Beta`].
+const BETA_MARGIN: f64 = 0.005;
+
 /// Which flow times the Monte-Carlo CFM loss draws.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum TrainingTimes {
     /// The starts of the sampler's Euler steps, `1, 1 − 1/K, …, 1/K` (official Playground code).
     #[default]
     Grid,
     /// Uniform in (0, 1) (official GridWorld code).
     Uniform,
+    /// Beta(1, β) within [0.005, 0.995], `t = 0.005 + 0.99·(1 − (1−u)^(1/β))` (FPO++). β = 1 is
+    /// uniform, a larger one prefers times near 0, the action.
+    Beta(f64),
 }
 
 /// The `steps + 1` times from 1 (noise) to 0 (action), evenly spaced.
@@ -49,6 +53,14 @@ pub(crate) fn upload(values: &[f64], shape: impl Into<Shape>, like: &Tensor) -> 
 pub fn draw(times: TrainingTimes, flow_steps: usize, noise: &Noise, index: u64, out: &mut [f32]) {
     match times {
         TrainingTimes::Uniform => noise.fill_uniform(Purpose::LossTime, index, out),
+        TrainingTimes::Beta(beta) => {
+            noise.fill_uniform(Purpose::LossTime, index, out);
+            let span = 1.0 - 2.0 * BETA_MARGIN;
+            for t in out {
+                let quantile = 1.0 - (1.0 - f64::from(*t)).powf(1.0 / beta);
+                *t = (BETA_MARGIN + span * quantile) as f32;
+            }
+        }
         TrainingTimes::Grid => {
             let starts = grid(flow_steps);
             let mut picks = vec![0; out.len()];
@@ -72,5 +84,17 @@ mod tests {
         seen.sort_by(f32::total_cmp);
         seen.dedup();
         assert_eq!(seen, [0.2, 0.4, 0.6, 0.8, 1.0]);
+    }
+
+    #[test]
+    fn beta_times_have_the_mean_of_their_distribution_and_keep_off_the_ends() {
+        for beta in [1.0, 1.5, 4.0] {
+            let mut t = vec![0.0; 100_000];
+            draw(TrainingTimes::Beta(beta), 10, &Noise::new(0), 0, &mut t);
+            assert!(t.iter().all(|t| (0.005..=0.995).contains(t)));
+            let mean = t.iter().map(|&t| f64::from(t)).sum::<f64>() / t.len() as f64;
+            let expected = 0.005 + 0.99 / (1.0 + beta);
+            assert!((mean - expected).abs() < 0.005, "β {beta}: {mean}");
+        }
     }
 }

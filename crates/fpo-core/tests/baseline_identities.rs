@@ -6,9 +6,9 @@ use std::f64::consts::TAU;
 
 use candle_core::{DType, Device, Tensor};
 use fpo_core::{
-    Activation, DenoisingMdp, DeviceNormalizer, DppoConfig, FlatParams, FlowConfig, FlowPolicy,
-    FpoLoss, GaussianConfig, GaussianPolicy, GaussianPpoConfig, MinibatchTensors, Noise,
-    PhaseTimes, Purpose, ScoredSteps, Squash, SquashedNormal, ValueNet, dppo_loss, gaussian_loss,
+    Activation, DenoisingMdp, DeviceNormalizer, FlatParams, FlowConfig, FlowPolicy, FpoLoss,
+    GaussianConfig, GaussianPolicy, MinibatchTensors, Noise, Objective, Path, PhaseTimes, Policy,
+    Purpose, Quantity, RatioKind, ScoredSteps, Squash, SquashedNormal, ValueNet, fpo_loss,
 };
 
 const OBS: usize = 3;
@@ -73,33 +73,48 @@ fn minibatch(action: Tensor, eps: Tensor, loss_old: Tensor) -> MinibatchTensors 
         reward: normal(6, &[STEPS, BATCH]),
         terminated: flags(&[4]),
         truncated: flags(&[2, 10]),
-        t: loss_old.zeros_like().unwrap(),
+        cut_value: normal(8, &[STEPS, BATCH]),
+        t: loss_old.zeros_like().unwrap().unsqueeze(3).unwrap(),
         eps,
         loss_old,
     }
 }
 
 /// Actions of the policy itself, their stored losses off by noise of size `off`.
-fn gaussian_batch(policy: &GaussianPolicy, off: f64) -> MinibatchTensors {
+fn batch_of(policy: &Policy, off: f64) -> MinibatchTensors {
     let obs = normal(1, &[STEPS, BATCH, OBS]);
     let policy = policy.frozen();
-    let action = policy.sample(&obs, &normal(2, &[STEPS, BATCH, ACT])).unwrap();
-    let stored = policy.negative_log_likelihood(&obs, &action).unwrap();
+    let noise = normal(7, &[ROWS, policy.noise_len()]);
+    let acted = policy.act(&obs.reshape((ROWS, OBS)).unwrap(), &noise).unwrap();
+    let action = acted.action.reshape((STEPS, BATCH, ACT)).unwrap();
+    let eps = match acted.chain {
+        Some(chain) => chain.reshape((STEPS, BATCH, (), ACT)).unwrap(),
+        None => normal(3, &[STEPS, BATCH, 4, ACT]),
+    };
+    let t = Tensor::zeros((STEPS, BATCH, 1, 1), DType::F64, &Device::Cpu).unwrap();
+    let stored = policy.evaluate(&obs, &action, &eps, &t).unwrap().losses;
     let shift = (normal(4, stored.dims()) * off).unwrap();
-    minibatch(action, normal(3, &[STEPS, BATCH, 4, ACT]), (stored + shift).unwrap())
+    minibatch(action, eps, (stored + shift).unwrap())
 }
 
-/// Chains of the policy itself, their stored losses off by noise of size `off`.
-fn dppo_batch(policy: &FlowPolicy, mdp: &DenoisingMdp, off: f64) -> MinibatchTensors {
-    let obs = normal(1, &[STEPS, BATCH, OBS]);
-    let policy = policy.frozen();
-    let noise = normal(7, &[FLOW_STEPS + 1, ROWS, ACT]);
-    let chain = mdp.chain(&policy, &obs.reshape((ROWS, OBS)).unwrap(), &noise).unwrap();
-    let chain = chain.reshape((STEPS, BATCH, FLOW_STEPS + 1, ACT)).unwrap();
-    let stored = mdp.negative_log_likelihood(&policy, &obs, &chain).unwrap();
-    let shift = (normal(4, stored.dims()) * off).unwrap();
-    let action = chain.narrow(2, FLOW_STEPS, 1).unwrap().squeeze(2).unwrap();
-    minibatch(action, chain, (stored + shift).unwrap())
+fn dppo(mdp: DenoisingMdp) -> Policy {
+    Policy::Chain(flow(), mdp)
+}
+
+/// Every ratio for itself, clipped at `clip_epsilon`.
+fn objective(clip_epsilon: f64, entropy_coefficient: f64) -> Objective {
+    let ratio = RatioKind::PerSample;
+    Objective { ratio, clip_epsilon, entropy_coefficient, ..Objective::default() }
+}
+
+fn loss_of(
+    policy: &Policy,
+    value: &ValueNet,
+    objective: &Objective,
+    batch: &MinibatchTensors,
+) -> FpoLoss {
+    let times = &mut PhaseTimes::default();
+    fpo_loss(policy, value, objective, batch, &identity(), times).unwrap()
 }
 
 /// Central differences along random directions against `gradient`.
@@ -130,23 +145,23 @@ fn check_gradients(
     let grads = first.total.backward().unwrap();
     check_slopes(policy, grads.get(policy.var()).unwrap(), &|| loss().1);
     let mask = (1.0 - &batch.truncated).unwrap();
-    let targets = first.estimates.targets.clone();
+    let targets = first.critique.estimates.targets.clone();
     check_slopes(value, grads.get(value.var()).unwrap(), &|| {
-        let error = ((&targets - loss().0.values).unwrap() * &mask).unwrap();
+        let error = ((&targets - loss().0.critique.values).unwrap() * &mask).unwrap();
         0.25 * error.sqr().unwrap().mean_all().unwrap().to_scalar::<f64>().unwrap()
     });
 }
 
 #[test]
 fn the_gradient_of_gaussian_ppo_equals_finite_differences() {
-    let (policy, value) = (gaussian(), value_net());
-    let batch = gaussian_batch(&policy, 0.2);
-    let config = GaussianPpoConfig { entropy_coefficient: 0.3, ..GaussianPpoConfig::default() };
+    let (policy, value) = (Policy::Gaussian(gaussian()), value_net());
+    let batch = batch_of(&policy, 0.2);
+    let objective = objective(0.1, 0.3);
     let loss = || {
-        let times = &mut PhaseTimes::default();
-        let loss = gaussian_loss(&policy, &value, &config, &batch, &identity(), times).unwrap();
-        let policy = (&loss.objective.policy_loss + &loss.entropy_loss).unwrap();
-        (loss.objective, policy.to_scalar::<f64>().unwrap())
+        let loss = loss_of(&policy, &value, &objective, &batch);
+        let (_, entropy) = loss.entropy.as_ref().unwrap();
+        let policy = (&loss.policy_loss + entropy).unwrap().to_scalar::<f64>().unwrap();
+        (loss, policy)
     };
     let ratios = host(&loss().0.ratio);
     assert!(ratios.iter().any(|r| (r - 1.0).abs() > 0.1), "the clip is at work");
@@ -156,13 +171,11 @@ fn the_gradient_of_gaussian_ppo_equals_finite_differences() {
 #[test]
 fn the_gradient_of_dppo_equals_finite_differences() {
     for steps in [ScoredSteps::All, ScoredSteps::FinalHalf] {
-        let mdp = DenoisingMdp { sigma: 0.3, steps };
-        let (policy, value) = (flow(), value_net());
-        let batch = dppo_batch(&policy, &mdp, 0.3);
-        let config = DppoConfig { mdp, ..DppoConfig::default() };
+        let (policy, value) = (dppo(DenoisingMdp { sigma: 0.3, steps }), value_net());
+        let batch = batch_of(&policy, 0.3);
+        let objective = objective(0.2, 0.0);
         let loss = || {
-            let times = &mut PhaseTimes::default();
-            let loss = dppo_loss(&policy, &value, &config, &batch, &identity(), times).unwrap();
+            let loss = loss_of(&policy, &value, &objective, &batch);
             let policy = loss.policy_loss.to_scalar::<f64>().unwrap();
             (loss, policy)
         };
@@ -174,21 +187,17 @@ fn the_gradient_of_dppo_equals_finite_differences() {
 
 #[test]
 fn stored_likelihoods_make_the_first_ratio_one() {
-    let times = &mut PhaseTimes::default();
-    let (policy, value) = (gaussian(), value_net());
-    let batch = gaussian_batch(&policy, 0.0);
-    let config = GaussianPpoConfig::default();
-    let loss = gaussian_loss(&policy, &value, &config, &batch, &identity(), times).unwrap();
-    assert_eq!(loss.objective.ratio.dims(), [STEPS, BATCH, 1]);
-    close(&host(&loss.objective.ratio), &[1.0; ROWS], 1e-12);
-    for (steps, scored) in [(ScoredSteps::All, 5), (ScoredSteps::FinalHalf, 3)] {
-        let mdp = DenoisingMdp { steps, ..DenoisingMdp::default() };
-        let policy = flow();
-        let batch = dppo_batch(&policy, &mdp, 0.0);
-        let config = DppoConfig { mdp, ..DppoConfig::default() };
-        let loss = dppo_loss(&policy, &value, &config, &batch, &identity(), times).unwrap();
-        assert_eq!(loss.ratio.dims(), [STEPS, BATCH, scored]);
-        close(&host(&loss.ratio), &vec![1.0; ROWS * scored], 1e-9);
+    let value = value_net();
+    let final_half = DenoisingMdp { steps: ScoredSteps::FinalHalf, ..DenoisingMdp::default() };
+    for (policy, ratios) in [
+        (Policy::Gaussian(gaussian()), 1),
+        (dppo(DenoisingMdp::default()), 5),
+        (dppo(final_half), 3),
+    ] {
+        let batch = batch_of(&policy, 0.0);
+        let loss = loss_of(&policy, &value, &objective(0.1, 0.01), &batch);
+        assert_eq!(loss.ratio.dims(), [STEPS, BATCH, ratios]);
+        close(&host(&loss.ratio), &vec![1.0; ROWS * ratios], 1e-9);
     }
 }
 
@@ -246,29 +255,36 @@ fn the_mode_is_the_sample_without_noise_and_deviations_keep_their_least() {
 #[test]
 fn a_chain_without_noise_ends_in_the_samplers_action() {
     let (policy, obs) = (flow(), normal(1, &[BATCH, OBS]));
-    let start = normal(2, &[1, BATCH, ACT]);
-    let still = Tensor::zeros((FLOW_STEPS, BATCH, ACT), DType::F64, &Device::Cpu).unwrap();
-    let noise = Tensor::cat(&[&start, &still], 0).unwrap();
+    let start = normal(2, &[BATCH, 1, ACT]);
+    let still = Tensor::zeros((BATCH, FLOW_STEPS, ACT), DType::F64, &Device::Cpu).unwrap();
+    let noise = Tensor::cat(&[&start, &still], 1).unwrap();
     let chain = DenoisingMdp::default().chain(&policy, &obs, &noise).unwrap();
     assert_eq!(chain.dims(), [BATCH, FLOW_STEPS + 1, ACT]);
     let (first, last) = (chain.narrow(1, 0, 1).unwrap(), chain.narrow(1, FLOW_STEPS, 1).unwrap());
     assert_eq!(host(&first), host(&start));
-    let action = policy.sample(&obs, &start.squeeze(0).unwrap()).unwrap();
+    let action = policy.sample(&obs, &start.squeeze(1).unwrap()).unwrap();
     close(&host(&last), &host(&action), 1e-14);
 }
 
 #[test]
-fn a_transition_is_as_likely_as_the_noise_it_was_drawn_with() {
-    let (policy, obs) = (flow(), normal(1, &[BATCH, OBS]));
-    let noise = normal(2, &[FLOW_STEPS + 1, BATCH, ACT]);
+fn a_transition_is_as_likely_as_the_noise_it_was_drawn_with_on_any_path() {
+    let obs = normal(1, &[BATCH, OBS]);
+    let noise = normal(2, &[BATCH, FLOW_STEPS + 1, ACT]);
     let mdp = DenoisingMdp { sigma: 0.3, ..DenoisingMdp::default() };
-    let chain = mdp.chain(&policy, &obs, &noise).unwrap();
-    let found = mdp.negative_log_likelihood(&policy, &obs, &chain).unwrap();
-    let drawn = noise.narrow(0, 1, FLOW_STEPS).unwrap().sqr().unwrap().sum(2).unwrap();
-    let constant = 0.5 * ACT as f64 * TAU.ln();
-    let expected = (drawn.t().unwrap() * 0.5).unwrap().affine(1.0, constant).unwrap();
-    // The guard widens σ by 1e-6, so squares shrink by 2e-6/0.3.
-    close(&host(&found), &host(&expected.contiguous().unwrap()), 1e-5);
+    for path in [Path::Linear, Path::Cosine] {
+        for prediction in [Quantity::Velocity, Quantity::Noise, Quantity::Data] {
+            let config = FlowConfig { path, prediction, ..flow().config().clone() };
+            let seed = Noise::new(1);
+            let policy = FlowPolicy::new(config, &seed, DType::F64, &Device::Cpu).unwrap();
+            let chain = mdp.chain(&policy, &obs, &noise).unwrap();
+            let found = mdp.negative_log_likelihood(&policy, &obs, &chain).unwrap();
+            let drawn = noise.narrow(1, 1, FLOW_STEPS).unwrap().sqr().unwrap().sum(2).unwrap();
+            let constant = 0.5 * ACT as f64 * TAU.ln();
+            let expected = (drawn * 0.5).unwrap().affine(1.0, constant).unwrap();
+            // The guard widens σ by 1e-6, so squares shrink by 2e-6/0.3.
+            close(&host(&found), &host(&expected.contiguous().unwrap()), 1e-5);
+        }
+    }
 }
 
 #[test]
@@ -282,6 +298,7 @@ fn settings_that_cannot_work_are_named() {
     assert!(message(config.validate()).contains("min_std"));
     let config = GaussianConfig { hidden: vec![], ..GaussianConfig::new(OBS, ACT) };
     assert!(message(config.validate()).contains("hidden"));
+    // Neither all 5 steps nor the 3 that would be scored.
     let chain = normal(2, &[BATCH, FLOW_STEPS, ACT]);
     let obs = normal(1, &[BATCH, OBS]);
     let short = DenoisingMdp::default().negative_log_likelihood(&flow(), &obs, &chain);

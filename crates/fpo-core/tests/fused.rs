@@ -27,25 +27,31 @@ fn relative_error(found: &[f64], expected: &[f64]) -> f64 {
 #[test]
 fn losses_diagnostics_and_gradients_equal_composed_operations_in_f64() {
     let mut worst = 0.0f64;
-    for seed in 0..60 {
-        let problem = Problem::random(seed);
+    let flows = (0..60).map(Problem::random);
+    let chains = (500..520).map(Problem::random_chain);
+    for problem in flows.chain(chains).chain((600..606).map(Problem::random_gaussian)) {
+        let seed = problem.seed;
         let expected = problem.outcome(Compute::Composed, DType::F64);
+        let single = problem.outcome(Compute::Composed, DType::F32);
         for isa in sets() {
             let found = problem.outcome(Compute::Fused(isa), DType::F32);
             let Outcome { policy_gradient, value_gradient, stored, .. } = &found;
             let about = format!("seed {seed} on {}: {problem:?}", isa.name());
-            for (what, found, expected) in [
-                ("policy gradient", policy_gradient, &expected.policy_gradient),
-                ("value gradient", value_gradient, &expected.value_gradient),
-                ("stored losses", stored, &expected.stored),
+            for (what, found, single, expected) in [
+                ("policy", policy_gradient, &single.policy_gradient, &expected.policy_gradient),
+                ("value", value_gradient, &single.value_gradient, &expected.value_gradient),
+                ("stored losses", stored, &single.stored, &expected.stored),
             ] {
+                // Where large losses make single precision itself worse than that, no worse than it.
+                let allowed = TOLERANCE.max(1.5 * relative_error(single, expected));
                 let error = relative_error(found, expected);
-                assert!(error < TOLERANCE, "{what} off by {error:.1e}, {about}");
+                assert!(error < allowed, "{what} off by {error:.1e} of {allowed:.1e}, {about}");
                 worst = worst.max(error);
             }
             for (k, (a, b)) in found.diagnostics.iter().zip(&expected.diagnostics).enumerate() {
-                let error = (a - b).abs() / (1.0 + b.abs());
-                assert!(error < TOLERANCE, "diagnostic {k} is {a}, not {b}, {about}");
+                let off = |a: f64| (a - b).abs() / (1.0 + b.abs());
+                let allowed = TOLERANCE.max(1.5 * off(single.diagnostics[k]));
+                assert!(off(*a) < allowed, "diagnostic {k} is {a}, not {b}, {about}");
             }
         }
     }
@@ -55,11 +61,14 @@ fn losses_diagnostics_and_gradients_equal_composed_operations_in_f64() {
 /// Central differences of the composed loss in f64 along random directions.
 #[test]
 fn gradients_equal_finite_differences() {
-    for seed in 100..112 {
+    let flows = (100..112).map(Problem::random);
+    for mut problem in flows.chain((520..526).map(Problem::random_chain)) {
         // A step across a kink of ReLU would spoil the difference.
-        let mut problem = Problem::random(seed);
+        let seed = problem.seed;
         problem.flow.activation = Activation::Silu;
         problem.value_activation = Activation::Silu;
+        // Its gradient goes straight through, which is not the derivative.
+        problem.objective.guards.log_ratio_max = None;
         for isa in sets() {
             let found = problem.outcome(Compute::Fused(isa), DType::F32);
             for (net, gradient) in
@@ -84,8 +93,9 @@ fn avx2_and_avx512_give_the_same_bits() {
     if !Isa::Avx512.is_available() {
         return;
     }
-    for seed in 200..210 {
-        let problem = Problem::random(seed);
+    let flows = (200..210).map(Problem::random);
+    for problem in flows.chain((530..534).map(Problem::random_chain)) {
+        let seed = problem.seed;
         let [a, b] =
             [Isa::Avx2, Isa::Avx512].map(|isa| problem.outcome(Compute::Fused(isa), DType::F32));
         assert!(a == b, "seed {seed}: {problem:?}");
@@ -94,8 +104,10 @@ fn avx2_and_avx512_give_the_same_bits() {
 
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
-    for seed in 300..304 {
-        let problem = Problem { sequences: 40 + seed as usize % 7, ..Problem::random(seed) };
+    let flows = (300..304).map(Problem::random);
+    for problem in flows.chain((540..542).map(Problem::random_chain)) {
+        let seed = problem.seed;
+        let problem = Problem { sequences: 40 + seed as usize % 7, ..problem };
         for isa in sets() {
             let with = |threads| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -117,11 +129,11 @@ fn samples_equal_composed_operations() {
         let (obs, start) = problem.sampling();
         let at = |dtype| (obs.to_dtype(dtype).unwrap(), start.to_dtype(dtype).unwrap());
         let (obs64, start64) = at(DType::F64);
-        let expected = host(&composed.policy.sample(&obs64, &start64).unwrap());
+        let expected = host(&composed.policy.act(&obs64, &start64).unwrap().action);
         for isa in sets() {
             let fused = problem.learner(Compute::Fused(isa), DType::F32);
             let (obs, start) = at(DType::F32);
-            let found = host(&fused.policy.sample(&obs, &start).unwrap());
+            let found = host(&fused.policy.act(&obs, &start).unwrap().action);
             let error = relative_error(&found, &expected);
             assert!(error < TOLERANCE, "{} off by {error:.1e}: {problem:?}", isa.name());
         }

@@ -10,12 +10,12 @@ mod common;
 use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor};
-use common::{Golden, device, host, policy, sizes, usize_of};
+use common::{Golden, device, host, policy, sizes, surrogates, usize_of};
 use fpo_core::{
-    Activation, AdvantageKind, CriticConfig, DenoisingMdp, DeviceNormalizer, DppoConfig,
-    FlatParams, FlowPolicy, FpoLoss, GaussianConfig, GaussianPolicy, GaussianPpoConfig,
-    MinibatchTensors, Noise, PhaseTimes, ScoredSteps, StepMetrics, ValueNet, dppo_loss,
-    gaussian_loss,
+    Activation, AdvantageKind, Compute, DenoisingMdp, DeviceNormalizer, FlatParams, FlowPolicy,
+    FpoLoss, GaussianConfig, GaussianPolicy, Isa, Learner, MinibatchTensors, Noise, Normalizer,
+    NormalizerKind, Objective, OptimizerConfig, PhaseTimes, Policy, RatioKind, Rollout,
+    ScoredSteps, StepMetrics, ValueNet, fpo_loss,
 };
 use serde_json::Value;
 
@@ -72,7 +72,8 @@ impl Case<'_> {
             reward: self.get("reward"),
             terminated: (1.0 - self.get("discount")).unwrap(),
             truncated: self.get("truncation"),
-            t: loss_old.zeros_like().unwrap(),
+            cut_value: self.get("reward").zeros_like().unwrap(),
+            t: loss_old.zeros_like().unwrap().unsqueeze(3).unwrap(),
             eps,
             loss_old,
         }
@@ -88,10 +89,11 @@ impl Case<'_> {
             let min = x.iter().copied().fold(f64::INFINITY, f64::min);
             (mean, std, min, x.iter().copied().fold(f64::NEG_INFINITY, f64::max))
         };
-        let advantages = stats(&loss.estimates.advantages);
-        let (ratio, value) = (stats(&loss.ratio), stats(&loss.values));
-        let (error, action) = (stats(&loss.value_error), stats(&self.get("action")));
+        let advantages = stats(&loss.critique.estimates.advantages);
+        let (ratio, value) = (stats(&loss.ratio), stats(&loss.critique.values));
+        let (error, action) = (stats(&loss.critique.value_error), stats(&self.get("action")));
         let beyond = host(&loss.ratio).iter().filter(|r| (*r - 1.0).abs() > clip).count();
+        let (unclipped, clipped) = surrogates(loss, clip);
         let metrics = [
             ("action_max", action.3),
             ("action_min", action.2),
@@ -104,28 +106,98 @@ impl Case<'_> {
             ("policy_ratio_max", ratio.3),
             ("policy_ratio_mean", ratio.0),
             ("policy_ratio_min", ratio.2),
-            ("surrogate_loss1_mean", stats(&loss.surrogates.0).0),
-            ("surrogate_loss2_mean", stats(&loss.surrogates.1).0),
-            ("v_loss", stats(&loss.value_loss).0),
+            ("surrogate_loss1_mean", stats(&unclipped).0),
+            ("surrogate_loss2_mean", stats(&clipped).0),
+            ("v_loss", stats(&loss.critique.value_loss).0),
             ("value_error_mean", error.0),
             ("value_error_std", error.1),
             ("value_max", value.3),
             ("value_mean", value.0),
             ("value_min", value.2),
             ("value_std", value.1),
-            ("value_target_mean", stats(&loss.estimates.targets).0),
+            ("value_target_mean", stats(&loss.critique.estimates.targets).0),
         ];
         let mut found: Found = metrics.map(|(k, x)| (format!("metric/{k}"), scalar(x))).to_vec();
         found.push(("total_loss".into(), loss.total.detach()));
         let grads = loss.total.backward().unwrap();
         for params in params {
-            for (name, view) in params.layout().views(grads.get(params.var()).unwrap()).unwrap() {
-                let parts: Vec<&str> = name.split('.').collect();
-                found.push((format!("grad_{}.{}.{}", parts[0], parts[1], &parts[2][..1]), view));
+            found.extend(gradients(params, grads.get(params.var()).unwrap()));
+        }
+        found
+    }
+
+    /// The same minibatch through the learner, on the kernels of every instruction set: losses and
+    /// gradients. There are none in f64.
+    fn fused(&self, policy: Policy, objective: Objective, batch: &MinibatchTensors) -> Found {
+        let mut found = Found::new();
+        if self.dtype != DType::F32 || !device().is_cpu() {
+            return found;
+        }
+        for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
+            let compute = Compute::Fused(isa);
+            let policy = match policy.clone() {
+                Policy::Flow(flow) => Policy::Flow(flow.with_compute(compute).unwrap()),
+                Policy::Chain(flow, mdp) => Policy::Chain(flow.with_compute(compute).unwrap(), mdp),
+                Policy::Gaussian(gaussian) => {
+                    Policy::Gaussian(gaussian.with_compute(compute).unwrap())
+                }
+            };
+            let statistics = Normalizer::new(NormalizerKind::None, policy.obs_dim());
+            let optimizer = OptimizerConfig::default();
+            let value = self.value_net();
+            let mut learner =
+                Learner::new(policy, value, statistics, optimizer, objective).unwrap();
+            let rollout = Rollout {
+                obs: batch.obs.clone(),
+                bootstrap_obs: batch.bootstrap_obs.unsqueeze(0).unwrap().contiguous().unwrap(),
+                action: batch.action.clone(),
+                reward: batch.reward.clone(),
+                terminated: batch.terminated.clone(),
+                truncated: batch.truncated.clone(),
+                cut_value: batch.cut_value.clone(),
+                eps: batch.eps.contiguous().unwrap(),
+                t: batch.t.clone(),
+                loss_old: batch.loss_old.contiguous().unwrap(),
+            };
+            let (steps, envs) = batch.reward.dims2().unwrap();
+            let picks: Vec<u32> = (0..envs as u32).collect();
+            let minibatch = rollout.minibatch(&picks, steps).unwrap();
+            let loss = learner.loss(&minibatch, &self.normalizer()).unwrap();
+            let total = (&loss.policy + &loss.value).unwrap();
+            found.push(("total_loss".into(), total.detach()));
+            for (params, loss) in
+                [(learner.policy.params(), loss.policy), (learner.value.params(), loss.value)]
+            {
+                let grads = loss.backward().unwrap();
+                found.extend(gradients(params, grads.get(params.var()).unwrap()));
+            }
+            for (metric, column) in [
+                ("policy_ratio_max", "ratio_max"),
+                ("policy_ratio_mean", "ratio_mean"),
+                ("clipped_ratio_mean", "clip_fraction"),
+                ("v_loss", "value_loss"),
+                ("value_mean", "value_mean"),
+            ] {
+                let at = StepMetrics::NAMES.iter().position(|name| *name == column).unwrap();
+                found.push((format!("metric/{metric}"), loss_column(&loss.diagnostics, at)));
             }
         }
         found
     }
+}
+
+fn loss_column(diagnostics: &Tensor, at: usize) -> Tensor {
+    diagnostics.get(at).unwrap()
+}
+
+/// A network's gradient by the names of the golden files.
+fn gradients(params: &FlatParams, gradient: &Tensor) -> Found {
+    let views = params.layout().views(gradient).unwrap();
+    let name = |name: &str| {
+        let parts: Vec<&str> = name.split('.').collect();
+        format!("grad_{}.{}.{}", parts[0], parts[1], &parts[2][..1])
+    };
+    views.into_iter().map(|(key, view)| (name(&key), view)).collect()
 }
 
 fn scalar(x: f64) -> Tensor {
@@ -133,10 +205,14 @@ fn scalar(x: f64) -> Tensor {
 }
 
 /// The official estimator and the constants that a case names.
-fn critic(case: &Value) -> CriticConfig {
-    let default = CriticConfig { advantage: AdvantageKind::Vtrace, ..CriticConfig::default() };
+fn objective(case: &Value, clip_epsilon: f64) -> Objective {
+    let default = Objective::default();
     let number = |key: &str, default: f64| case[key].as_f64().unwrap_or(default);
-    CriticConfig {
+    Objective {
+        advantage: AdvantageKind::Vtrace,
+        ratio: RatioKind::PerSample,
+        clip_epsilon: number("clipping_epsilon", clip_epsilon),
+        entropy_coefficient: number("entropy_cost", 0.0),
         gamma: number("discounting", default.gamma),
         gae_lambda: number("gae_lambda", default.gae_lambda),
         reward_scale: number("reward_scaling", default.reward_scale),
@@ -147,14 +223,9 @@ fn critic(case: &Value) -> CriticConfig {
 
 /// Every number of a case of Gaussian PPO.
 fn gaussian_case(case: &Case) -> Found {
-    let (policy, value, map) = (case.gaussian(""), case.value_net(), case.normalizer());
-    let number = |key: &str| case.config[key].as_f64().unwrap();
-    let config = GaussianPpoConfig {
-        clip_epsilon: number("clipping_epsilon"),
-        entropy_coefficient: number("entropy_cost"),
-        critic: critic(case.config),
-    };
-    let old = case.gaussian("old_").frozen();
+    let (gaussian, value, map) = (case.gaussian(""), case.value_net(), case.normalizer());
+    let objective = objective(case.config, 0.3);
+    let old = case.gaussian("old_");
     let obs = map.normalize(&case.get("obs")).unwrap();
     let action = old.sample(&obs, &case.get("action_noise")).unwrap();
     let log_prob = old.distribution(&obs).unwrap();
@@ -164,38 +235,40 @@ fn gaussian_case(case: &Case) -> Found {
     let noise = case.get("entropy_noise").unsqueeze(2).unwrap();
     let batch = case.minibatch(noise, stored);
     let times = &mut PhaseTimes::default();
-    let loss = gaussian_loss(&policy, &value, &config, &batch, &map, times).unwrap();
+    let policy = Policy::Gaussian(gaussian.clone());
+    let loss = fpo_loss(&policy, &value, &objective, &batch, &map, times).unwrap();
     let mean = |x: Vec<f64>| x.iter().sum::<f64>() / x.len() as f64;
-    let present = policy.distribution(&obs).unwrap();
-    let log_ratio = (&batch.loss_old - &loss.objective.loss_new).unwrap();
+    let present = gaussian.distribution(&obs).unwrap();
+    let (entropy, entropy_loss) = loss.entropy.clone().unwrap();
     let nets = [policy.params(), value.params()];
-    let mut found = case.shared(&loss.objective, config.clip_epsilon, nets);
+    let mut found = case.shared(&loss, objective.clip_epsilon, nets);
     found.extend([
         ("action".into(), action),
         ("log_prob".into(), log_prob),
         ("metric/action_mean".into(), scalar(mean(host(&present.mean)))),
         ("metric/action_std".into(), scalar(mean(host(&present.std)))),
-        ("metric/entropy".into(), loss.entropy.detach()),
-        ("metric/entropy_loss".into(), loss.entropy_loss.detach()),
-        ("metric/log_prob_diff".into(), scalar(mean(host(&log_ratio)))),
-        ("metric/log_prob_ratio".into(), scalar(mean(host(&loss.objective.ratio)))),
-        ("metric/total_loss".into(), loss.objective.total.detach()),
+        ("metric/entropy".into(), entropy.detach()),
+        ("metric/entropy_loss".into(), entropy_loss.detach()),
+        ("metric/log_prob_diff".into(), scalar(mean(host(&loss.log_ratio)))),
+        ("metric/log_prob_ratio".into(), scalar(mean(host(&loss.ratio)))),
+        ("metric/total_loss".into(), loss.total.detach()),
     ]);
-    let step = loss.into_step(&batch.loss_old, config.clip_epsilon).unwrap();
+    let step = loss.into_step(&batch.loss_old, objective.clip_epsilon).unwrap();
     let column = |name: &str| {
         let at = StepMetrics::NAMES.iter().position(|column| *column == name).unwrap();
-        step.diagnostics.get(at).unwrap()
+        loss_column(&step.diagnostics, at)
     };
     found.push(("metric/policy_ratio_max".into(), column("ratio_max")));
     found.push(("metric/clipped_ratio_mean".into(), column("clip_fraction")));
     found.push(("total_loss".into(), column("total_loss")));
     found.push(("total_loss".into(), (step.policy + step.value).unwrap().detach()));
+    found.extend(case.fused(policy, objective, &batch));
     found
 }
 
 /// Every number of a case of DPPO.
 fn dppo_case(case: &Case) -> Found {
-    let (policy, value, map) = (case.flow(), case.value_net(), case.normalizer());
+    let (flow, value, map) = (case.flow(), case.value_net(), case.normalizer());
     let mdp = DenoisingMdp {
         sigma: case.config["sde_sigma"].as_f64().unwrap(),
         steps: match case.config["final_steps_only"].as_bool().unwrap() {
@@ -203,24 +276,29 @@ fn dppo_case(case: &Case) -> Found {
             false => ScoredSteps::All,
         },
     };
-    let config = DppoConfig {
-        clip_epsilon: case.config["clipping_epsilon"].as_f64().unwrap_or(0.05),
-        mdp,
-        critic: critic(case.config),
-    };
+    let objective = objective(case.config, 0.05);
+    // What the trainer stores: the scored end of the chain, and its likelihoods.
+    let steps = flow.config().flow_steps;
+    let scored = mdp.scored(steps);
     let stored = case.get("initial_log_likelihood").neg().unwrap();
-    let batch = case.minibatch(case.get("full_x_t_path"), stored);
+    let stored = stored.narrow(2, steps - scored, scored).unwrap().contiguous().unwrap();
+    let chain = case.get("full_x_t_path");
+    let end = chain.narrow(2, steps - scored, scored + 1).unwrap().contiguous().unwrap();
+    let batch = case.minibatch(end, stored);
     let times = &mut PhaseTimes::default();
-    let loss = dppo_loss(&policy, &value, &config, &batch, &map, times).unwrap();
+    let policy = Policy::Chain(flow.clone(), mdp);
+    let loss = fpo_loss(&policy, &value, &objective, &batch, &map, times).unwrap();
     let obs = map.normalize(&batch.obs).unwrap();
-    let likelihood = mdp.negative_log_likelihood(&policy, &obs, &batch.eps).unwrap();
-    let mut found = case.shared(&loss, config.clip_epsilon, [policy.params(), value.params()]);
+    let likelihood = mdp.negative_log_likelihood(&flow, &obs, &chain).unwrap();
+    let nets = [policy.params(), value.params()];
+    let mut found = case.shared(&loss, objective.clip_epsilon, nets);
     found.extend([
         ("current_log_likelihood".into(), likelihood.neg().unwrap().detach()),
-        ("value_pred".into(), loss.values.detach()),
-        ("gae_vs".into(), loss.estimates.targets.clone()),
-        ("gae_adv".into(), loss.estimates.advantages.clone()),
+        ("value_pred".into(), loss.critique.values.detach()),
+        ("gae_vs".into(), loss.critique.estimates.targets.clone()),
+        ("gae_adv".into(), loss.critique.estimates.advantages.clone()),
     ]);
+    found.extend(case.fused(policy, objective, &batch));
     found
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
+#[allow(dead_code, reason = "this file needs only some of it")]
 mod common;
 
 use candle_core::{Device, Tensor};
@@ -124,6 +125,7 @@ fn golden_e_gae_with_truncation_and_termination() {
             truncated: &get("truncation"),
             values: &get("values"),
             bootstrap: &get("bootstrap_value").squeeze(0).unwrap(),
+            cut_values: None,
         };
         let lambda = case["gae_lambda"].as_f64().unwrap();
         let out = gae::estimate(&trajectory, lambda, AdvantageKind::Vtrace).unwrap();

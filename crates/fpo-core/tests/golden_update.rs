@@ -5,12 +5,11 @@
 mod common;
 
 use candle_core::{DType, Tensor};
-use common::{Golden, device, host, policy, sizes, usize_of};
+use common::{Golden, device, host, policy, sizes, surrogates, usize_of};
 use fpo_core::{
     Activation, AdamConfig, AdvantageKind, AdvantageNormalization, Compute, DeviceNormalizer,
-    FpoConfig, FpoLoss, Isa, Learner, MinibatchSchedule, MinibatchTensors, Noise, Normalizer,
-    NormalizerKind, OptimizerConfig, PhaseTimes, RatioKind, Rollout, StepMetrics, ValueNet,
-    fpo_loss,
+    FpoLoss, Isa, Learner, MinibatchSchedule, MinibatchTensors, Noise, Normalizer, NormalizerKind,
+    Objective, OptimizerConfig, PhaseTimes, RatioKind, Rollout, StepMetrics, ValueNet, fpo_loss,
 };
 use serde_json::Value;
 
@@ -34,7 +33,7 @@ fn all_computes() -> Vec<Compute> {
 
 fn learner(golden: &Golden, name: &str, case: &Value, prefix: &str, compute: Compute) -> Learner {
     let per_sample = case["average_losses_before_exp"] == false;
-    let config = FpoConfig {
+    let config = Objective {
         ratio: if per_sample { RatioKind::PerSample } else { RatioKind::PerAction },
         log_ratio_clamp: per_sample.then_some(OFFICIAL_LOG_RATIO_CLAMP),
         advantage: AdvantageKind::Vtrace,
@@ -43,7 +42,7 @@ fn learner(golden: &Golden, name: &str, case: &Value, prefix: &str, compute: Com
         } else {
             AdvantageNormalization::Minibatch
         },
-        ..FpoConfig::default()
+        ..Objective::default()
     };
     let adam =
         AdamConfig { learning_rate: case["lr"].as_f64().unwrap_or(3e-4), ..AdamConfig::default() };
@@ -99,11 +98,13 @@ fn official_metrics(
         let min = x.iter().copied().fold(f64::INFINITY, f64::min);
         (mean, std, min, x.iter().copied().fold(f64::NEG_INFINITY, f64::max))
     };
-    let advantages = stats(&loss.estimates.advantages);
-    let (ratio, value, error) = (stats(&loss.ratio), stats(&loss.values), stats(&loss.value_error));
+    let advantages = stats(&loss.critique.estimates.advantages);
+    let (ratio, value, error) =
+        (stats(&loss.ratio), stats(&loss.critique.values), stats(&loss.critique.value_error));
     let beyond =
         host(&loss.ratio).iter().filter(|r| (*r - 1.0).abs() > clip_epsilon).count() as f64;
     let action = stats(action);
+    let (unclipped, clipped) = surrogates(loss, clip_epsilon);
     vec![
         ("action_max", action.3),
         ("action_min", action.2),
@@ -116,16 +117,16 @@ fn official_metrics(
         ("policy_ratio_max", ratio.3),
         ("policy_ratio_mean", ratio.0),
         ("policy_ratio_min", ratio.2),
-        ("surrogate_loss1_mean", stats(&loss.surrogates.0).0),
-        ("surrogate_loss2_mean", stats(&loss.surrogates.1).0),
-        ("v_loss", stats(&loss.value_loss).0),
+        ("surrogate_loss1_mean", stats(&unclipped).0),
+        ("surrogate_loss2_mean", stats(&clipped).0),
+        ("v_loss", stats(&loss.critique.value_loss).0),
         ("value_error_mean", error.0),
         ("value_error_std", error.1),
         ("value_max", value.3),
         ("value_mean", value.0),
         ("value_min", value.2),
         ("value_std", value.1),
-        ("value_target_mean", stats(&loss.estimates.targets).0),
+        ("value_target_mean", stats(&loss.critique.estimates.targets).0),
     ]
 }
 
@@ -149,9 +150,9 @@ fn golden_f_fpo_loss_metrics_and_gradients() {
             let key = format!("metric/{metric}");
             golden.check(&format!("{name}/{key}"), &key, &scalar(value));
         }
-        golden.check(&format!("{name}/value_pred"), "value_pred", &loss.values);
-        golden.check(&format!("{name}/gae_vs"), "gae_vs", &loss.estimates.targets);
-        golden.check(&format!("{name}/gae_adv"), "gae_adv", &loss.estimates.advantages);
+        golden.check(&format!("{name}/value_pred"), "value_pred", &loss.critique.values);
+        golden.check(&format!("{name}/gae_vs"), "gae_vs", &loss.critique.estimates.targets);
+        golden.check(&format!("{name}/gae_adv"), "gae_adv", &loss.critique.estimates.advantages);
 
         for compute in all_computes() {
             learner = self::learner(&golden, &name, &case, "", compute);
@@ -248,6 +249,7 @@ fn golden_k_whole_training_step() {
             batch_size: usize_of(case, "Bz"),
             num_minibatches: usize_of(case, "M"),
             num_epochs: usize_of(case, "upd"),
+            max_divergence: None,
         };
         let rollout = rollout(&golden, name, schedule.unroll_length);
         let rows: Vec<f32> = host(&rollout.obs).iter().map(|&x| x as f32).collect();
@@ -304,6 +306,7 @@ fn rollout(golden: &Golden, name: &str, unroll_length: usize) -> Rollout {
         reward: get("reward"),
         terminated: (1.0 - get("discount")).unwrap(),
         truncated: get("truncation"),
+        cut_value: get("reward").zeros_like().unwrap(),
         eps: get("loss_eps"),
         t: get("loss_t"),
         loss_old: get("initial_cfm_loss"),

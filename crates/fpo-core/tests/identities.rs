@@ -4,9 +4,9 @@
 
 use candle_core::{DType, Device, Tensor};
 use fpo_core::{
-    Activation, AdvantageKind, DeviceNormalizer, FlowConfig, FlowPolicy, FpoConfig, FpoLoss,
-    Learner, LearnerState, MinibatchTensors, Noise, Normalizer, NormalizerKind, OptimizerConfig,
-    OutputMode, PhaseTimes, Purpose, RatioKind, Rollout, ValueNet, fpo_loss,
+    Activation, AdvantageKind, DeviceNormalizer, FlowConfig, FlowPolicy, FpoLoss, Learner,
+    LearnerState, MinibatchTensors, Noise, Normalizer, NormalizerKind, Objective, OptimizerConfig,
+    PhaseTimes, Purpose, Quantity, RatioKind, Rollout, ValueNet, fpo_loss,
 };
 
 const OBS: usize = 3;
@@ -20,7 +20,7 @@ fn normal(index: u64, shape: &[usize]) -> Tensor {
     noise.unwrap().to_dtype(DType::F64).unwrap()
 }
 
-fn policy(mode: OutputMode, activation: Activation, dtype: DType) -> FlowPolicy {
+fn policy(mode: Quantity, activation: Activation, dtype: DType) -> FlowPolicy {
     let mut config = FlowConfig::new(OBS, ACT);
     config.hidden = vec![7, 6];
     config.output_mode = mode;
@@ -29,7 +29,7 @@ fn policy(mode: OutputMode, activation: Activation, dtype: DType) -> FlowPolicy 
     FlowPolicy::new(config, &Noise::new(1), dtype, &Device::Cpu).unwrap()
 }
 
-fn learner(mode: OutputMode, config: FpoConfig, dtype: DType) -> Learner {
+fn learner(mode: Quantity, config: Objective, dtype: DType) -> Learner {
     let value =
         ValueNet::new(OBS, &[8, 5], Activation::Silu, &Noise::new(2), dtype, &Device::Cpu).unwrap();
     let normalizer = Normalizer::new(NormalizerKind::Welford, OBS);
@@ -61,7 +61,7 @@ fn minibatch(learner: &Learner, off: f64) -> MinibatchTensors {
     let (eps, t) = (normal(3, &[STEPS, BATCH, SAMPLES, ACT]), times());
     let identity = learner.device_normalizer().unwrap();
     let loss_old =
-        learner.policy.cfm_loss(&identity.normalize(&obs).unwrap(), &action, &eps, &t).unwrap();
+        learner.policy.evaluate(&identity.normalize(&obs).unwrap(), &action, &eps, &t).unwrap();
     let shift = (normal(4, &[STEPS, BATCH, SAMPLES]) * off).unwrap();
     MinibatchTensors {
         obs,
@@ -70,9 +70,10 @@ fn minibatch(learner: &Learner, off: f64) -> MinibatchTensors {
         reward: normal(6, &[STEPS, BATCH]),
         terminated: flags(&[4]),
         truncated: flags(&[2, 10]),
+        cut_value: normal(7, &[STEPS, BATCH]),
         eps,
         t,
-        loss_old: (loss_old.detach() + shift).unwrap(),
+        loss_old: (loss_old.losses.detach() + shift).unwrap(),
     }
 }
 
@@ -88,7 +89,7 @@ fn the_noise_loss_is_one_minus_t_squared_times_the_velocity_loss() {
         let loss = |mode| {
             host(&policy(mode, activation, DType::F64).cfm_loss(&obs, &action, &eps, &t).unwrap())
         };
-        let (noise, velocity) = (loss(OutputMode::Noise), loss(OutputMode::Velocity));
+        let (noise, velocity) = (loss(Quantity::Noise), loss(Quantity::Velocity));
         for ((noise, velocity), t) in noise.iter().zip(&velocity).zip(host(&t)) {
             let expected = (1.0 - t).powi(2) * velocity;
             assert!((noise - expected).abs() < 1e-13 * (1.0 + expected), "{noise} {expected}");
@@ -98,7 +99,7 @@ fn the_noise_loss_is_one_minus_t_squared_times_the_velocity_loss() {
 
 #[test]
 fn the_velocity_loss_is_the_mean_square_of_the_velocity_error() {
-    let policy = policy(OutputMode::Velocity, Activation::Silu, DType::F64);
+    let policy = policy(Quantity::Velocity, Activation::Silu, DType::F64);
     let (obs, action) = (normal(1, &[STEPS, BATCH, OBS]), normal(2, &[STEPS, BATCH, ACT]));
     let (eps, t) = (normal(3, &[STEPS, BATCH, 1, ACT]), times().narrow(2, 0, 1).unwrap());
     let loss = policy.cfm_loss(&obs, &action, &eps, &t).unwrap();
@@ -115,7 +116,7 @@ fn the_velocity_loss_is_the_mean_square_of_the_velocity_error() {
 
 #[test]
 fn stored_losses_make_the_first_ratio_one_in_any_chunking() {
-    let mut learner = learner(OutputMode::Noise, FpoConfig::default(), DType::F64);
+    let mut learner = learner(Quantity::Noise, Objective::default(), DType::F64);
     let mut batch = minibatch(&learner, 0.0);
     for chunk in [1, 3, 100] {
         batch.loss_old =
@@ -128,9 +129,9 @@ fn stored_losses_make_the_first_ratio_one_in_any_chunking() {
 /// Central differences of the total loss along random directions of each network's parameters.
 #[test]
 fn the_gradient_of_the_whole_loss_equals_finite_differences() {
-    for mode in [OutputMode::Noise, OutputMode::Velocity] {
+    for mode in [Quantity::Noise, Quantity::Velocity] {
         for ratio in [RatioKind::PerAction, RatioKind::PerSample] {
-            let config = FpoConfig { ratio, clip_epsilon: 0.2, ..FpoConfig::default() };
+            let config = Objective { ratio, clip_epsilon: 0.2, ..Objective::default() };
             let learner = learner(mode, config, DType::F64);
             let batch = minibatch(&learner, 0.1);
             let identity = learner.device_normalizer().unwrap();
@@ -143,7 +144,7 @@ fn the_gradient_of_the_whole_loss_equals_finite_differences() {
                 loss.policy_loss.to_scalar::<f64>().unwrap()
             };
             // The value targets carry no gradient, so they are held at their first values.
-            let targets = loss.estimates.targets.clone();
+            let targets = loss.critique.estimates.targets.clone();
             let mask = (1.0 - &batch.truncated).unwrap();
             let fixed_targets = |values: &Tensor| {
                 let error = ((&targets - values).unwrap() * &mask).unwrap();
@@ -161,7 +162,9 @@ fn the_gradient_of_the_whole_loss_equals_finite_differences() {
                         params.var().set(&(&start + (&direction * h).unwrap()).unwrap()).unwrap();
                         match what {
                             "policy" => policy_loss(),
-                            _ => fixed_targets(&loss_of(&learner, &batch, &identity).values),
+                            _ => {
+                                fixed_targets(&loss_of(&learner, &batch, &identity).critique.values)
+                            }
                         }
                     };
                     let h = 1e-6;
@@ -180,8 +183,8 @@ fn the_gradient_of_the_whole_loss_equals_finite_differences() {
 
 #[test]
 fn a_restored_learner_takes_the_same_steps() {
-    let config = FpoConfig { advantage: AdvantageKind::Vtrace, ..FpoConfig::default() };
-    let mut first = learner(OutputMode::Noise, config, DType::F64);
+    let config = Objective { advantage: AdvantageKind::Vtrace, ..Objective::default() };
+    let mut first = learner(Quantity::Noise, config, DType::F64);
     first.normalizer.update(&[1.0, 2.0, 3.0, -1.0, 0.5, 4.0]).unwrap();
     let tensors = minibatch(&first, 0.1);
     let rollout = Rollout {
@@ -191,6 +194,7 @@ fn a_restored_learner_takes_the_same_steps() {
         reward: tensors.reward,
         terminated: tensors.terminated,
         truncated: tensors.truncated,
+        cut_value: tensors.cut_value,
         eps: tensors.eps,
         t: tensors.t,
         loss_old: tensors.loss_old,
@@ -204,7 +208,7 @@ fn a_restored_learner_takes_the_same_steps() {
         step(&mut first, &map);
     }
     let state = LearnerState::capture(&first).unwrap();
-    let mut second = learner(OutputMode::Noise, config, DType::F64);
+    let mut second = learner(Quantity::Noise, config, DType::F64);
     state.restore(&mut second).unwrap();
     assert_eq!(first.normalizer, second.normalizer);
     for _ in 0..2 {
@@ -218,7 +222,7 @@ fn a_restored_learner_takes_the_same_steps() {
 
 #[test]
 fn a_state_that_is_not_finite_is_not_captured() {
-    let learner = learner(OutputMode::Noise, FpoConfig::default(), DType::F64);
+    let learner = learner(Quantity::Noise, Objective::default(), DType::F64);
     let flat = learner.value.params().flat();
     let infinite = (flat.ones_like().unwrap() / 0.0).unwrap();
     learner.value.params().var().set(&infinite).unwrap();

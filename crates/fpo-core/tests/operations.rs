@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candle_core::{DType, Device, Storage, Tensor, Var};
 use fpo_core::{
-    Activation, AdvantageKind, AdvantageNormalization, Compute, FlowConfig, FpoConfig, RatioKind,
+    Activation, AdvantageKind, AdvantageNormalization, Compute, FlowConfig, Objective, RatioKind,
 };
 use problem::Problem;
 
@@ -73,14 +73,15 @@ fn the_composed_path_stays_as_short_as_it_is() {
     // The networks and the unroll of the paper; the other sizes do not change the count.
     let problem = Problem {
         seed: 0,
+        kind: problem::Kind::Flow,
         flow: FlowConfig::new(17, 6),
         value_hidden: vec![256; 5],
         value_activation: Activation::Silu,
-        objective: FpoConfig {
+        objective: Objective {
             ratio: RatioKind::PerAction,
             advantage: AdvantageKind::Vtrace,
             normalize_advantages: AdvantageNormalization::Minibatch,
-            ..FpoConfig::default()
+            ..Objective::default()
         },
         samples: 2,
         unroll_length: 30,
@@ -103,7 +104,7 @@ fn the_composed_path_stays_as_short_as_it_is() {
     let at = |x: Tensor| x.to_dtype(DType::F64).unwrap();
     let (obs, start) = (at(obs), at(start));
     let acting = learner.policy.frozen();
-    let (sample, _) = buffers(|| acting.sample(&obs, &start).unwrap());
+    let (sample, _) = buffers(|| acting.act(&obs, &start).unwrap());
     drop(tensors);
     println!(
         "buffers written: gradient step {whole} (gather {gather}, rest of the loss {}, backward \

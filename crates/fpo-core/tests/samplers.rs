@@ -6,7 +6,7 @@ mod targets;
 
 use candle_core::{DType, Device, Tensor};
 use fpo_core::sampler::{Grid, MAX_STEPS, Method, Sampler, Start};
-use fpo_core::{Compute, Error, FlowConfig, FlowPolicy, Noise, Purpose, Result};
+use fpo_core::{Compute, Error, FlowConfig, FlowPolicy, Noise, Path, Purpose, Result};
 use targets::{Mixture, values};
 
 const FIXED: [(Method, f64); 4] =
@@ -91,7 +91,7 @@ fn dopri5_gives_up_after_a_stated_number_of_steps_and_says_where() {
         Ok((x * -1e6)?)
     };
     let sampler = Sampler::new(Method::Dopri5 { rtol: 1e-6, atol: 1e-6 }, 1);
-    let error = sampler.integrate(steep, &start, &Noise::new(0), 0).unwrap_err();
+    let error = sampler.integrate(Path::Linear, steep, &start, &Noise::new(0), 0).unwrap_err();
     assert!(matches!(error, Error::Invalid(_)));
     let text = error.to_string();
     for word in ["1000 steps", "rtol 0.000001", "reached t = 0."] {
@@ -100,7 +100,10 @@ fn dopri5_gives_up_after_a_stated_number_of_steps_and_says_where() {
     assert!(asked <= 7 * MAX_STEPS, "{asked} evaluations");
 
     let nowhere = |x: &Tensor, _: f64| -> Result<Tensor> { Ok((x * f64::NAN)?) };
-    let error = sampler.integrate(nowhere, &start, &Noise::new(0), 0).unwrap_err().to_string();
+    let error = sampler
+        .integrate(Path::Linear, nowhere, &start, &Noise::new(0), 0)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("reached t = 1,") && error.contains("NaN"), "{error}");
 }
 
@@ -141,18 +144,21 @@ fn ode_samplers_carry_noise_to_the_closed_form_solution_of_a_gaussian() {
     let target = Mixture { parts: vec![(1.0, 0.7, 0.4)] };
     let start = Tensor::new(&[[-2.0f64], [-0.3], [0.0], [1.5]], &Device::Cpu).unwrap();
     let exact: Vec<f64> = values(&start).iter().map(|x| 0.7 + 0.4 * x).collect();
-    for (method, allowed) in [
-        (Method::Euler, 4e-2),
-        (Method::Midpoint, 1e-3),
-        (Method::Heun, 1e-3),
-        (Method::Rk4, 1e-6),
-        (Method::Dopri5 { rtol: 1e-7, atol: 1e-7 }, 1e-6),
-    ] {
-        let velocity = |x: &Tensor, t: f64| target.velocity(x, t);
-        let end = Sampler::new(method, 40).integrate(velocity, &start, &Noise::new(0), 0).unwrap();
-        let error = distance(&values(&end.x), &exact);
-        println!("{}: {error:.1e}", method.name());
-        assert!(error < allowed, "{}: {error}", method.name());
+    for path in [Path::Linear, Path::Cosine] {
+        for (method, allowed) in [
+            (Method::Euler, 6e-2),
+            (Method::Midpoint, 1e-3),
+            (Method::Heun, 1e-3),
+            (Method::Rk4, 1e-6),
+            (Method::Dopri5 { rtol: 1e-7, atol: 1e-7 }, 1e-6),
+        ] {
+            let velocity = |x: &Tensor, t: f64| target.velocity(path, x, t);
+            let sampler = Sampler::new(method, 40);
+            let end = sampler.integrate(path, velocity, &start, &Noise::new(0), 0).unwrap();
+            let error = distance(&values(&end.x), &exact);
+            println!("{path:?} {}: {error:.1e}", method.name());
+            assert!(error < allowed, "{path:?} {}: {error}", method.name());
+        }
     }
 }
 
@@ -173,21 +179,24 @@ fn sde_ends_with_the_law_of_the_ode_whatever_its_churn() {
     let noise = Noise::new(11);
     let start = noise.normal_tensor(Purpose::Action, 0, &[SAMPLES, 1], &Device::Cpu).unwrap();
     let start = start.to_dtype(DType::F64).unwrap();
-    for method in [
-        Method::Heun,
-        Method::Sde { churn: 0.5 },
-        Method::Sde { churn: 1.0 },
-        Method::Sde { churn: 4.0 },
+    for (path, method) in [
+        (Path::Linear, Method::Heun),
+        (Path::Linear, Method::Sde { churn: 0.5 }),
+        (Path::Linear, Method::Sde { churn: 1.0 }),
+        (Path::Linear, Method::Sde { churn: 4.0 }),
+        (Path::Cosine, Method::Sde { churn: 1.0 }),
+        (Path::Cosine, Method::Sde { churn: 4.0 }),
     ] {
-        let velocity = |x: &Tensor, t: f64| target.velocity(x, t);
-        let end = Sampler::new(method, 1000).integrate(velocity, &start, &noise, 3).unwrap();
+        let velocity = |x: &Tensor, t: f64| target.velocity(path, x, t);
+        let sampler = Sampler::new(method, 1000);
+        let end = sampler.integrate(path, velocity, &start, &noise, 3).unwrap();
         let x = values(&end.x);
         let mean = |f: &dyn Fn(f64) -> f64| x.iter().map(|&x| f(x)).sum::<f64>() / SAMPLES as f64;
         // Four standard errors for the samples, and 0.008 for the finite steps.
         let allowed = |variance: f64| 4.0 * (variance / SAMPLES as f64).sqrt() + 0.008;
         let (first, second, fourth) = (target.moment(1), target.moment(2), target.moment(4));
         let found = [mean(&|x| x), mean(&|x| x * x)];
-        println!("{method:?}: {found:?}, exact {:?}", [first, second]);
+        println!("{path:?} {method:?}: {found:?}, exact {:?}", [first, second]);
         assert!((found[0] - first).abs() < allowed(second - first * first), "{method:?} mean");
         assert!((found[1] - second).abs() < allowed(fourth - second * second), "{method:?} square");
         for edge in [-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5] {
@@ -203,22 +212,29 @@ fn sde_ends_with_the_law_of_the_ode_whatever_its_churn() {
 fn sde_forgets_its_start_at_the_rate_of_its_churn() {
     // For a standard normal target the correlation of x(1) and x(0) is
     // exp(−∫ g²/(2σ²) dt) with g² = 2·churn·t(1−t), σ² = t² + (1−t)²: exp(−churn·(π−2)/4).
+    // On the cosine path, where that target keeps σ² = 1 and g² = 2·churn·α·σ, it is
+    // exp(−∫ churn·α·σ dt) = exp(−churn/π).
     let target = Mixture { parts: vec![(1.0, 0.0, 1.0)] };
     const SAMPLES: usize = 40_000;
     let noise = Noise::new(12);
     let start = noise.normal_tensor(Purpose::Action, 0, &[SAMPLES, 1], &Device::Cpu).unwrap();
     let start = start.to_dtype(DType::F64).unwrap();
-    for churn in [1.0, 4.0] {
-        let velocity = |x: &Tensor, t: f64| target.velocity(x, t);
+    let cases =
+        [(Path::Linear, 1.0), (Path::Linear, 4.0), (Path::Cosine, 1.0), (Path::Cosine, 4.0)];
+    for (path, churn) in cases {
+        let velocity = |x: &Tensor, t: f64| target.velocity(path, x, t);
         let sampler = Sampler::new(Method::Sde { churn }, 150);
-        let end = sampler.integrate(velocity, &start, &noise, 0).unwrap();
+        let end = sampler.integrate(path, velocity, &start, &noise, 0).unwrap();
         let (a, b) = (values(&start), values(&end.x));
         let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         let found = product(&a, &b) / (product(&a, &a) * product(&b, &b)).sqrt();
-        let exact = (-churn * (std::f64::consts::PI - 2.0) / 4.0).exp();
+        let exact = match path {
+            Path::Linear => (-churn * (std::f64::consts::PI - 2.0) / 4.0).exp(),
+            Path::Cosine => (-churn / std::f64::consts::PI).exp(),
+        };
         // Four standard errors of a correlation, and 0.005 for the finite steps.
         let allowed = 4.0 * (1.0 - exact * exact) / (SAMPLES as f64).sqrt() + 0.005;
-        println!("churn {churn}: correlation {found:.4}, exact {exact:.4}");
+        println!("{path:?} churn {churn}: correlation {found:.4}, exact {exact:.4}");
         assert!((found - exact).abs() < allowed, "churn {churn}: {found}, exact {exact}");
     }
 }
@@ -279,7 +295,8 @@ fn settings_that_cannot_work_are_named() {
         let sampler = Sampler { method, grid, start: Start::Noise };
         let start = Tensor::zeros((1, 1), DType::F32, &Device::Cpu).unwrap();
         let still = |x: &Tensor, _: f64| Ok(x.clone());
-        let integrated = sampler.integrate(still, &start, &Noise::new(0), 0).map(drop);
+        let integrated =
+            sampler.integrate(Path::Linear, still, &start, &Noise::new(0), 0).map(drop);
         for error in [sampler.validate().unwrap_err(), integrated.unwrap_err()] {
             assert!(matches!(error, Error::Invalid(_)), "{error:?}");
             assert!(error.to_string().contains(words), "no {words:?} in {error}");

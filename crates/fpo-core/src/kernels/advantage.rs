@@ -1,7 +1,7 @@
 //! Advantages and value targets of one sub-sequence; [`crate::gae`] has the formulas.
 
 use super::batch::Batch;
-use crate::{AdvantageKind, AdvantageNormalization, FpoConfig};
+use crate::{AdvantageKind, AdvantageNormalization, Objective, Truncation};
 
 /// What one step of one sub-sequence came to.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,7 +17,7 @@ pub(crate) struct Estimate {
 /// Fills in targets and advantages of sub-sequence `sequence` from its values and `bootstrap`, the
 /// value after its last step.
 pub(crate) fn estimate(
-    config: &FpoConfig,
+    config: &Objective,
     batch: &Batch,
     sequence: usize,
     bootstrap: f32,
@@ -33,12 +33,20 @@ pub(crate) fn estimate(
         let discount = (1.0 - batch.terminated[row]) * gamma;
         let mask = 1.0 - batch.truncated[row];
         let value = of_step.value;
-        let delta = (reward + discount * next_value - value) * mask;
+        let counts = match config.truncation {
+            Truncation::Mask => mask,
+            Truncation::Bootstrap => {
+                let cut = batch.cut_value[row];
+                (next_value, next_target) = (next_value * mask + cut, next_target * mask + cut);
+                1.0
+            }
+        };
+        let delta = (reward + discount * next_value - value) * counts;
         accumulated = delta + discount * mask * lambda * accumulated;
         of_step.target = accumulated + value;
         of_step.advantage = match config.advantage {
             AdvantageKind::Gae => accumulated,
-            AdvantageKind::Vtrace => (reward + discount * next_target - value) * mask,
+            AdvantageKind::Vtrace => (reward + discount * next_target - value) * counts,
         };
         (next_value, next_target) = (value, of_step.target);
     }
@@ -53,11 +61,27 @@ pub(crate) fn moments(estimates: &[Estimate]) -> (f64, f64) {
     (mean, variance.sqrt())
 }
 
-/// What is taken off every advantage, and what it is multiplied with then; see
-/// [`crate::objective::normalize_advantages`].
-pub(crate) fn normalization(config: &FpoConfig, (mean, std): (f64, f64)) -> (f32, f32) {
-    match config.normalize_advantages {
-        AdvantageNormalization::None => (0.0, 1.0),
-        AdvantageNormalization::Minibatch => (mean as f32, (1.0 / (std + 1e-8)) as f32),
+/// How an advantage becomes what the surrogate sees; see [`Objective::shape_advantages`].
+#[derive(Clone, Copy)]
+pub(crate) struct Shaping {
+    shift: f32,
+    scale: f32,
+    bound: f32,
+}
+
+impl Shaping {
+    /// For advantages of this mean and standard deviation.
+    pub(crate) fn new(config: &Objective, (mean, std): (f64, f64)) -> Shaping {
+        let bound = config.advantage_clamp.map_or(f32::INFINITY, |bound| bound as f32);
+        let (shift, scale) = match config.normalize_advantages {
+            AdvantageNormalization::None => (0.0, 1.0),
+            AdvantageNormalization::Minibatch => (mean as f32, (1.0 / (std + 1e-8)) as f32),
+        };
+        Shaping { shift, scale, bound }
+    }
+
+    /// The advantage that the surrogate sees.
+    pub(crate) fn of(self, advantage: f32) -> f32 {
+        ((advantage - self.shift) * self.scale).clamp(-self.bound, self.bound)
     }
 }

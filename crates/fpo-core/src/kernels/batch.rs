@@ -16,7 +16,9 @@ pub(crate) struct Batch<'a> {
     pub(crate) terminated: &'a [f32],
     /// 1 where the step limit cut the episode.
     pub(crate) truncated: &'a [f32],
-    /// Monte-Carlo noise.
+    /// Values where the step limit cut episodes.
+    pub(crate) cut_value: &'a [f32],
+    /// What is stored with an action: Monte-Carlo noise, or a chain.
     pub(crate) eps: &'a [f32],
     /// Monte-Carlo times.
     pub(crate) t: &'a [f32],

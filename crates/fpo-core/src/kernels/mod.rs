@@ -32,11 +32,11 @@ mod value_pass;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub(crate) use advantage::{Estimate, moments, normalization};
+pub(crate) use advantage::{Estimate, Shaping, moments};
 pub(crate) use batch::{Batch, ObsMap};
 pub use isa::Isa;
 pub(crate) use isa::{Kernel, run, vectorized};
 pub(crate) use policy_pass::{PolicyOutcome, PolicyPass};
-pub(crate) use sampler::sample;
+pub(crate) use sampler::{chain, sample};
 pub(crate) use simd::Simd;
 pub(crate) use value_pass::{ValueOutcome, ValuePass};

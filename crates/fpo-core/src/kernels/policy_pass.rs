@@ -1,9 +1,9 @@
-//! The policy's part of a gradient step: CFM losses, ratio, clipped surrogate, gradient.
+//! The policy's part of a gradient step: losses, ratio, surrogate, gradient.
 //!
-//! A block is some transitions with all their Monte-Carlo samples, one row per sample. The
-//! observation's share of the first layer is computed once per transition.
+//! A block is some transitions with all their samples (Monte-Carlo pairs, or the steps of a chain),
+//! one row per sample. The observation's share of the first layer is computed once per transition.
 
-use super::advantage::Estimate;
+use super::advantage::{Estimate, Shaping};
 use super::aligned::AlignedVec;
 use super::batch::{Batch, ObsMap};
 use super::chunks::{Blocks, for_each, parts};
@@ -11,8 +11,7 @@ use super::math::TimeEmbedding;
 use super::perceptron::{Block, Keep, Perceptron};
 use super::policy_rows::PolicyRows;
 use super::simd::Simd;
-use crate::objective::ppo_clip_scalar;
-use crate::{FlowConfig, FpoConfig, RatioKind};
+use crate::{DenoisingMdp, FlowConfig, Objective, RatioKind};
 
 /// Rows that a block aims at, so that a small network's activations stay in the first-level cache
 /// and a large one's in the second.
@@ -21,6 +20,7 @@ const BLOCK_ROWS: usize = 96;
 /// The policy's packed weights and buffers, kept from step to step.
 pub(crate) struct PolicyPass {
     config: FlowConfig,
+    chain: Option<DenoisingMdp>,
     net: Perceptron,
     embedding: TimeEmbedding,
     sums: Vec<AlignedVec>,
@@ -39,6 +39,10 @@ pub(crate) struct PolicyOutcome {
     pub(crate) surrogate: f64,
     /// Σ ratio.
     pub(crate) ratio: f64,
+    /// Σ ratio².
+    pub(crate) ratio_squares: f64,
+    /// Σ (ratio − 1 − log ratio).
+    pub(crate) divergence: f64,
     /// The smallest ratio.
     pub(crate) ratio_min: f64,
     /// The largest ratio.
@@ -48,11 +52,16 @@ pub(crate) struct PolicyOutcome {
 }
 
 impl PolicyPass {
-    /// Buffers for a policy.
-    pub(crate) fn new<S: Simd>(s: S, config: &FlowConfig) -> PolicyPass {
+    /// Buffers for a policy: a flow, or one whose sampler is a chain.
+    pub(crate) fn new<S: Simd>(
+        s: S,
+        config: &FlowConfig,
+        chain: Option<DenoisingMdp>,
+    ) -> PolicyPass {
         let net = Perceptron::new(s, &config.sizes(), config.obs_dim, config.activation);
         PolicyPass {
             config: config.clone(),
+            chain,
             net,
             embedding: TimeEmbedding::new(s, config.time_embedding),
             sums: Vec::new(),
@@ -61,18 +70,18 @@ impl PolicyPass {
         }
     }
 
-    /// The gradient of `−mean surrogate` with respect to `params`, to `gradient`. `shift` and
-    /// `scale` normalise the advantages of `estimates`, one per transition of `batch`.
+    /// The gradient of `−mean surrogate` with respect to `params`, to `gradient`. `shaping` applies
+    /// to the advantages of `estimates`, one per transition of `batch`.
     #[allow(clippy::too_many_arguments, reason = "a pass reads five things and writes one")]
     pub(crate) fn run<S: Simd>(
         &mut self,
         s: S,
         params: &[f32],
-        objective: &FpoConfig,
+        objective: &Objective,
         batch: &Batch,
         map: ObsMap,
         estimates: &[Estimate],
-        (shift, scale): (f32, f32),
+        shaping: Shaping,
         gradient: &mut [f32],
     ) -> PolicyOutcome {
         self.net.pack(s, params);
@@ -81,14 +90,14 @@ impl PolicyPass {
         self.fit_blocks(transitions * samples);
         // The parts of the advantages carry the cut into chunks; each is copied once.
         let mut advantages: Vec<f32> =
-            estimates.iter().map(|of_step| (of_step.advantage - shift) * scale).collect();
+            estimates.iter().map(|of_step| shaping.of(of_step.advantage)).collect();
         let parts = parts(&mut advantages, transitions);
         self.sums.resize_with(parts.len(), || AlignedVec::zeros(self.net.gradient().len()));
         let work = parts.into_iter().zip(&mut self.sums).collect();
 
         let (net, blocks) = (&self.net, &self.blocks);
-        let rows =
-            PolicyRows { s, config: &self.config, net, embedding: &self.embedding, batch, map };
+        let (config, chain, embedding) = (&self.config, self.chain, &self.embedding);
+        let rows = PolicyRows { s, config, chain, net, embedding, batch, map };
         let pass = Pass { rows, objective, samples };
         let make = || rows.block(transitions, samples);
         let outcomes = for_each(
@@ -110,7 +119,7 @@ impl PolicyPass {
         outcomes.into_iter().fold(PolicyOutcome::NOTHING, PolicyOutcome::and)
     }
 
-    /// The CFM losses of every sample of every transition of `batch`, in their order.
+    /// The losses of every sample of every transition of `batch`, in their order.
     pub(crate) fn losses<S: Simd>(
         &mut self,
         s: S,
@@ -126,8 +135,8 @@ impl PolicyPass {
         let per_block = transitions * samples;
         let parts = parts(losses, per_block);
         let (net, blocks) = (&self.net, &self.blocks);
-        let rows =
-            PolicyRows { s, config: &self.config, net, embedding: &self.embedding, batch, map };
+        let (config, chain, embedding) = (&self.config, self.chain, &self.embedding);
+        let rows = PolicyRows { s, config, chain, net, embedding, batch, map };
         let make = || rows.block(transitions, samples);
         for_each(parts, |(first, losses)| {
             let first = first / samples;
@@ -154,10 +163,31 @@ impl PolicyOutcome {
         loss_new: 0.0,
         surrogate: 0.0,
         ratio: 0.0,
+        ratio_squares: 0.0,
+        divergence: 0.0,
         ratio_min: f64::INFINITY,
         ratio_max: f64::NEG_INFINITY,
         clipped: 0.0,
     };
+
+    /// Adds a ratio, given as its guarded logarithm, and its surrogate; returns the surrogate's
+    /// derivative with respect to that logarithm.
+    fn add_ratio(&mut self, objective: &Objective, log_ratio: f64, advantage: f64) -> f64 {
+        let bound = objective.log_ratio_clamp.unwrap_or(f64::INFINITY);
+        let guarded = objective.guards.bound_scalar(log_ratio);
+        let clamped = guarded.clamp(-bound, bound);
+        let ratio = clamped.exp();
+        let clip = objective.clip_epsilon;
+        let (value, slope) = objective.surrogate.of_scalar(ratio, advantage, clip);
+        self.surrogate += value;
+        self.ratio += ratio;
+        self.ratio_squares += ratio * ratio;
+        self.divergence += ratio - 1.0 - clamped;
+        self.ratio_min = self.ratio_min.min(ratio);
+        self.ratio_max = self.ratio_max.max(ratio);
+        self.clipped += f64::from(u8::from((ratio - 1.0).abs() > clip));
+        if guarded.abs() > bound { 0.0 } else { slope * ratio }
+    }
 
     fn and(self, other: PolicyOutcome) -> PolicyOutcome {
         PolicyOutcome {
@@ -165,6 +195,8 @@ impl PolicyOutcome {
             loss_new: self.loss_new + other.loss_new,
             surrogate: self.surrogate + other.surrogate,
             ratio: self.ratio + other.ratio,
+            ratio_squares: self.ratio_squares + other.ratio_squares,
+            divergence: self.divergence + other.divergence,
             ratio_min: self.ratio_min.min(other.ratio_min),
             ratio_max: self.ratio_max.max(other.ratio_max),
             clipped: self.clipped + other.clipped,
@@ -175,7 +207,7 @@ impl PolicyOutcome {
 /// What all blocks of a gradient pass read.
 struct Pass<'a, S> {
     rows: PolicyRows<'a, S>,
-    objective: &'a FpoConfig,
+    objective: &'a Objective,
     samples: usize,
 }
 
@@ -220,34 +252,30 @@ impl<S: Simd> Pass<'_, S> {
 
     /// Adds one action's surrogate and puts in place of its losses `d(−mean surrogate)/d loss`.
     fn surrogate(&self, advantage: f32, old: &[f32], new: &mut [f32], outcome: &mut PolicyOutcome) {
-        let (objective, samples) = (self.objective, self.samples);
+        let (objective, n) = (self.objective, self.samples as f64);
         let transitions = self.rows.batch.transitions() as f64;
-        let clip = objective.clip_epsilon;
+        let advantage = f64::from(advantage);
         outcome.loss_old += old.iter().map(|&x| f64::from(x)).sum::<f64>();
         outcome.loss_new += new.iter().map(|&x| f64::from(x)).sum::<f64>();
-        let mut one = |difference: f64| {
-            let bound = objective.log_ratio_clamp.unwrap_or(f64::INFINITY);
-            let ratio = difference.clamp(-bound, bound).exp();
-            let (value, slope) = ppo_clip_scalar(ratio, f64::from(advantage), clip);
-            outcome.surrogate += value;
-            outcome.ratio += ratio;
-            outcome.ratio_min = outcome.ratio_min.min(ratio);
-            outcome.ratio_max = outcome.ratio_max.max(ratio);
-            outcome.clipped += f64::from(u8::from((ratio - 1.0).abs() > clip));
-            // d surrogate / d loss = −slope·ratio, and 0 beyond the clamp; the mean turns the sign.
-            if difference.abs() > bound { 0.0 } else { slope * ratio }
+        let guarded = |old: f32, new: f32| {
+            objective.guards.difference_scalar(f64::from(old), f64::from(new), advantage)
         };
-        let of = |old: f32, new: f32| f64::from(old) - f64::from(new);
         match objective.ratio {
             RatioKind::PerAction => {
-                let n = samples as f64;
-                let mean = old.iter().zip(&*new).map(|(&old, &new)| of(old, new)).sum::<f64>() / n;
-                let slope = one(mean) / (n * transitions);
-                new.fill(slope as f32);
+                let mut sum = 0.0;
+                for (&old, new) in old.iter().zip(&mut *new) {
+                    let (difference, slope) = guarded(old, *new);
+                    sum += difference;
+                    *new = slope as f32;
+                }
+                let slope = -outcome.add_ratio(objective, sum / n, advantage) / (n * transitions);
+                new.iter_mut().for_each(|of_guard| *of_guard *= slope as f32);
             }
             RatioKind::PerSample => {
                 for (&old, new) in old.iter().zip(new) {
-                    *new = (one(of(old, *new)) / (samples as f64 * transitions)) as f32;
+                    let (difference, slope) = guarded(old, *new);
+                    let of_ratio = outcome.add_ratio(objective, difference, advantage);
+                    *new = (-of_ratio * slope / (n * transitions)) as f32;
                 }
             }
         }

@@ -12,7 +12,7 @@ use super::batch::{Batch, ObsMap};
 use super::chunks::{Blocks, for_each, parts};
 use super::perceptron::{Block, Keep, Perceptron};
 use super::simd::Simd;
-use crate::{Activation, FpoConfig};
+use crate::{Activation, Objective, Truncation};
 
 /// Rows that a block aims at: enough to pay for reading all weights once, few enough for the
 /// second-level cache.
@@ -29,8 +29,10 @@ pub(crate) struct ValuePass {
 /// What a pass came to.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct ValueOutcome {
-    /// Σ (R − V)² over the transitions that the step limit did not cut.
+    /// Σ (R − V)² over the transitions that have a target.
     pub(crate) squares: f64,
+    /// Σ (R − V) over them.
+    pub(crate) errors: f64,
     /// Thread time in the advantage estimator, and in the whole pass.
     pub(crate) time: [Duration; 2],
 }
@@ -49,7 +51,7 @@ impl ValuePass {
         &mut self,
         s: S,
         params: &[f32],
-        config: &FpoConfig,
+        config: &Objective,
         batch: &Batch,
         map: ObsMap,
         estimates: &mut [Estimate],
@@ -89,6 +91,7 @@ impl ValuePass {
         self.net.gradient().reduce(&sums, gradient);
         outcomes.into_iter().fold(ValueOutcome::default(), |all, one| ValueOutcome {
             squares: all.squares + one.squares,
+            errors: all.errors + one.errors,
             time: [all.time[0] + one.time[0], all.time[1] + one.time[1]],
         })
     }
@@ -98,7 +101,7 @@ impl ValuePass {
 struct Pass<'a, S> {
     s: S,
     net: &'a Perceptron,
-    config: &'a FpoConfig,
+    config: &'a Objective,
     batch: &'a Batch<'a>,
     map: ObsMap<'a>,
 }
@@ -140,10 +143,16 @@ impl<S: Simd> Pass<'_, S> {
         // d/dV of c/n · Σ (R − V)², where R counts as a constant.
         let scale = -2.0 * config.value_coefficient / batch.transitions() as f64;
         for (k, of_step) in estimates.iter().enumerate() {
-            let cut = batch.truncated[batch.row(first + k / length, k % length)];
-            let error = (of_step.target - of_step.value) * (1.0 - cut);
+            let counts = match config.truncation {
+                Truncation::Mask => {
+                    1.0 - batch.truncated[batch.row(first + k / length, k % length)]
+                }
+                Truncation::Bootstrap => 1.0,
+            };
+            let error = (of_step.target - of_step.value) * counts;
             outcome.squares += f64::from(error) * f64::from(error);
-            block.output[k * stride] = (scale * f64::from(error * (1.0 - cut))) as f32;
+            outcome.errors += f64::from(error);
+            block.output[k * stride] = (scale * f64::from(error * counts)) as f32;
         }
         net.backward(s, trained, 1, block, sums);
     }

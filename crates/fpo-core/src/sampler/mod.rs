@@ -6,7 +6,8 @@
 //! dx/dt = v(x, t),  from x(1) = ε (or 0) to the action x(0)
 //! ```
 //!
-//! where `x_t = t·ε + (1−t)·a` and `v(x, t) = E[ε − a | x_t = x]`. Explicit Runge–Kutta methods
+//! where `v(x, t) = E[dx_t/dt | x_t = x]` along a [`Path`], on the linear one `E[ε − a | x_t = x]`
+//! with `x_t = t·ε + (1−t)·a`. Explicit Runge–Kutta methods
 //! walk a [`Grid`] of falling times: [`Method::Euler`] (order 1), [`Method::Midpoint`] and
 //! [`Method::Heun`] (2), [`Method::Rk4`] (4). [`Method::Dopri5`] stops at the times of the grid and
 //! chooses its own steps between them. [`Method::Sde`] adds noise on the way and takes as much
@@ -19,12 +20,13 @@
 //! ```
 //! use candle_core::{DType, Device, Tensor};
 //! use fpo_core::sampler::{Method, Sampler};
-//! use fpo_core::Noise;
+//! use fpo_core::{Noise, Path};
 //!
 //! // All of the data is the point 2: v = E[ε − a | x] = (x − 2)/t, and straight paths lead there.
 //! let start = Tensor::new(&[[0.5f64], [-1.0]], &Device::Cpu)?;
 //! let velocity = |x: &Tensor, t: f64| Ok(((x - 2.0)? / t)?);
-//! let solution = Sampler::new(Method::Midpoint, 3).integrate(velocity, &start, &Noise::new(0), 0)?;
+//! let sampler = Sampler::new(Method::Midpoint, 3);
+//! let solution = sampler.integrate(Path::Linear, velocity, &start, &Noise::new(0), 0)?;
 //! assert_eq!(solution.evaluations, 6);
 //! for x in solution.x.flatten_all()?.to_vec1::<f64>()? {
 //!     assert!((x - 2.0).abs() < 1e-12);
@@ -42,7 +44,7 @@ use candle_core::{Device, Tensor};
 pub use adaptive::MAX_STEPS;
 pub use grid::Grid;
 
-use crate::{Error, FlowPolicy, Noise, Purpose, Result};
+use crate::{Error, FlowPolicy, Noise, Path, Purpose, Result};
 
 /// How a step is taken.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -155,7 +157,7 @@ impl Sampler {
         }
     }
 
-    /// Follows `velocity(x, t)` from `start (…, A)` at `t = 1` to `t = 0`.
+    /// Follows `velocity(x, t)` of `path` from `start (…, A)` at `t = 1` to `t = 0`.
     ///
     /// Only [`Method::Sde`] draws from `noise`; `index` tells one integration from the next, below
     /// 2³⁶. Values are computed in the start's dtype on its device.
@@ -165,6 +167,7 @@ impl Sampler {
     /// [`MAX_STEPS`] steps; whatever `velocity` fails with.
     pub fn integrate(
         &self,
+        path: Path,
         mut velocity: impl FnMut(&Tensor, f64) -> Result<Tensor>,
         start: &Tensor,
         noise: &Noise,
@@ -192,7 +195,7 @@ impl Sampler {
                         noise.normal_tensor(Purpose::Churn, index, start.dims(), &Device::Cpu)?;
                     Ok(z.to_dtype(start.dtype())?.to_device(start.device())?)
                 };
-                sde::walk(&mut velocity, start, &times, churn, draw)
+                sde::walk(path, &mut velocity, start, &times, churn, draw)
             }
         }?;
         Ok(Solution { x, evaluations })
@@ -201,7 +204,8 @@ impl Sampler {
     /// Actions `(B, A)` of `policy` before squashing, for normalised `obs (B, O)` and
     /// `start (B, A)`, by composed operations; see [`Sampler::integrate`].
     ///
-    /// With Euler's method on the policy's own number of steps this is [`FlowPolicy::sample`].
+    /// With Euler's method on the policy's own number of steps this is [`FlowPolicy::sample`] on
+    /// the linear path.
     /// Pass a frozen policy unless gradients are to flow through the steps.
     pub fn sample(
         &self,
@@ -217,6 +221,6 @@ impl Sampler {
             let t = t.to_device(x.device())?.broadcast_as((rows, 1))?.contiguous()?;
             policy.velocity(obs, x, &t)
         };
-        self.integrate(velocity, start, noise, index)
+        self.integrate(policy.config().path, velocity, start, noise, index)
     }
 }

@@ -32,17 +32,24 @@
 //! ρ  = exp(−∫ g²/(2u²) du from t′ to t) = (t′/t)^churn · exp(churn·(t−t′))
 //! ```
 //!
+//! On any other path `g² = 2·churn·α·σ`, with which the correction is `−churn·α·ε̂`, and
+//! `x′ = α(t′)·â + σ(t′)·(ρ·ε̂ + √(1−ρ²)·z)`. On the cosine path the integral gives
+//! `ρ = (σ(t′)/σ(t))^(2·churn/π)`.
+//!
 //! To first order in `t − t′` this is the Euler–Maruyama step, so the law at `t = 0` errs by the
 //! first order of the step, as Euler's does, and more with more churn. It is computed as Euler's step plus
 //! `t′·((ρ−1)·ε̂ + √(1−ρ²)·z)`, so that churn 0 gives Euler's bits.
 
+use std::f64::consts::FRAC_2_PI;
+
 use candle_core::Tensor;
 
 use super::runge_kutta::Velocity;
-use crate::Result;
+use crate::{Path, Result};
 
 /// One step between each two neighbours of `times`; `draw(k)` is the `z` of step `k`.
 pub(super) fn walk(
+    path: Path,
     velocity: Velocity,
     start: &Tensor,
     times: &[f64],
@@ -53,15 +60,24 @@ pub(super) fn walk(
     for (k, pair) in times.windows(2).enumerate() {
         let (t, end) = (pair[0], pair[1]);
         let v = velocity(&x, t)?;
-        let euler = (&x + (&v * (end - t))?)?;
-        let kept = (end / t).powf(churn) * (churn * (t - end)).exp();
+        let (_, sigma) = path.shares(t);
+        let (alpha_end, sigma_end) = path.shares(end);
+        let (action, predicted) = path.unmix(&x, &v, t)?;
+        let (step, kept) = match path {
+            Path::Linear => {
+                ((&x + (&v * (end - t))?)?, (end / t).powf(churn) * (churn * (t - end)).exp())
+            }
+            Path::Cosine => (
+                ((action * alpha_end)? + (&predicted * sigma_end)?)?,
+                (sigma_end / sigma).powf(churn * FRAC_2_PI),
+            ),
+        };
         x = if end > 0.0 && kept < 1.0 {
-            let predicted = (&x + (&v * (1.0 - t))?)?;
             let fresh = (1.0 - kept * kept).sqrt();
             let exchange = ((predicted * (kept - 1.0))? + (draw(k)? * fresh)?)?;
-            (euler + (exchange * end)?)?
+            (step + (exchange * sigma_end)?)?
         } else {
-            euler
+            step
         };
     }
     Ok(x)

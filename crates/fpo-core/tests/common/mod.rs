@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use candle_core::{DType, Device, Tensor};
-use fpo_core::{FlatParams, FlowConfig, FlowPolicy, Noise, OutputMode};
+use fpo_core::{FlatParams, FlowConfig, FlowPolicy, FpoLoss, Noise, Quantity};
 use serde_json::Value;
 
 /// The device of the test run: `FPO_TEST_DEVICE=cpu|cuda|cuda:1|metal`, by default the CPU.
@@ -157,6 +157,14 @@ pub fn host(tensor: &Tensor) -> Vec<f64> {
     tensor.flatten_all().unwrap().to_vec1().unwrap()
 }
 
+/// Both arguments of PPO's clipped surrogate, elementwise: `r·A` and `clip(r)·A`.
+pub fn surrogates(loss: &FpoLoss, clip_epsilon: f64) -> (Tensor, Tensor) {
+    let advantages = loss.advantages.unsqueeze(2).unwrap();
+    let clipped = loss.ratio.clamp(1.0 - clip_epsilon, 1.0 + clip_epsilon).unwrap();
+    let times = |ratio: &Tensor| ratio.broadcast_mul(&advantages).unwrap();
+    (times(&loss.ratio), times(&clipped))
+}
+
 pub fn usize_of(case: &Value, key: &str) -> usize {
     case[key].as_u64().unwrap_or_else(|| panic!("case has no {key}")) as usize
 }
@@ -176,7 +184,7 @@ pub fn policy(golden: &Golden, name: &str, case: &Value, prefix: &str) -> FlowPo
         config.output_scale = scale;
     }
     if case["output_mode"] == "u" {
-        config.output_mode = OutputMode::Velocity;
+        config.output_mode = Quantity::Velocity;
     }
     let policy = FlowPolicy::new(config, &Noise::new(0), DType::F32, &device()).unwrap();
     golden.load(&format!("{name}/{prefix}policy."), policy.params());

@@ -2,19 +2,29 @@
 
 use candle_core::{DType, Device, Tensor};
 use fpo_core::{
-    Activation, AdvantageKind, AdvantageNormalization, Compute, FlowConfig, FlowPolicy, FpoConfig,
-    Learner, Noise, Normalizer, NormalizerKind, OptimizerConfig, OutputMode, Purpose, RatioKind,
-    Rollout, ValueNet,
+    Activation, AdvantageKind, AdvantageNormalization, Compute, DenoisingMdp, FlowConfig,
+    FlowPolicy, GaussianConfig, GaussianPolicy, Guards, Learner, Noise, Normalizer, NormalizerKind,
+    Objective, OptimizerConfig, Path, Policy, Purpose, Quantity, RatioKind, Reduction, Rollout,
+    ScoredSteps, Source, SurrogateKind, Truncation, ValueNet,
 };
+
+/// Which policy acts.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    Flow,
+    Chain(DenoisingMdp),
+    Gaussian,
+}
 
 /// Sizes and choices; the numbers follow from `seed`.
 #[derive(Clone, Debug)]
 pub struct Problem {
     pub seed: u64,
+    pub kind: Kind,
     pub flow: FlowConfig,
     pub value_hidden: Vec<usize>,
     pub value_activation: Activation,
-    pub objective: FpoConfig,
+    pub objective: Objective,
     pub samples: usize,
     pub unroll_length: usize,
     pub unrolls: usize,
@@ -45,16 +55,35 @@ impl Problem {
         let mut words = words.into_iter().map(|word| word as usize);
         let mut below = |n: usize| words.next().unwrap() % n;
         let activation = |k| [Activation::Silu, Activation::Relu][k];
+        let quantities = [Quantity::Velocity, Quantity::Noise, Quantity::Data];
         let flow = FlowConfig {
             hidden: (0..1 + below(4)).map(|_| 1 + below(70)).collect(),
             activation: activation(below(2)),
-            output_mode: [OutputMode::Noise, OutputMode::Velocity][below(2)],
+            output_mode: quantities[below(3)],
+            path: [Path::Linear, Path::Cosine][below(2)],
+            prediction: quantities[below(3)],
+            loss_reduction: [Reduction::Mean, Reduction::Sum, Reduction::Sqrt][below(3)],
             output_scale: 0.25 + below(4) as f64 / 4.0,
             flow_steps: 1 + below(12),
             time_embedding: [2, 4, 8, 10, 16, 30][below(6)],
             ..FlowConfig::new(1 + below(40), 1 + below(22))
         };
-        let objective = FpoConfig {
+        // A bound on present losses alone would let ratios overflow.
+        let guards = [
+            Guards::default(),
+            Guards { loss_max: Some(1.5), ..Guards::default() },
+            Guards {
+                loss_max: Some(2.0),
+                negative_advantage_loss_max: Some(0.8),
+                log_ratio_max: Some(0.2),
+            },
+        ][below(3)];
+        let objective = Objective {
+            surrogate: [SurrogateKind::Clip, SurrogateKind::Spo, SurrogateKind::Aspo][below(3)],
+            guards,
+            truncation: [Truncation::Mask, Truncation::Bootstrap][below(2)],
+            advantage_clamp: [None, Some(0.7)][below(2)],
+            entropy_coefficient: 0.1,
             clip_epsilon: [0.05, 0.2, 0.5][below(3)],
             ratio: [RatioKind::PerAction, RatioKind::PerSample][below(2)],
             log_ratio_clamp: [None, Some(0.1), Some(3.0)][below(3)],
@@ -69,6 +98,7 @@ impl Problem {
         let (unrolls, envs) = (1 + below(3), 1 + below(9));
         Problem {
             seed,
+            kind: Kind::Flow,
             flow,
             value_hidden: (0..1 + below(5)).map(|_| 1 + below(150)).collect(),
             value_activation: activation(below(2)),
@@ -79,6 +109,25 @@ impl Problem {
             envs,
             sequences: 1 + below(2 * unrolls * envs),
         }
+    }
+
+    /// As [`Problem::random`], of a chain: DPPO.
+    pub fn random_chain(seed: u64) -> Problem {
+        let mut problem = Problem::random(seed);
+        let steps = [ScoredSteps::All, ScoredSteps::FinalHalf][seed as usize % 2];
+        let sigma = [0.5, 1.0][seed as usize / 2 % 2];
+        problem.kind = Kind::Chain(DenoisingMdp { sigma, steps });
+        // A likelihood sums over dimensions; bounds made for means would cut all of it.
+        problem.objective.guards.loss_max = None;
+        problem.objective.guards.negative_advantage_loss_max = None;
+        problem
+    }
+
+    /// As [`Problem::random`], of a Gaussian policy.
+    pub fn random_gaussian(seed: u64) -> Problem {
+        let mut problem = Problem::random_chain(seed);
+        problem.kind = Kind::Gaussian;
+        problem
     }
 
     fn tensor(&self, index: u64, shape: &[usize]) -> Tensor {
@@ -97,10 +146,21 @@ impl Problem {
 
     pub fn learner(&self, compute: Compute, dtype: DType) -> Learner {
         let (noise, device) = (Noise::new(self.seed), Device::Cpu);
-        let policy = FlowPolicy::new(self.flow.clone(), &noise, dtype, &device)
-            .unwrap()
-            .with_compute(compute)
-            .unwrap();
+        let flow = || {
+            let flow = FlowPolicy::new(self.flow.clone(), &noise, dtype, &device).unwrap();
+            flow.with_compute(compute).unwrap()
+        };
+        let policy = match self.kind {
+            Kind::Flow => Policy::Flow(flow()),
+            Kind::Chain(mdp) => Policy::Chain(flow(), mdp),
+            Kind::Gaussian => {
+                let mut config = GaussianConfig::new(self.flow.obs_dim, self.flow.action_dim);
+                config.hidden = self.flow.hidden.clone();
+                config.activation = self.flow.activation;
+                let policy = GaussianPolicy::new(config, &noise, dtype, &device).unwrap();
+                Policy::Gaussian(policy.with_compute(compute).unwrap())
+            }
+        };
         let (dim, activation) = (self.flow.obs_dim, self.value_activation);
         let value =
             ValueNet::new(dim, &self.value_hidden, activation, &noise, dtype, &device).unwrap();
@@ -120,19 +180,31 @@ impl Problem {
     /// A rollout whose stored losses are off the policy's own by noise, and those own losses.
     pub fn rollout(&self, learner: &mut Learner, dtype: DType) -> (Rollout, Tensor) {
         let (steps, envs) = (self.unroll_length * self.unrolls, self.envs);
-        let (n, dim) = (self.samples, self.flow.action_dim);
+        let dim = self.flow.action_dim;
+        let stored = learner.policy.stored(self.samples);
+        let n = stored.losses;
         let at = |tensor: Tensor| tensor.to_dtype(dtype).unwrap();
         let obs = at(self.tensor(1, &[steps, envs, self.flow.obs_dim]));
         let action = at(self.tensor(2, &[steps, envs, dim]));
-        let eps = at(self.tensor(3, &[steps, envs, n, dim]));
-        let t = at(self.uniform(4, &[steps, envs, n, 1]));
+        // The steps of a chain are small against its noise.
+        let size = if stored.source == Source::Chain { 0.3 } else { 1.0 };
+        let eps = (at(self.tensor(3, &[steps, envs, stored.rows, dim])) * size).unwrap();
+        // Off the ends, where weights of other predictions are so large that f32 says little.
+        let (low, span) = match self.flow.prediction {
+            Quantity::Velocity => (0.0, 1.0),
+            _ => (0.3, 0.4),
+        };
+        let t = at(self.uniform(4, &[steps, envs, n, 1])).affine(span, low).unwrap();
         let stored = learner.stored_losses(&obs, &action, &eps, &t, 3).unwrap();
         let off = (at(self.tensor(5, &[steps, envs, n])) * 0.2).unwrap();
+        let (terminated, truncated) =
+            (at(self.flags(8, &[steps, envs])), at(self.flags(9, &[steps, envs])));
         let rollout = Rollout {
             bootstrap_obs: at(self.tensor(6, &[self.unrolls, envs, self.flow.obs_dim])),
             reward: at(self.tensor(7, &[steps, envs])),
-            terminated: at(self.flags(8, &[steps, envs])),
-            truncated: at(self.flags(9, &[steps, envs])),
+            terminated: (&terminated * (1.0 - &truncated).unwrap()).unwrap(),
+            cut_value: (at(self.tensor(10, &[steps, envs])) * &truncated).unwrap(),
+            truncated,
             loss_old: (&stored + off).unwrap(),
             obs,
             action,
@@ -178,7 +250,8 @@ impl Problem {
             let times = &mut Default::default();
             fpo_core::fpo_loss(policy, value, config, &minibatch, &normalizer, times).unwrap()
         };
-        let targets = loss(&learner).estimates.targets;
+        let targets = loss(&learner).critique.estimates.targets;
+        let masked = learner.config.truncation == Truncation::Mask;
         let params = match net {
             "policy" => learner.policy.params(),
             _ => learner.value.params(),
@@ -189,10 +262,15 @@ impl Problem {
             params.var().set(&(&start + (&direction * h).unwrap()).unwrap()).unwrap();
             let loss = loss(&learner);
             let scalar = match net {
-                "policy" => loss.policy_loss,
+                "policy" => match loss.entropy {
+                    Some((_, entropy)) => (loss.policy_loss + entropy).unwrap(),
+                    None => loss.policy_loss,
+                },
                 _ => {
-                    let error = (&targets - &loss.values).unwrap();
-                    let error = (error * (1.0 - &minibatch.truncated).unwrap()).unwrap();
+                    let mut error = (&targets - &loss.critique.values).unwrap();
+                    if masked {
+                        error = (error * (1.0 - &minibatch.truncated).unwrap()).unwrap();
+                    }
                     (error.sqr().unwrap().mean_all().unwrap() * learner.config.value_coefficient)
                         .unwrap()
                 }

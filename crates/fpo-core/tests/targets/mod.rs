@@ -1,7 +1,7 @@
 //! Targets whose velocity field, moments and probabilities are known exactly.
 
 use candle_core::{DType, Tensor};
-use fpo_core::Result;
+use fpo_core::{Path, Result};
 
 /// All elements, in f64.
 pub fn values(x: &Tensor) -> Vec<f64> {
@@ -15,16 +15,17 @@ pub struct Mixture {
 }
 
 impl Mixture {
-    /// `E[ε − a | x_t = x]`. Within a part, `x_t ~ N((1−t)·m, σ²)` with `σ² = t² + (1−t)²·s²`, and
-    /// with `d = x − (1−t)·m`: `E[ε|x] = t·d/σ²`, `E[a|x] = m + (1−t)·s²·d/σ²`.
-    pub fn velocity(&self, x: &Tensor, t: f64) -> Result<Tensor> {
-        let u = 1.0 - t;
+    /// `E[dx_t/dt | x_t = x]` on `path`. Within a part, `x_t ~ N(α·m, S)` with `S = σ² + α²·s²`,
+    /// and with `d = x − α·m`: `E[ε|x] = σ·d/S`, `E[a|x] = m + α·s²·d/S`.
+    pub fn velocity(&self, path: Path, x: &Tensor, t: f64) -> Result<Tensor> {
+        let ((alpha, sigma), (alpha_rate, sigma_rate)) = (path.shares(t), path.rates(t));
         let (mut weighted, mut total) = (x.zeros_like()?, x.zeros_like()?);
         for &(weight, mean, std) in &self.parts {
-            let variance = t * t + u * u * std * std;
-            let d = (x - u * mean)?;
+            let variance = sigma * sigma + alpha * alpha * std * std;
+            let d = (x - alpha * mean)?;
             let density = ((d.sqr()? * (-0.5 / variance))?.exp()? * (weight / variance.sqrt()))?;
-            let velocity = ((&d * ((t - u * std * std) / variance))? - mean)?;
+            let slope = (sigma_rate * sigma + alpha_rate * alpha * std * std) / variance;
+            let velocity = ((&d * slope)? + alpha_rate * mean)?;
             weighted = (weighted + (velocity * &density)?)?;
             total = (total + density)?;
         }
