@@ -50,7 +50,7 @@ mod vec_env;
 pub use batch::Batch;
 pub use error::EnvError;
 pub use gridworld::GridWorld;
-pub use registry::{make, spec, tasks};
+pub use registry::{make, saddles, spec, tasks};
 pub use rng::EnvRng;
 pub use spec::EnvSpec;
 pub use task::{Task, Transition};

@@ -1,6 +1,6 @@
 //! Tasks by name.
 
-use crate::gridworld::LAYOUTS;
+use crate::gridworld::{LAYOUTS, SIZE};
 use crate::{Batch, EnvError, EnvSpec, GridWorld, Task, VecEnv, VecEnvOptions};
 
 /// Names of the MuJoCo tasks, known in every build so that one without MuJoCo can say what it
@@ -106,6 +106,19 @@ fn edit_distance(a: &str, b: &str) -> usize {
         }
     }
     row[b.len()]
+}
+
+/// Observations of `task` at which several ways are equally good, so that the best policy has
+/// several modes there; empty for tasks that are not known for any.
+pub fn saddles(task: &str) -> Vec<Vec<f32>> {
+    match task {
+        // The row as far from the upper as from the lower goals.
+        "GridWorld/two_walls" => {
+            [4, 12, 20].map(|x| GridWorld::observation(x, SIZE / 2).to_vec()).into()
+        }
+        "Classic/MultiGoal" => vec![vec![0.0, 0.0]],
+        _ => Vec::new(),
+    }
 }
 
 #[cfg(test)]
