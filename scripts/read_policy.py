@@ -4,9 +4,10 @@
 Needs numpy and safetensors only, and shows all there is to running a policy elsewhere:
 
     obs_norm = (obs - normalizer.mean) / normalizer.std
-    x = noise                                      at t = 1
-    for t, t_next in the schedule:                 x += (t_next - t) * velocity(obs_norm, x, t)
-    action = x                                     at t = 0; the control is tanh(action)
+    a flow:      x = noise at t = 1; for each time t of the schedule with its factors (k, g)
+                 x = k * x + g * output_scale * network(obs_norm, x, embed(t)); action = x
+    a Gaussian:  mean, s = network(obs_norm); action = mean + (softplus(s) + min_std) * noise
+    the control is tanh(action)
 
 As a program:
     read_policy.py POLICY                          what the file says about itself
@@ -26,15 +27,14 @@ TOLERANCE = 1e-5
 
 
 class Policy:
-    """A flow policy: `act(obs, noise)` for arrays of shape (rows, size)."""
+    """A policy: `act(obs, noise)` for arrays of shape (rows, size)."""
 
     def __init__(self, path):
         with safe_open(path, framework="numpy") as file:
             self.info = json.loads((file.metadata() or {}).get("fpo", "{}"))
-        if self.info.get("format") != "fpo-policy" or self.info.get("format_version") != 1:
-            raise ValueError("not an fpo policy of format version 1")
+        if self.info.get("format") != "fpo-policy" or self.info.get("format_version") != 2:
+            raise ValueError("not an fpo policy of format version 2")
         self.config = self.info["policy"]
-        self.schedule = self.info["schedule"]
         tensors = load_file(path)
         self.mean, self.std = tensors["normalizer.mean"], tensors["normalizer.std"]
         count = len(self.config["hidden"]) + 1
@@ -42,16 +42,19 @@ class Policy:
             (tensors[f"policy.{k}.weight"], tensors[f"policy.{k}.bias"]) for k in range(count)
         ]
 
-    def velocity(self, obs_norm, x, t):
-        """The velocity at `x` and time `t`: the network's output times its scale."""
-        angles = t * 2.0 ** np.arange(self.config["time_embedding"] // 2)
-        embedding = np.concatenate([np.cos(angles), np.sin(angles)])
-        embedding = np.broadcast_to(embedding, (len(x), len(embedding)))
-        h = np.concatenate([obs_norm, x, embedding], axis=1).astype(np.float32)
+    def network(self, *inputs):
+        """The perceptron on its inputs side by side."""
+        h = np.concatenate(inputs, axis=1).astype(np.float32)
         for weight, bias in self.layers[:-1]:
             h = self.activation(h @ weight + bias)
         weight, bias = self.layers[-1]
-        return (h @ weight + bias) * np.float32(self.config["output_scale"])
+        return h @ weight + bias
+
+    def embed(self, t, rows):
+        """The cosines and sines of `t * 2^k`, for each of `rows` rows."""
+        angles = t * 2.0 ** np.arange(self.config["time_embedding"] // 2)
+        embedding = np.concatenate([np.cos(angles), np.sin(angles)])
+        return np.broadcast_to(embedding, (rows, len(embedding)))
 
     def activation(self, h):
         """The non-linearity of the hidden layers."""
@@ -63,8 +66,13 @@ class Policy:
         """Actions before squashing."""
         obs_norm = (obs - self.mean) / self.std
         x = noise.astype(np.float32)
-        for t, t_next in zip(self.schedule, self.schedule[1:]):
-            x = x + np.float32(t_next - t) * self.velocity(obs_norm, x, t)
+        if self.config["kind"] == "gaussian":
+            mean, s = np.split(self.network(obs_norm), 2, axis=1)
+            return mean + (np.logaddexp(0, s) + np.float32(self.config["min_std"])) * x
+        scale = self.config["output_scale"]
+        for t, (keep, gain) in zip(self.config["schedule"], self.config["step_factors"]):
+            output = self.network(obs_norm, x, self.embed(t, len(x)))
+            x = np.float32(keep) * x + np.float32(gain * scale) * output
         return x
 
     def control(self, action):

@@ -1,53 +1,88 @@
-//! Who acts: a policy (observation statistics, flow, sampling), or chance, or nobody.
+//! Who acts: a policy (observation statistics, network, sampling), or chance, or nobody.
 
 use std::cell::Cell;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use candle_core::Tensor;
-use fpo_core::{DeviceNormalizer, FlowPolicy, Learner, Noise, Purpose, Sampler, Squash};
+use fpo_core::sampler::{Sampler, Start};
+use fpo_core::{DeviceNormalizer, Learner, Noise, Policy, Purpose, Squash};
 
 use crate::sampler_args::SamplerReport;
 
 /// A policy together with the map that normalises its observations.
 #[derive(Clone)]
 pub struct Actor {
-    /// The velocity field.
-    pub policy: FlowPolicy,
+    /// The policy.
+    pub policy: Policy,
     /// Means and standard deviations of the observations.
     pub normalizer: DeviceNormalizer,
+    /// What an action starts from when it is evaluated.
+    pub start: Start,
+}
+
+/// Actions of a batch, and what of their making training stores.
+pub struct Actions {
+    /// Before squashing, row-major.
+    pub action: Vec<f32>,
+    /// The scored ends of the chains that led to them, for policies that have chains.
+    pub chain: Option<Vec<f32>>,
 }
 
 impl Actor {
-    /// The learner's present policy under its present statistics.
+    /// The policy that a learner collects with: its present one, from noise.
     pub fn of(learner: &Learner) -> Result<Actor> {
-        Ok(Actor { policy: learner.policy.frozen(), normalizer: learner.device_normalizer()? })
+        let normalizer = learner.device_normalizer()?;
+        Ok(Actor { policy: learner.policy.frozen(), normalizer, start: Start::Noise })
     }
 
-    /// Actions before squashing, row-major, for raw observations and starting noise, one row per
-    /// environment.
+    /// The policy that a learner is evaluated by and exports: averaged weights where there are any,
+    /// no disturbance on the way of an action.
+    pub fn deployed(learner: &Learner, start: Start) -> Result<Actor> {
+        let normalizer = learner.device_normalizer()?;
+        Ok(Actor { policy: learner.acting()?.deployed(), normalizer, start })
+    }
+
+    /// Actions before squashing, row-major, for raw observations and noise, one row of
+    /// [`Policy::noise_len`] numbers per environment.
     ///
     /// # Errors
     /// Names the first environment whose observation or action is not finite.
-    pub fn act(&self, obs: &[f32], start: &[f32]) -> Result<Vec<f32>> {
-        self.act_by(obs, start, |obs, start| Ok(self.policy.sample(obs, start)?))
+    pub fn act(&self, obs: &[f32], noise: &[f32]) -> Result<Vec<f32>> {
+        Ok(self.act_and_keep(obs, noise)?.action)
     }
 
-    /// As [`Actor::act`], with `sample(normalised obs, start)` instead of the policy's own steps.
+    /// As [`Actor::act`], with what training stores besides.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn act_and_keep(&self, obs: &[f32], noise: &[f32]) -> Result<Actions> {
+        let mut chain = None;
+        let action = self.act_by(obs, noise, |obs, noise| {
+            let acted = self.policy.act(obs, noise)?;
+            if let Some(states) = acted.chain {
+                chain = Some(states.flatten_all()?.to_vec1()?);
+            }
+            Ok(acted.action)
+        })?;
+        Ok(Actions { action, chain })
+    }
+
+    /// As [`Actor::act`], with `sample(normalised obs, noise)` instead of the policy's own way.
     fn act_by(
         &self,
         obs: &[f32],
-        start: &[f32],
+        noise: &[f32],
         sample: impl FnOnce(&Tensor, &Tensor) -> Result<Tensor>,
     ) -> Result<Vec<f32>> {
-        let config = self.policy.config();
         let device = self.policy.params().var().device();
-        let rows = start.len() / config.action_dim;
-        require_finite(obs, config.obs_dim, "observation")?;
-        let obs = Tensor::from_slice(obs, (rows, config.obs_dim), device)?;
-        let start = Tensor::from_slice(start, (rows, config.action_dim), device)?;
-        let actions = sample(&self.normalizer.normalize(&obs)?, &start)?;
+        let obs_dim = self.policy.obs_dim();
+        let rows = obs.len() / obs_dim;
+        require_finite(obs, obs_dim, "observation")?;
+        let obs = Tensor::from_slice(obs, (rows, obs_dim), device)?;
+        let noise = Tensor::from_slice(noise, (rows, noise.len() / rows.max(1)), device)?;
+        let actions = sample(&self.normalizer.normalize(&obs)?, &noise)?;
         let actions = actions.flatten_all()?.to_vec1()?;
-        require_finite(&actions, config.action_dim, "action")?;
+        require_finite(&actions, self.policy.action_dim(), "action")?;
         Ok(actions)
     }
 }
@@ -90,14 +125,18 @@ impl Player {
     ) -> Result<Vec<f32>> {
         match self {
             Player::Policy(actor) => {
-                noise.fill_normal(Purpose::EvalAction, step, draws);
+                match actor.start {
+                    Start::Noise => noise.fill_normal(Purpose::EvalAction, step, draws),
+                    Start::Zero => draws.fill(0.0),
+                }
                 actor.act(obs, draws)
             }
             Player::Sampled(sampled) => {
                 let SampledActor { actor, sampler, batches, evaluations } = sampled.as_ref();
                 sampler.fill_start(noise, Purpose::EvalAction, step, draws);
                 actor.act_by(obs, draws, |obs, start| {
-                    let solution = sampler.sample(&actor.policy, obs, start, noise, step)?;
+                    let flow = actor.policy.flow().context("the policy is no flow")?;
+                    let solution = sampler.sample(flow, obs, start, noise, step)?;
                     batches.set(batches.get() + 1);
                     evaluations.set(evaluations.get() + solution.evaluations as u64);
                     Ok(solution.x)
@@ -124,8 +163,8 @@ impl Player {
     /// How actions reach the environment.
     pub fn squash(&self) -> Squash {
         match self {
-            Player::Policy(actor) => actor.policy.config().squash,
-            Player::Sampled(sampled) => sampled.actor.policy.config().squash,
+            Player::Policy(actor) => actor.policy.squash(),
+            Player::Sampled(sampled) => sampled.actor.policy.squash(),
             Player::Random | Player::Zero => Squash::None,
         }
     }

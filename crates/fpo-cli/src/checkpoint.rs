@@ -6,12 +6,13 @@
 
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device, Tensor};
-use fpo_core::{Counters, LearnerState};
+use fpo_core::{Counters, LearnerState, Rate};
 use fpo_envs::VecEnvState;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::checkpoint_files::CheckpointFiles;
+use crate::collapse::CollapseDetector;
 use crate::collector::Position;
 use crate::config::{Config, DeviceChoice, OverlapChoice};
 use crate::note::note;
@@ -32,6 +33,8 @@ struct State {
     rollout_steps: u64,
     elapsed_s: f64,
     pending: Option<Metrics>,
+    rate: Rate,
+    collapse: CollapseDetector,
     learner: Counters,
 }
 
@@ -47,6 +50,8 @@ pub fn save(run: &RunDir, trainer: &Trainer, elapsed_s: f64) -> Result<()> {
         rollout_steps: trainer.collector.position.steps,
         elapsed_s,
         pending: trainer.pending.clone(),
+        rate: trainer.rate,
+        collapse: trainer.collapse.clone(),
         learner: learner.counters,
     };
     let learner = learner_file(&learner)?.to_bytes()?;
@@ -107,6 +112,8 @@ fn restore_parts(files: &CheckpointFiles, trainer: &mut Trainer) -> Result<f64> 
     trainer.collector.position = position;
     trainer.iteration = state.iteration;
     trainer.pending = state.pending;
+    trainer.rate = state.rate;
+    trainer.collapse = state.collapse;
     Ok(state.elapsed_s)
 }
 

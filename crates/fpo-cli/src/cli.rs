@@ -14,7 +14,7 @@ use crate::bench::bench;
 use crate::config::{Config, DeviceChoice};
 use crate::doctor::Report;
 use crate::evaluate::EvalPlan;
-use crate::failure::UsageError;
+use crate::figure::gridworld::{GridworldArgs, gridworld};
 use crate::play::{EvalArgs, PlayArgs, eval, play, require_fit};
 use crate::{envs_table, export, policy_file, train};
 
@@ -44,6 +44,9 @@ enum Command {
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
     },
+    /// Draw what policies do, as SVG or PNG
+    #[command(subcommand)]
+    Figure(Figure),
     /// List the tasks of this build, show one, or play it
     Envs(EnvsArgs),
     /// Measure how fast this machine learns, samples and simulates
@@ -56,18 +59,25 @@ enum Command {
     },
     /// Print a configuration with its includes, overrides and defaults resolved
     Config {
-        /// TOML file
-        config: PathBuf,
+        /// TOML files; later ones win
+        #[arg(required = true)]
+        config: Vec<PathBuf>,
         #[command(flatten)]
         overrides: Overrides,
     },
 }
 
+#[derive(Subcommand, Debug)]
+enum Figure {
+    /// Action samples, modes and episodes of policies on the grid world's map
+    Gridworld(GridworldArgs),
+}
+
 #[derive(Args, Debug)]
 struct TrainArgs {
-    /// TOML file of the experiment
+    /// TOML files of the experiment, such as a task's and a method's; later ones win
     #[arg(required_unless_present = "resume", conflicts_with = "resume")]
-    config: Option<PathBuf>,
+    config: Vec<PathBuf>,
     #[command(flatten)]
     overrides: Overrides,
     /// Where tensors live: auto, cpu, cuda, cuda:1, metal [default: the configuration's]
@@ -110,10 +120,10 @@ pub(crate) fn parse_device(text: &str) -> Result<DeviceChoice, String> {
 }
 
 impl Overrides {
-    fn load(&self, path: &Path) -> Result<Config> {
+    fn load(&self, paths: &[PathBuf]) -> Result<Config> {
         let mut overrides = self.set.clone();
         overrides.extend(self.seed.map(|seed| format!("train.seed={seed}")));
-        Ok(Config::load(path, &overrides)?)
+        Ok(Config::load(paths, &overrides)?)
     }
 }
 
@@ -126,6 +136,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Train(args) => train(args),
         Command::Eval(args) => eval(*args),
         Command::Export { run, output } => export::export(&run, &output),
+        Command::Figure(Figure::Gridworld(args)) => gridworld(&args),
         Command::Envs(args) => envs(args),
         Command::Bench(args) => print(&bench(&args)?),
         Command::Doctor { json } => doctor(json),
@@ -137,12 +148,11 @@ fn train(args: TrainArgs) -> Result<()> {
     if let Some(run) = args.resume {
         return train::resume(&run, args.device);
     }
-    let path = args.config.ok_or_else(|| UsageError("which configuration?".into()))?;
-    let mut config = args.overrides.load(&path)?;
+    let mut config = args.overrides.load(&args.config)?;
     if let Some(device) = args.device {
         config.train.device = device;
     }
-    train::start(config, &path, args.out)
+    train::start(config, &args.config, args.out)
 }
 
 fn envs(args: EnvsArgs) -> Result<()> {

@@ -7,12 +7,13 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use fpo_core::{Learner, Noise, Purpose, Rollout, TrainingTimes, time};
+use candle_core::Tensor;
+use fpo_core::{Learner, Noise, Purpose, Rollout, Source, TrainingTimes, Truncation};
 use fpo_envs::VecEnv;
 
 use crate::actor::Actor;
 use crate::rolling::Rolling;
-use crate::rollout_buffers::{RolloutBuffers, RolloutSize};
+use crate::rollout_buffers::{Cuts, RolloutBuffers, RolloutSize};
 use crate::stage::Stage;
 
 /// Bytes that the network's widest activation may take while stored losses are computed.
@@ -112,7 +113,7 @@ impl Collector {
             length: plan.length,
             unroll_length: plan.unroll_length,
             envs: num_envs,
-            samples: plan.num_samples,
+            stored: learner.policy.stored(plan.num_samples),
             obs_dim: stage.spec().obs_dim,
             action_dim: stage.spec().action_dim,
         };
@@ -178,30 +179,47 @@ impl Collected<'_> {
         Ok(obs.read(0..obs.dims().iter().product(), look)?)
     }
 
-    /// Draws the Monte-Carlo pairs, computes the stored losses `L_old` under the learner's present
-    /// policy and statistics, and brings everything to its device. On the CPU the rollout is the
-    /// collector's memory, so that it lasts until the next one is collected.
+    /// Draws what goes with the actions, computes the stored losses `L_old` under the learner's
+    /// present policy and statistics, and brings everything to its device. On the CPU the rollout
+    /// is the collector's memory, so that it lasts until the next one is collected.
     pub fn into_rollout(self, learner: &mut Learner, noise: &Noise) -> Result<Rollout> {
-        let config = learner.policy.config().clone();
-        let buffers = self.buffers;
-        let RolloutSize { length, envs, samples, action_dim, .. } = buffers.size;
-
-        let row = envs * samples;
+        let Collected { plan, first_step, buffers, .. } = self;
+        let RolloutSize { length, envs, stored, obs_dim, action_dim, .. } = buffers.size;
+        let (rows, losses) = (envs * stored.rows * action_dim, envs * stored.losses);
         for k in 0..length {
-            let step = self.first_step + k as u64;
-            buffers.eps.write(k * row * action_dim..(k + 1) * row * action_dim, |eps| {
-                noise.fill_normal(Purpose::LossNoise, step, eps);
-            })?;
-            buffers.t.write(k * row..(k + 1) * row, |t| {
-                time::draw(self.plan.training_times, config.flow_steps, noise, step, t);
+            let step = first_step + k as u64;
+            if stored.source != Source::Chain {
+                buffers.eps.write(k * rows..(k + 1) * rows, |eps| {
+                    noise.fill_normal(Purpose::LossNoise, step, eps);
+                })?;
+            }
+            buffers.t.write(k * losses..(k + 1) * losses, |t| {
+                learner.policy.fill_times(plan.training_times, noise, step, t);
             })?;
         }
 
+        let clock = Instant::now();
+        if learner.config.truncation == Truncation::Bootstrap {
+            let Cuts { at, obs } = &buffers.cuts;
+            let values: Vec<f32> = match at.len() {
+                0 => Vec::new(),
+                cuts => {
+                    let obs = Tensor::from_slice(obs, (cuts, obs_dim), learner.device())?;
+                    learner.values(&obs)?.to_vec1()?
+                }
+            };
+            buffers.cut_value.write(0..length * envs, |to| {
+                to.fill(0.0);
+                at.iter().zip(values).for_each(|(&at, value)| to[at] = value);
+            })?;
+        }
+        learner.times.value += clock.elapsed();
+
         let (obs, action) = (buffers.obs.tensor()?, buffers.action.tensor()?);
         let (eps, t) = (buffers.eps.tensor()?, buffers.t.tensor()?);
-        let width = config.hidden.iter().copied().max().unwrap_or(1);
-        let chunk = (LOSS_CHUNK_BYTES / (row * width * size_of::<f32>())).max(1);
+        let bytes = losses * learner.policy.width() * size_of::<f32>();
         let clock = Instant::now();
+        let chunk = (LOSS_CHUNK_BYTES / bytes).max(1);
         let loss_old = learner.stored_losses(&obs, &action, &eps, &t, chunk)?;
         learner.times.policy += clock.elapsed();
         Ok(Rollout {
@@ -211,6 +229,7 @@ impl Collected<'_> {
             reward: buffers.reward.tensor()?,
             terminated: buffers.terminated.tensor()?,
             truncated: buffers.truncated.tensor()?,
+            cut_value: buffers.cut_value.tensor()?,
             eps,
             t,
             loss_old,

@@ -19,7 +19,7 @@ pub fn export(folder: &Path, output: &Path) -> Result<()> {
     let run = RunDir::open(folder)?;
     let files = checkpoint::newest(&run)?
         .with_context(|| format!("{} has no checkpoint yet", folder.display()))?;
-    let config = Config::load(&run.config_path(), &[])?;
+    let config = Config::load(&[run.config_path()], &[])?;
     let mut trainer = Trainer::new(config, &Device::Cpu)?;
     checkpoint::restore(&files, &mut trainer)?;
     policy_file::save(output, &trainer)?;

@@ -3,9 +3,10 @@
 //! An iteration holds a rollout of `T` steps of `E` environments,
 //!
 //! ```text
-//! T·E·(obs + act + 3 + N·(act + 2)) + T/U·E·obs    numbers of 4 bytes,
+//! T·E·(obs + act + 4 + rows·act + 2·N) + T/U·E·obs    numbers of 4 bytes,
 //! ```
 //!
+//! where `rows` vectors and N losses are stored with an action ([`fpo_core::Policy::stored`]),
 //! and beside it the networks with Adam's moments and what a gradient step works with: a few
 //! accumulators in the fused kernels, but the whole graph of a minibatch in composed operations.
 
@@ -48,16 +49,17 @@ impl Memory {
         let spec = envs.spec();
         let (obs, act) = (spec.obs_dim as u64, spec.action_dim as u64);
         let transitions = config.steps_per_iteration();
-        let samples = config.algorithm.num_samples as u64;
+        let stored = trainer.learner.policy.stored(config.algorithm.num_samples);
+        let (rows, losses) = (stored.rows as u64, stored.losses as u64);
         let bootstraps = transitions / config.train.unroll_length as u64;
-        let rollout = transitions * (obs + act + 3 + samples * (act + 2)) + bootstraps * obs;
+        let rollout = transitions * (obs + act + 4 + rows * act + 2 * losses) + bootstraps * obs;
 
         let learner = &trainer.learner;
         let nets = [learner.policy.params(), learner.value.params()];
         let params: u64 = nets.iter().map(|net| net.layout().len() as u64).sum();
         let work = match learner.policy.compute() {
             Compute::Fused(_) => fused(config, params),
-            Compute::Composed => composed(config, obs, act),
+            Compute::Composed => composed(config, stored.losses as u64, obs, act),
         };
         // The parameters, two moments and a gradient.
         let learner = 4 * params + work;
@@ -138,12 +140,11 @@ fn fused(config: &Config, params: u64) -> u64 {
 /// network its inputs and three results per hidden layer (product, biased sum, activation); then
 /// on the way back about as many again of the widest layer. A quarter more, measured, is what the
 /// allocator does not give back.
-fn composed(config: &Config, obs: u64, act: u64) -> u64 {
+fn composed(config: &Config, samples: u64, obs: u64, act: u64) -> u64 {
     let train = &config.train;
     let transitions = (train.batch_size * train.unroll_length) as u64;
-    let (samples, embedding) =
-        (config.algorithm.num_samples as u64, config.policy.time_embedding as u64);
-    let gathered = obs + act + 3 + samples * (act + 2);
+    let embedding = config.policy.time_embedding as u64;
+    let gathered = obs + act + 4 + samples * (act + 2);
     let layers = |hidden: &[usize]| {
         let widest = hidden.iter().copied().max().unwrap_or(0) as u64;
         3 * hidden.iter().sum::<usize>() as u64 + 3 * widest
@@ -212,7 +213,7 @@ mod tests {
             length: trainer.config.iteration_length(),
             unroll_length: trainer.config.train.unroll_length,
             num_samples: trainer.config.algorithm.num_samples,
-            training_times: trainer.config.policy.training_times,
+            training_times: crate::setup::training_times(&trainer.config),
             overlap: false,
         };
         let Trainer { collector, learner, .. } = &mut trainer;
@@ -226,6 +227,7 @@ mod tests {
             &rollout.reward,
             &rollout.terminated,
             &rollout.truncated,
+            &rollout.cut_value,
             &rollout.eps,
             &rollout.t,
             &rollout.loss_old,

@@ -5,23 +5,28 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use fpo_core::sampler::Start;
 use fpo_envs::EnvSpec;
 
-use crate::actor::Player;
+use crate::actor::{Actor, Player};
 use crate::cli::{parse_device, print};
 use crate::config::DeviceChoice;
 use crate::evaluate::{EvalPlan, evaluate};
-use crate::policy_file::PolicyInfo;
+use crate::failure::UsageError;
+use crate::policy_file::{PolicyInfo, PolicySpec};
 use crate::recording::Recording;
 use crate::run_dir::RunDir;
 use crate::sampler_args::SamplerArgs;
-use crate::{device, durable, policy_file};
+use crate::{best, device, durable, policy_file};
 
 /// What `fpo eval` can be asked for.
 #[derive(Args, Debug)]
 pub struct EvalArgs {
     /// Folder of a run, or a policy file
     policy: PathBuf,
+    /// Play the policy of the run's best evaluation instead of its last
+    #[arg(long)]
+    best: bool,
     /// Task to play, if not the one it was trained on
     #[arg(long)]
     task: Option<String>,
@@ -53,9 +58,20 @@ pub struct PlayArgs {
 
 /// Plays episodes with a trained policy and prints their report.
 pub fn eval(args: EvalArgs) -> Result<()> {
-    let path = match args.policy.is_dir() {
-        true => RunDir::open(&args.policy)?.policy_path(),
-        false => args.policy.clone(),
+    let path = match (args.policy.is_dir(), args.best) {
+        (true, false) => RunDir::open(&args.policy)?.policy_path(),
+        (true, true) => {
+            let best = best::load(&RunDir::open(&args.policy)?)?;
+            let folder = args.policy.display();
+            best.with_context(|| format!("{folder} has kept no best policy: it was not evaluated"))?
+                .policy
+        }
+        (false, false) => args.policy.clone(),
+        (false, true) => {
+            let what =
+                format!("--best needs the folder of a run; {} is none", args.policy.display());
+            return Err(UsageError(what).into());
+        }
     };
     let (info, actor) = policy_file::load(&path, &device::open(args.device)?)?;
     let (task, episode_length) = match args.task {
@@ -80,9 +96,20 @@ pub fn eval(args: EvalArgs) -> Result<()> {
         starts: info.starts,
         action_repeat: info.action_repeat,
     };
-    let player = match args.sampler.sampler(info.policy.flow_steps)? {
-        Some(sampler) => Player::sampled(actor, sampler),
-        None => Player::Policy(Box::new(actor)),
+    let player = match &info.policy {
+        PolicySpec::Flow { config, .. } => {
+            match args.sampler.sampler(config.flow_steps, info.start)? {
+                Some(sampler) => Player::sampled(actor, sampler),
+                None => {
+                    let start = args.sampler.start().map_or(actor.start, Start::from);
+                    Player::Policy(Box::new(Actor { start, ..actor }))
+                }
+            }
+        }
+        PolicySpec::Gaussian { .. } => {
+            let start = args.sampler.start_alone()?.map_or(actor.start, Start::from);
+            Player::Policy(Box::new(Actor { start, ..actor }))
+        }
     };
     play(&player, &plan, &args.play, args.json)
         .with_context(|| format!("policy {}", path.display()))
@@ -90,7 +117,7 @@ pub fn eval(args: EvalArgs) -> Result<()> {
 
 /// Fails if a policy's sizes are not those of the task it is to play.
 pub fn require_fit(path: &Path, info: &PolicyInfo, spec: &EnvSpec) -> Result<()> {
-    let (obs_dim, action_dim) = (info.policy.obs_dim, info.policy.action_dim);
+    let (obs_dim, action_dim) = info.policy.dims();
     if (obs_dim, action_dim) != (spec.obs_dim, spec.action_dim) {
         bail!(
             "policy {} is of task {} (obs {obs_dim}, act {action_dim}) and cannot play {} (obs {}, \

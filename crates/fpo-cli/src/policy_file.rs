@@ -2,31 +2,35 @@
 //!
 //! Tensors: `policy.k.weight (in, out)` and `policy.k.bias (out)` of layer `k`, and
 //! `normalizer.mean` and `normalizer.std` of the observations. The metadata entry `fpo` is a JSON
-//! object with the format's version, the task, all sizes and conventions ([`FlowConfig`]) and the
-//! times of the Euler steps. A reader needs nothing else; `scripts/read_policy.py` is one.
+//! object with the format's version, the task, all sizes and conventions of a flow ([`FlowConfig`],
+//! with the times of its steps and what each does) or of a Gaussian ([`GaussianConfig`]), and what
+//! actions start from. A reader needs nothing else; `scripts/read_policy.py` is one.
 
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device, Tensor};
-use fpo_core::{DeviceNormalizer, FlowConfig, FlowPolicy, time};
+use fpo_core::{
+    DeviceNormalizer, FlowConfig, FlowPolicy, GaussianConfig, GaussianPolicy, Policy, time,
+};
 use fpo_envs::Starts;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::Actor;
+use crate::config::StartChoice;
 use crate::durable;
 use crate::tensor_file::{Data, TensorFile};
 use crate::trainer::Trainer;
 
 const FORMAT: &str = "fpo-policy";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The metadata of a policy file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PolicyInfo {
     /// `"fpo-policy"`.
     pub format: String,
-    /// Version of the format, 1.
+    /// Version of the format, 2.
     pub format_version: u32,
     /// The task it was trained on.
     pub task: String,
@@ -40,10 +44,10 @@ pub struct PolicyInfo {
     /// Control steps for which each of its actions is held.
     #[serde(default = "one")]
     pub action_repeat: usize,
+    /// What actions start from: `"noise"` or `"zero"`.
+    pub start: StartChoice,
     /// Sizes and conventions of network and sampler.
-    pub policy: FlowConfig,
-    /// Times of the Euler steps, from 1 (noise) to 0 (action).
-    pub schedule: Vec<f64>,
+    pub policy: PolicySpec,
     /// The program that wrote it.
     pub created_by: String,
 }
@@ -53,12 +57,62 @@ fn one() -> usize {
     1
 }
 
+/// The two kinds of policies that can be played.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum PolicySpec {
+    /// A flow.
+    Flow {
+        /// Sizes and conventions.
+        #[serde(flatten)]
+        config: FlowConfig,
+        /// Times of the steps, from 1 (noise) to 0 (action).
+        schedule: Vec<f64>,
+        /// `[k, g]` of each step `x ← k·x + g·output`, the network's output times its scale.
+        step_factors: Vec<[f64; 2]>,
+    },
+    /// A Gaussian.
+    Gaussian {
+        /// Sizes and conventions.
+        #[serde(flatten)]
+        config: GaussianConfig,
+    },
+}
+
+impl PolicySpec {
+    /// Of `policy` as it is deployed.
+    pub fn of(policy: &Policy) -> PolicySpec {
+        match policy {
+            Policy::Flow(flow) | Policy::Chain(flow, _) => PolicySpec::flow(flow.config().clone()),
+            Policy::Gaussian(policy) => PolicySpec::Gaussian { config: policy.config().clone() },
+        }
+    }
+
+    fn flow(config: FlowConfig) -> PolicySpec {
+        let schedule = time::grid(config.flow_steps);
+        let factors = |pair: &[f64]| {
+            let (keep, gain) = config.geometry().step(pair[0], pair[1]);
+            [keep, gain]
+        };
+        let step_factors = schedule.windows(2).map(factors).collect();
+        PolicySpec::Flow { config, schedule, step_factors }
+    }
+
+    /// Lengths of an observation and of an action.
+    pub fn dims(&self) -> (usize, usize) {
+        match self {
+            PolicySpec::Flow { config, .. } => (config.obs_dim, config.action_dim),
+            PolicySpec::Gaussian { config } => (config.obs_dim, config.action_dim),
+        }
+    }
+}
+
 /// The bytes of a policy file for the trainer's present policy.
 pub fn to_bytes(trainer: &Trainer) -> Result<Vec<u8>> {
     let learner = &trainer.learner;
-    let config = learner.policy.config().clone();
+    let policy = learner.acting()?;
     let mut file = TensorFile::default();
-    let params = learner.policy.params();
+    let params = policy.params();
     for (name, tensor) in params.layout().views(params.flat())? {
         let values = tensor.flatten_all()?.to_vec1::<f32>()?;
         if !values.iter().all(|x| x.is_finite()) {
@@ -68,8 +122,8 @@ pub fn to_bytes(trainer: &Trainer) -> Result<Vec<u8>> {
     }
     let narrow = |x: &[f64]| Data::F32(x.iter().map(|&x| x as f32).collect());
     let (mean, std) = (learner.normalizer.mean(), learner.normalizer.std());
-    file.insert("normalizer.mean", &[config.obs_dim], narrow(mean));
-    file.insert("normalizer.std", &[config.obs_dim], narrow(&std));
+    file.insert("normalizer.mean", &[mean.len()], narrow(mean));
+    file.insert("normalizer.std", &[std.len()], narrow(&std));
     let info = PolicyInfo {
         format: FORMAT.into(),
         format_version: VERSION,
@@ -78,8 +132,8 @@ pub fn to_bytes(trainer: &Trainer) -> Result<Vec<u8>> {
         episode_length: trainer.collector.stage.spec().episode_length,
         starts: trainer.config.env.starts,
         action_repeat: trainer.config.env.action_repeat,
-        schedule: time::grid(config.flow_steps),
-        policy: config,
+        start: trainer.config.eval.start,
+        policy: PolicySpec::of(&policy),
         created_by: concat!("fpo ", env!("CARGO_PKG_VERSION")).into(),
     };
     file.metadata = Some(serde_json::to_string(&info)?);
@@ -114,9 +168,14 @@ fn parse(bytes: &[u8], device: &Device) -> Result<(PolicyInfo, Actor)> {
         bail!("format version {}; this program reads {VERSION}", head["format_version"]);
     }
     let info: PolicyInfo = serde_json::from_value(head).context("metadata")?;
-    info.policy.validate().context("metadata")?;
-    if info.schedule != time::grid(info.policy.flow_steps) {
-        bail!("metadata: the schedule is not that of {} Euler steps", info.policy.flow_steps);
+    match &info.policy {
+        PolicySpec::Gaussian { config } => config.validate().context("metadata")?,
+        PolicySpec::Flow { config, .. } => {
+            config.validate().context("metadata")?;
+            if info.policy != PolicySpec::flow(config.clone()) {
+                bail!("metadata: the schedule is not that of {} even steps", config.flow_steps);
+            }
+        }
     }
     for (name, array) in file.arrays() {
         let Data::F32(values) = &array.data else { bail!("tensor `{name}` is not of type F32") };
@@ -129,14 +188,24 @@ fn parse(bytes: &[u8], device: &Device) -> Result<(PolicyInfo, Actor)> {
         let shape = file.get(name)?.shape.clone();
         Ok(Tensor::from_vec(file.f32(name)?, shape, device)?.to_dtype(DType::F32)?)
     };
-    let policy = FlowPolicy::from_tensors(info.policy.clone(), device, |n| tensor(n).ok())?;
+    let find = |name: &str| tensor(name).ok();
+    let policy = match info.policy.clone() {
+        PolicySpec::Flow { config, .. } => {
+            Policy::Flow(FlowPolicy::from_tensors(config, device, find)?)
+        }
+        PolicySpec::Gaussian { config } => {
+            Policy::Gaussian(GaussianPolicy::from_tensors(config, device, find)?)
+        }
+    };
     let row = |name: &str| -> Result<Tensor> {
         let row = tensor(name)?;
-        if row.dims() != [info.policy.obs_dim] {
-            bail!("tensor `{name}` has shape {:?}, expected [{}]", row.dims(), info.policy.obs_dim);
+        let (obs_dim, _) = info.policy.dims();
+        if row.dims() != [obs_dim] {
+            bail!("tensor `{name}` has shape {:?}, expected [{obs_dim}]", row.dims());
         }
         Ok(row)
     };
     let normalizer = DeviceNormalizer::new(row("normalizer.mean")?, row("normalizer.std")?);
-    Ok((info, Actor { policy: policy.frozen(), normalizer }))
+    let start = info.start.into();
+    Ok((info, Actor { policy: policy.frozen(), normalizer, start }))
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use fpo_core::{Noise, Purpose};
 
-use crate::actor::{Actor, require_finite};
+use crate::actor::{Actions, Actor, require_finite};
 use crate::rollout_buffers::RolloutBuffers;
 use crate::stage::Stage;
 
@@ -24,12 +24,12 @@ pub struct Rolling<'a> {
     acting: Acting<'a>,
 }
 
-/// The policy with the noise that its actions start from.
+/// The policy with the noise that its actions are made of.
 struct Acting<'a> {
     actor: Actor,
     noise: &'a Noise,
     first_step: u64,
-    start: Vec<f32>,
+    draws: Vec<f32>,
 }
 
 impl<'a> Rolling<'a> {
@@ -41,8 +41,8 @@ impl<'a> Rolling<'a> {
         noise: &'a Noise,
         first_step: u64,
     ) -> Rolling<'a> {
-        let start = vec![0.0; buffers.size.envs * buffers.size.action_dim];
-        let acting = Acting { actor, noise, first_step, start };
+        let draws = vec![0.0; buffers.size.envs * actor.policy.noise_len()];
+        let acting = Acting { actor, noise, first_step, draws };
         let (env_time, sample_time) = (Duration::ZERO, Duration::ZERO);
         Rolling { stage, buffers, env_time, sample_time, acting }
     }
@@ -115,19 +115,22 @@ impl Acting<'_> {
         // That of a step is drawn for all environments when the first of them act.
         if part.start == 0 {
             let step = self.first_step + t as u64;
-            self.noise.fill_normal(Purpose::Action, step, &mut self.start);
+            self.noise.fill_normal(Purpose::Action, step, &mut self.draws);
         }
-        let width = buffers.size.action_dim;
-        let start = &self.start[part.start * width..part.end * width];
-        let mut actions = buffers
-            .with_obs(t, part, |obs| self.actor.act(obs, start))?
+        let width = self.actor.policy.noise_len();
+        let draws = &self.draws[part.start * width..part.end * width];
+        let Actions { mut action, chain } = buffers
+            .with_obs(t, part, |obs| self.actor.act_and_keep(obs, draws))?
             .with_context(|| match part.start {
                 0 => self.at(t),
                 first => format!("{}, counted from number {first}", self.at(t)),
             })?;
-        buffers.keep_action(t, part, &actions)?;
-        self.actor.policy.config().squash.apply(&mut actions);
-        Ok(actions)
+        buffers.keep_action(t, part, &action)?;
+        if let Some(chain) = chain {
+            buffers.keep_chain(t, part, &chain)?;
+        }
+        self.actor.policy.squash().apply(&mut action);
+        Ok(action)
     }
 
     fn at(&self, t: usize) -> String {

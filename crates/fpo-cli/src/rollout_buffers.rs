@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use anyhow::Result;
 use candle_core::{Device, DeviceLocation};
-use fpo_core::HostTensor;
+use fpo_core::{HostTensor, Stored};
 
 use crate::stage::Stage;
 
@@ -17,8 +17,8 @@ pub struct RolloutSize {
     pub unroll_length: usize,
     /// Environments E.
     pub envs: usize,
-    /// Monte-Carlo pairs N per action.
-    pub samples: usize,
+    /// What the policy stores with an action.
+    pub stored: Stored,
     /// Length O of an observation.
     pub obs_dim: usize,
     /// Length A of an action.
@@ -43,16 +43,29 @@ pub struct RolloutBuffers {
     pub terminated: HostTensor,
     /// Truncation flags `(T, E)`.
     pub truncated: HostTensor,
-    /// Monte-Carlo noise `(T, E, N, A)`.
+    /// Values of the observations at which the step limit cut episodes, else 0; `(T, E)`.
+    pub cut_value: HostTensor,
+    /// What is stored with an action, `(T, E, rows, A)`.
     pub eps: HostTensor,
     /// Monte-Carlo flow times `(T, E, N, 1)`.
     pub t: HostTensor,
+    /// Which of the `T·E` steps the step limit cut, and the raw observations they led to.
+    pub cuts: Cuts,
+}
+
+/// Steps after which the step limit cut an episode.
+#[derive(Debug, Default)]
+pub struct Cuts {
+    /// Their numbers, time-major.
+    pub at: Vec<usize>,
+    /// The raw observations they led to, one row each.
+    pub obs: Vec<f32>,
 }
 
 impl RolloutBuffers {
     /// Buffers for rollouts of `size` that learning reads on `device`.
     pub fn new(size: RolloutSize, device: &Device) -> Result<RolloutBuffers> {
-        let RolloutSize { length, unroll_length, envs, samples, obs_dim, action_dim } = size;
+        let RolloutSize { length, unroll_length, envs, stored, obs_dim, action_dim } = size;
         let zeros = |shape: &[usize]| HostTensor::zeros(shape, device);
         Ok(RolloutBuffers {
             size,
@@ -63,8 +76,10 @@ impl RolloutBuffers {
             reward: zeros(&[length, envs])?,
             terminated: zeros(&[length, envs])?,
             truncated: zeros(&[length, envs])?,
-            eps: zeros(&[length, envs, samples, action_dim])?,
-            t: zeros(&[length, envs, samples, 1])?,
+            cut_value: zeros(&[length, envs])?,
+            eps: zeros(&[length, envs, stored.rows, action_dim])?,
+            t: zeros(&[length, envs, stored.losses, 1])?,
+            cuts: Cuts::default(),
         })
     }
 
@@ -79,8 +94,12 @@ impl RolloutBuffers {
             Some(buffers) => buffers,
             None => RolloutBuffers::new(size, device)?,
         };
-        Ok(kept.insert(buffers))
+        let buffers = kept.insert(buffers);
+        buffers.cuts.at.clear();
+        buffers.cuts.obs.clear();
+        Ok(buffers)
     }
+
     /// Keeps the rows of the environments `envs` in `obs`, their observations before step `t`.
     pub fn keep_obs(&mut self, t: usize, envs: &Range<usize>, obs: &[f32]) -> Result<()> {
         let width = self.size.obs_dim;
@@ -104,6 +123,12 @@ impl RolloutBuffers {
         Ok(self.action.write(cells, |to| to.copy_from_slice(actions))?)
     }
 
+    /// Keeps the ends of the chains that led the environments `envs` to their actions at step `t`.
+    pub fn keep_chain(&mut self, t: usize, envs: &Range<usize>, chain: &[f32]) -> Result<()> {
+        let cells = self.cells(t, envs, self.size.stored.rows * self.size.action_dim);
+        Ok(self.eps.write(cells, |to| to.copy_from_slice(chain))?)
+    }
+
     /// Keeps what came of step `t` of all environments.
     pub fn keep_outcome(&mut self, t: usize, stage: &Stage) -> Result<()> {
         let RolloutSize { unroll_length, envs, obs_dim, .. } = self.size;
@@ -116,6 +141,10 @@ impl RolloutBuffers {
             kept.write(row.clone(), |to| {
                 to.iter_mut().zip(flags).for_each(|(to, &flag)| *to = f32::from(flag));
             })?;
+        }
+        for env in all.clone().filter(|&env| stage.truncated[env]) {
+            self.cuts.at.push(row.start + env);
+            self.cuts.obs.extend_from_slice(&stage.final_obs[env * obs_dim..(env + 1) * obs_dim]);
         }
         if (t + 1).is_multiple_of(unroll_length) {
             let cells = self.cells(t / unroll_length, &all, obs_dim);

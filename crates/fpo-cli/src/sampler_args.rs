@@ -5,6 +5,7 @@ use clap::{Args, ValueEnum};
 use fpo_core::sampler::{Grid, Method, Sampler, Start};
 use serde::Serialize;
 
+use crate::config::StartChoice;
 use crate::failure::UsageError;
 
 /// How actions are drawn, where it is not the policy's own way.
@@ -16,7 +17,10 @@ pub struct SamplerArgs {
     /// Steps of the sampler, not for dopri5 [default: the policy's]
     #[arg(long, value_name = "N")]
     steps: Option<usize>,
-    /// Where samples start [default: noise]
+    /// Times between which steps are taken, falling from 1 to 0, instead of even ones
+    #[arg(long, value_name = "1,…,0", value_delimiter = ',', conflicts_with = "steps")]
+    times: Option<Vec<f64>>,
+    /// Where samples start [default: the policy's]
     #[arg(long, value_enum)]
     start: Option<StartName>,
     /// Relative tolerance of dopri5 [default: 1e-4]
@@ -55,13 +59,17 @@ enum StartName {
 }
 
 impl SamplerArgs {
-    /// The sampler that was asked for, `None` if none of the flags was given. `policy_steps` are
-    /// the policy's own Euler steps. `--steps` or `--start` alone mean Euler's method.
+    /// The sampler that was asked for, `None` if at most a start was. `policy_steps` are the policy's
+    /// own steps, `policy_start` is its own start. `--steps` or `--times` alone mean Euler's method.
     ///
     /// # Errors
     /// [`UsageError`] names a flag that does not apply, or a value that cannot be.
-    pub fn sampler(&self, policy_steps: usize) -> Result<Option<Sampler>> {
-        let given = self.sampler.is_some() || self.steps.is_some() || self.start.is_some();
+    pub fn sampler(
+        &self,
+        policy_steps: usize,
+        policy_start: StartChoice,
+    ) -> Result<Option<Sampler>> {
+        let given = self.sampler.is_some() || self.steps.is_some() || self.times.is_some();
         let name = self.sampler.unwrap_or(MethodName::Euler);
         let method = match name {
             MethodName::Euler => Method::Euler,
@@ -97,14 +105,49 @@ impl SamplerArgs {
         if !given {
             return Ok(None);
         }
-        let steps = if adaptive { 1 } else { self.steps.unwrap_or(policy_steps) };
-        let start = match self.start {
-            Some(StartName::Zero) => Start::Zero,
-            Some(StartName::Noise) | None => Start::Noise,
+        let grid = match &self.times {
+            Some(times) => Grid::Custom(times.clone()),
+            None if adaptive => Grid::Uniform(1),
+            None => Grid::Uniform(self.steps.unwrap_or(policy_steps)),
         };
-        let sampler = Sampler { method, grid: Grid::Uniform(steps), start };
+        let start = self.start().unwrap_or(policy_start).into();
+        let sampler = Sampler { method, grid, start };
         sampler.validate().map_err(|error| UsageError(error.to_string()))?;
         Ok(Some(sampler))
+    }
+}
+
+impl SamplerArgs {
+    /// The start that was asked for, for a policy without steps to take.
+    ///
+    /// # Errors
+    /// [`UsageError`] names a flag that asks for steps.
+    pub fn start_alone(&self) -> Result<Option<StartChoice>> {
+        for (flag, asked) in [
+            ("--sampler", self.sampler.is_some()),
+            ("--steps", self.steps.is_some()),
+            ("--times", self.times.is_some()),
+            ("--rtol", self.rtol.is_some()),
+            ("--atol", self.atol.is_some()),
+            ("--churn", self.churn.is_some()),
+        ] {
+            if asked {
+                let what = format!(
+                    "{flag} does not apply to a Gaussian policy, which takes no steps; it applies \
+                     to flows"
+                );
+                return Err(UsageError(what).into());
+            }
+        }
+        Ok(self.start())
+    }
+
+    /// The start that was asked for.
+    pub fn start(&self) -> Option<StartChoice> {
+        self.start.map(|start| match start {
+            StartName::Noise => StartChoice::Noise,
+            StartName::Zero => StartChoice::Zero,
+        })
     }
 }
 
@@ -182,16 +225,17 @@ mod tests {
 
     fn parse(line: &str) -> Result<Option<Sampler>> {
         let words = std::iter::once("x").chain(line.split_whitespace());
-        Line::try_parse_from(words)?.args.sampler(10)
+        Line::try_parse_from(words)?.args.sampler(10, StartChoice::Noise)
     }
 
     #[test]
     fn no_flag_is_no_sampler_and_each_flag_reaches_it() {
         assert_eq!(parse("").unwrap(), None);
+        assert_eq!(parse("--start zero").unwrap(), None, "the policy's own steps");
         for (line, method, steps, start) in [
             ("--sampler heun --steps 4", Method::Heun, 4, Start::Noise),
             ("--sampler rk4 --start zero", Method::Rk4, 10, Start::Zero),
-            ("--start zero", Method::Euler, 10, Start::Zero),
+            ("--steps 10 --start zero", Method::Euler, 10, Start::Zero),
             ("--steps 3 --start noise", Method::Euler, 3, Start::Noise),
             ("--sampler sde", Method::Sde { churn: 1.0 }, 10, Start::Noise),
             ("--sampler sde --churn 2", Method::Sde { churn: 2.0 }, 10, Start::Noise),
@@ -206,6 +250,16 @@ mod tests {
             let expected = Sampler { method, grid: Grid::Uniform(steps), start };
             assert_eq!(parse(line).unwrap(), Some(expected), "{line}");
         }
+    }
+
+    #[test]
+    fn times_of_ones_own_take_the_place_of_even_steps() {
+        let sampler = parse("--sampler heun --times 1,0.4,0.1,0").unwrap().unwrap();
+        assert_eq!(sampler.grid, Grid::Custom(vec![1.0, 0.4, 0.1, 0.0]));
+        assert_eq!(parse("--times 1,0").unwrap().unwrap().method, Method::Euler);
+        assert!(parse("--times 1,0 --steps 3").is_err());
+        let error = parse("--times 1,0.5,0.6,0").unwrap_err().to_string();
+        assert!(error.contains("time 2 is 0.6; it must be below 0.5"), "{error}");
     }
 
     #[test]

@@ -3,12 +3,13 @@
 use anyhow::Result;
 use candle_core::{DType, Device};
 use fpo_core::{
-    AdamConfig, Compute, FlowConfig, FlowPolicy, FpoConfig, Learner, MinibatchSchedule, Noise,
-    Normalizer, OptimizerConfig, ValueNet,
+    AdamConfig, Compute, DenoisingMdp, Ema, EmaConfig, FlowConfig, FlowPolicy, GaussianConfig,
+    GaussianPolicy, Guards, Learner, MinibatchSchedule, Noise, Normalizer, Objective,
+    OptimizerConfig, Policy, TrainingTimes, ValueNet,
 };
 use fpo_envs::{EnvSpec, VecEnv, VecEnvOptions};
 
-use crate::config::{Config, KernelChoice};
+use crate::config::{AlgorithmKind, Config, KernelChoice, TimesChoice};
 
 /// The training environments.
 pub fn envs(config: &Config) -> Result<Box<dyn VecEnv>> {
@@ -33,7 +34,10 @@ pub fn flow_config(config: &Config, spec: &EnvSpec) -> FlowConfig {
         action_dim: spec.action_dim,
         hidden: policy.hidden.clone(),
         activation: policy.activation,
+        path: policy.path,
+        prediction: policy.prediction,
         output_mode: policy.output_mode,
+        loss_reduction: policy.loss_reduction,
         output_scale: policy.output_scale,
         flow_steps: policy.flow_steps,
         time_embedding: policy.time_embedding,
@@ -48,16 +52,54 @@ pub fn schedule(config: &Config) -> MinibatchSchedule {
         batch_size: config.train.batch_size,
         num_minibatches: config.train.num_minibatches,
         num_epochs: config.train.num_epochs,
+        max_divergence: config.algorithm.target_divergence,
     }
+}
+
+/// Which flow times the losses draw.
+pub fn training_times(config: &Config) -> TrainingTimes {
+    match config.policy.training_times {
+        TimesChoice::Grid => TrainingTimes::Grid,
+        TimesChoice::Uniform => TrainingTimes::Uniform,
+        TimesChoice::Beta => TrainingTimes::Beta(config.policy.times_beta),
+    }
+}
+
+/// The policy of the configured algorithm in its initial state.
+pub fn policy(config: &Config, spec: &EnvSpec, noise: &Noise, device: &Device) -> Result<Policy> {
+    let compute = match config.train.kernels {
+        KernelChoice::Auto => Compute::best(device, DType::F32),
+        KernelChoice::Composed => Compute::Composed,
+    };
+    let flow = || -> Result<FlowPolicy> {
+        let policy = FlowPolicy::new(flow_config(config, spec), noise, DType::F32, device)?;
+        Ok(policy.with_compute(compute)?)
+    };
+    let algorithm = &config.algorithm;
+    Ok(match algorithm.kind {
+        AlgorithmKind::Fpo | AlgorithmKind::FpoPlusPlus => Policy::Flow(flow()?),
+        AlgorithmKind::Dppo => {
+            let mdp = DenoisingMdp { sigma: algorithm.sigma, steps: algorithm.scored_steps };
+            Policy::Chain(flow()?, mdp)
+        }
+        AlgorithmKind::Ppo => {
+            let gaussian = GaussianConfig {
+                obs_dim: spec.obs_dim,
+                action_dim: spec.action_dim,
+                hidden: config.policy.hidden.clone(),
+                activation: config.policy.activation,
+                min_std: config.policy.min_std,
+                squash: config.policy.squash,
+            };
+            let policy = GaussianPolicy::new(gaussian, noise, DType::F32, device)?;
+            Policy::Gaussian(policy.with_compute(compute)?)
+        }
+    })
 }
 
 /// A learner in its initial state.
 pub fn learner(config: &Config, spec: &EnvSpec, noise: &Noise, device: &Device) -> Result<Learner> {
-    let policy = FlowPolicy::new(flow_config(config, spec), noise, DType::F32, device)?;
-    let policy = match config.train.kernels {
-        KernelChoice::Auto => policy,
-        KernelChoice::Composed => policy.with_compute(Compute::Composed)?,
-    };
+    let policy = policy(config, spec, noise, device)?;
     let value = ValueNet::new(
         spec.obs_dim,
         &config.value.hidden,
@@ -80,7 +122,16 @@ pub fn learner(config: &Config, spec: &EnvSpec, noise: &Noise, device: &Device) 
         max_grad_norm: optimizer.max_grad_norm,
     };
     let algorithm = &config.algorithm;
-    let objective = FpoConfig {
+    let objective = Objective {
+        surrogate: algorithm.surrogate,
+        guards: Guards {
+            loss_max: algorithm.loss_max,
+            negative_advantage_loss_max: algorithm.negative_advantage_loss_max,
+            log_ratio_max: algorithm.log_ratio_max,
+        },
+        truncation: algorithm.truncation,
+        advantage_clamp: algorithm.advantage_clamp,
+        entropy_coefficient: algorithm.entropy_coefficient,
         clip_epsilon: algorithm.clip_epsilon,
         ratio: algorithm.ratio,
         log_ratio_clamp: algorithm.log_ratio_clamp,
@@ -91,5 +142,10 @@ pub fn learner(config: &Config, spec: &EnvSpec, noise: &Noise, device: &Device) 
         value_coefficient: algorithm.value_coefficient,
         normalize_advantages: algorithm.normalize_advantages,
     };
-    Ok(Learner::new(policy, value, normalizer, optimizer, objective)?)
+    let mut learner = Learner::new(policy, value, normalizer, optimizer, objective)?;
+    if let Some(decay) = algorithm.ema_decay {
+        let ema = EmaConfig { decay, warmup_updates: algorithm.ema_warmup };
+        learner.ema = Some(Ema::new(ema, learner.policy.params().flat())?);
+    }
+    Ok(learner)
 }

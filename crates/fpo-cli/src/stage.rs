@@ -19,7 +19,8 @@ pub struct Stage {
     pub truncated: Vec<bool>,
     /// Whether the last step reached the goal.
     pub success: Vec<bool>,
-    final_obs: Vec<f32>,
+    /// The last observation of an episode that ended with the last step; other rows are old.
+    pub final_obs: Vec<f32>,
 }
 
 impl Stage {

@@ -7,6 +7,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
+use crate::best::{self, Offered, Score};
+use crate::collapse::{Evaluation, Iteration};
 use crate::config::{Config, DeviceChoice};
 use crate::evaluate::EvalReport;
 use crate::failure::{STOPPED, Stopped};
@@ -18,16 +20,17 @@ use crate::run_dir::RunDir;
 use crate::trainer::{Metrics, Trainer, eval_metrics};
 use crate::{checkpoint, device, policy_file};
 
-/// Starts a new run in `out`, or in a new folder under `runs/` named after the configuration.
+/// Starts a new run in `out`, or in a new folder under `runs/` named after the configuration's
+/// files.
 ///
 /// # Errors
 /// Anything that stops the run; its folder keeps the last checkpoint.
-pub fn start(config: Config, config_path: &Path, out: Option<PathBuf>) -> Result<()> {
+pub fn start(config: Config, config_paths: &[PathBuf], out: Option<PathBuf>) -> Result<()> {
     let device = device::open(config.train.device)?;
     device::set_precision(&device, config.train.precision)?;
     let trainer = Trainer::new(config, &device)?;
     Memory::of(&trainer).check(&trainer.config, &device)?;
-    let folder = out.unwrap_or_else(|| free_folder(config_path, trainer.config.train.seed));
+    let folder = out.unwrap_or_else(|| free_folder(config_paths, trainer.config.train.seed));
     let run = RunDir::create(&folder)?;
     let _lock = run.lock()?;
     run.save_config(&trainer.config.to_toml()?)?;
@@ -42,7 +45,7 @@ pub fn start(config: Config, config_path: &Path, out: Option<PathBuf>) -> Result
 pub fn resume(folder: &Path, device_choice: Option<DeviceChoice>) -> Result<()> {
     let run = RunDir::open(folder)?;
     let _lock = run.lock()?;
-    let mut config = Config::load(&run.config_path(), &[])?;
+    let mut config = Config::load(&[run.config_path()], &[])?;
     if let Some(choice) = device_choice {
         config.train.device = choice;
     }
@@ -78,10 +81,11 @@ pub fn resume(folder: &Path, device_choice: Option<DeviceChoice>) -> Result<()> 
     Session::new(run, trainer, log, elapsed).run()
 }
 
-/// `runs/STEM-seedN`, or the first of `runs/STEM-seedN-2`, `-3`, … that is free.
-fn free_folder(config_path: &Path, seed: u64) -> PathBuf {
-    let stem = config_path.file_stem().map_or("run".into(), |s| s.to_string_lossy());
-    let base = format!("runs/{stem}-seed{seed}");
+/// `runs/STEMS-seedN`, or the first of `runs/STEMS-seedN-2`, `-3`, … that is free.
+fn free_folder(config_paths: &[PathBuf], seed: u64) -> PathBuf {
+    let stem = |path: &PathBuf| Some(path.file_stem()?.to_string_lossy().into_owned());
+    let stems: Vec<String> = config_paths.iter().filter_map(stem).collect();
+    let base = format!("runs/{}-seed{seed}", stems.join("-"));
     let mut folder = PathBuf::from(&base);
     for number in 2.. {
         if !folder.exists() {
@@ -149,10 +153,11 @@ impl Session {
             _ => format!(", continued at step {}", self.trainer.steps()),
         };
         let text = format!(
-            "fpo {} · {} (obs {}, act {}) · {} environments · {}\n\
+            "fpo {} · {} on {} (obs {}, act {}) · {} environments · {}\n\
              policy {policy} parameters · value {value} · {} iterations of {} steps, {} gradient \
              steps each\n{}\nrun: {}{from}",
             env!("CARGO_PKG_VERSION"),
+            config.algorithm.kind.name(),
             spec.name,
             spec.obs_dim,
             spec.action_dim,
@@ -179,14 +184,59 @@ impl Session {
                 return Ok(None);
             };
             metrics.extend(eval_metrics(report));
+            if let Some(modes) = self.trainer.modes()? {
+                metrics.push(("eval/mode_count".into(), modes));
+            }
             metrics.push(("time/eval_s".into(), clock.elapsed().as_secs_f64()));
             self.progress.set_return(report.return_mean);
             self.progress.message(&format!("step {:>10}  {report}", self.trainer.steps()));
         }
+        if let Some(report) = &report {
+            self.keep_best(report)?;
+        }
+        self.watch_for_collapse(&mut metrics, report.as_ref())?;
         metrics.push(("time/elapsed_s".into(), self.elapsed()));
         let values: Vec<_> = metrics.iter().map(|(key, value)| (key.as_str(), *value)).collect();
         self.log.append(self.trainer.steps(), &values)?;
         Ok(report)
+    }
+
+    /// Offers the present policy as the best of the run.
+    fn keep_best(&self, report: &EvalReport) -> Result<()> {
+        let score = Score {
+            step: self.trainer.steps(),
+            return_mean: report.return_mean,
+            return_stderr: report.return_stderr,
+        };
+        let policy = policy_file::to_bytes(&self.trainer)?;
+        if let Offered::TakenForDamaged(error) = best::offer(&self.run, score, &policy)? {
+            note(&format!("{error}: the present policy takes its place"));
+        }
+        Ok(())
+    }
+
+    /// Adds what the collapse detector makes of an iteration, and warns of a collapse.
+    fn watch_for_collapse(
+        &mut self,
+        metrics: &mut Metrics,
+        report: Option<&EvalReport>,
+    ) -> Result<()> {
+        let find = |key: &str| metrics.iter().find(|(k, _)| k == key).map(|(_, value)| *value);
+        let observed = self.trainer.collapse.observe(&Iteration {
+            step: self.trainer.steps(),
+            train_return: find("rollout/episode_return_mean"),
+            evaluation: report.map(|report| Evaluation {
+                return_mean: report.return_mean,
+                return_stderr: report.return_stderr,
+            }),
+            diagnostics: metrics,
+        });
+        metrics.extend(observed.metrics());
+        if let Some(collapse) = observed.collapse {
+            let best = best::load(&self.run)?;
+            self.progress.message(&format!("warning: {}", collapse.describe(best.as_ref())));
+        }
+        Ok(())
     }
 
     fn save_is_due(&self) -> bool {

@@ -5,14 +5,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use candle_core::Device;
-use fpo_core::{Learner, Noise, PhaseTimes};
+use fpo_core::sampler::Start;
+use fpo_core::{Learner, Noise, PhaseTimes, Rate};
 
 use crate::actor::{Actor, Player};
+use crate::collapse::CollapseDetector;
 use crate::collector::{Collector, FinishedEpisodes, Plan};
-use crate::config::Config;
+use crate::config::{Config, UpdateChoice};
 use crate::evaluate::{EvalPlan, EvalReport, evaluate};
 use crate::progress::Phase;
-use crate::setup;
+use crate::{probe, setup};
 
 /// Everything that training changes, and the frozen configuration.
 pub struct Trainer {
@@ -24,6 +26,10 @@ pub struct Trainer {
     pub collector: Collector,
     /// Iterations done.
     pub iteration: u64,
+    /// The learning rate.
+    pub rate: Rate,
+    /// Watches for a collapse.
+    pub collapse: CollapseDetector,
     /// Metrics of the last iteration, while the evaluation that belongs to them is still to be
     /// made: an interruption can come between.
     pub pending: Option<Metrics>,
@@ -40,7 +46,9 @@ impl Trainer {
         let envs = setup::envs(&config)?;
         let learner = setup::learner(&config, envs.spec(), &noise, device)?;
         let collector = Collector::new(envs)?;
-        Ok(Trainer { config, learner, collector, iteration: 0, pending: None, noise })
+        let rate = Rate::new(config.optimizer.learning_rate);
+        let (collapse, pending) = (CollapseDetector::default(), None);
+        Ok(Trainer { config, learner, collector, iteration: 0, rate, collapse, pending, noise })
     }
 
     /// Environment steps done.
@@ -74,7 +82,7 @@ impl Trainer {
             length: config.iteration_length(),
             unroll_length: config.train.unroll_length,
             num_samples: config.algorithm.num_samples,
-            training_times: config.policy.training_times,
+            training_times: setup::training_times(config),
             overlap: config.train.overlap.on(self.learner.device()),
         };
         let clock = Instant::now();
@@ -84,19 +92,41 @@ impl Trainer {
         let (env, sample) = (collected.env_time, collected.sample_time);
         let episodes = collected.episodes;
 
-        // The statistics come first and L_old is computed under them, so that the first ratio is 1.
+        // With the statistics taken in first, L_old is computed under them: the first ratio is 1.
         self.learner.times = PhaseTimes::default();
-        collected.with_obs(|obs| self.learner.normalizer.update(obs))??;
-        let rollout = collected.into_rollout(&mut self.learner, &self.noise)?;
-        let schedule = setup::schedule(config);
+        let mut statistics = self.learner.normalizer.clone();
+        collected.with_obs(|obs| statistics.update(obs))??;
+        let rollout = match config.normalizer.update {
+            UpdateChoice::Before => {
+                self.learner.normalizer = statistics;
+                collected.into_rollout(&mut self.learner, &self.noise)?
+            }
+            UpdateChoice::After => {
+                let rollout = collected.into_rollout(&mut self.learner, &self.noise)?;
+                self.learner.normalizer = statistics;
+                rollout
+            }
+        };
+        let (schedule, rates) = (setup::schedule(config), &config.optimizer.schedule);
+        let base = config.optimizer.learning_rate;
+        self.rate.begin(rates, base, self.iteration, config.num_iterations());
+        self.learner.optimizer.set_learning_rate(self.rate.current());
         let total = schedule.num_epochs * schedule.num_minibatches;
         let mut stepped = |done| watch(Phase { name: "update", done, total });
         let steps = self.learner.update(&rollout, schedule, &self.noise, &mut stepped)?;
+        let used = self.rate.current();
+        self.rate.after(rates, steps.mean("divergence"));
+        let (actor, obs) = (Actor::of(&self.learner)?, &self.collector.stage.obs);
+        let entropy = probe::action_entropy(&actor, obs, &self.noise, self.iteration)?;
         let whole = clock.elapsed();
         self.iteration += 1;
 
         let mut metrics: Metrics =
             steps.summary().into_iter().map(|(k, v)| (format!("train/{k}"), v)).collect();
+        metrics.push(("train/action_entropy".into(), entropy));
+        metrics.push(("train/learning_rate".into(), used));
+        let epochs = steps.rows.len() / schedule.num_minibatches;
+        metrics.push(("train/epochs".into(), epochs as f64));
         metrics.extend(episode_metrics(&episodes, self.collector.stage.envs.spec().has_success));
         let diverged = self.collector.stage.envs.divergences() - divergences;
         metrics.push(("rollout/divergences".into(), diverged as f64));
@@ -108,7 +138,7 @@ impl Trainer {
 
     /// Evaluates the present policy over the configured episodes; `None` if `stop` was set.
     pub fn evaluate(&self, stop: &AtomicBool) -> Result<Option<EvalReport>> {
-        let player = Player::Policy(Box::new(Actor::of(&self.learner)?));
+        let player = Player::Policy(Box::new(Actor::deployed(&self.learner, self.start())?));
         let plan = EvalPlan {
             task: self.config.env.task.clone(),
             episodes: self.config.eval.episodes,
@@ -118,6 +148,24 @@ impl Trainer {
             action_repeat: self.config.env.action_repeat,
         };
         evaluate(&player, &plan, None, stop)
+    }
+}
+
+impl Trainer {
+    /// How many modes the present policy has where several ways are equally good, for tasks with
+    /// such states.
+    pub fn modes(&self) -> Result<Option<f64>> {
+        let saddles = fpo_envs::saddles(&self.config.env.task);
+        if saddles.is_empty() {
+            return Ok(None);
+        }
+        let actor = Actor::deployed(&self.learner, Start::Noise)?;
+        Ok(Some(probe::modes(&actor, &saddles, &self.noise, self.iteration)?))
+    }
+
+    /// What actions start from in evaluations and in the exported policy.
+    pub fn start(&self) -> Start {
+        self.config.eval.start.into()
     }
 }
 

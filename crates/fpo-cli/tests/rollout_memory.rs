@@ -58,7 +58,7 @@ fn only_the_first_rollout_allocates_memory_for_rollouts() {
             length: trainer.config.iteration_length(),
             unroll_length: trainer.config.train.unroll_length,
             num_samples: trainer.config.algorithm.num_samples,
-            training_times: trainer.config.policy.training_times,
+            training_times: fpo_cli::setup::training_times(&trainer.config),
             overlap,
         };
         let Trainer { collector, learner, .. } = &mut trainer;
@@ -72,9 +72,9 @@ fn only_the_first_rollout_allocates_memory_for_rollouts() {
                 // The learner's: the stored losses, and which transitions they belong to.
                 assert!(completing <= 2, "iteration {iteration}: {completing}");
             } else {
-                // Observations, actions, rewards, two flags, noise and times; those after the
-                // last step of each unroll are few.
-                assert_eq!(collecting, 7, "the counter misses something");
+                // Observations, actions, rewards, two flags, values at cuts, noise and times; those
+                // after the last step of each unroll are few.
+                assert_eq!(collecting, 8, "the counter misses something");
             }
         }
     }

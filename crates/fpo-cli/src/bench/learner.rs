@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail, ensure};
 use candle_core::{Device, Tensor};
-use fpo_core::{Learner, MinibatchSchedule, Noise, Purpose, Rollout, StepMetrics, time};
+use fpo_core::{Learner, MinibatchSchedule, Noise, Purpose, Rollout, StepMetrics};
 
 use super::measurement::{Case, Kind, Measurement};
 use super::sizes::Sizes;
@@ -34,8 +34,13 @@ pub fn measure(
     let noise = Noise::new(sizes.config.train.seed);
     let mut learner = setup::learner(&sizes.config, &sizes.spec, &noise, device)?;
     let unroll_length = sizes.config.train.unroll_length;
-    let schedule =
-        MinibatchSchedule { unroll_length, batch_size, num_minibatches: 1, num_epochs: 1 };
+    let schedule = MinibatchSchedule {
+        unroll_length,
+        batch_size,
+        num_minibatches: 1,
+        num_epochs: 1,
+        max_divergence: None,
+    };
     let rollout = random_rollout(sizes, batch_size, &mut learner, &noise)?;
     let normalizer = learner.device_normalizer()?;
 
@@ -83,8 +88,7 @@ fn random_rollout(
     let action = normal(1, &[steps, envs, action_dim])?;
     let eps = normal(2, &[steps, envs, samples, action_dim])?;
     let mut times = vec![0.0; steps * envs * samples];
-    let flow_steps = sizes.config.policy.flow_steps;
-    time::draw(sizes.config.policy.training_times, flow_steps, noise, 0, &mut times);
+    learner.policy.fill_times(setup::training_times(&sizes.config), noise, 0, &mut times);
     let t = Tensor::from_vec(times, (steps, envs, samples, 1), device)?;
     let loss_old = learner.stored_losses(&obs, &action, &eps, &t, 1)?;
     let shift = (normal(3, &[steps, envs, samples])? * f64::from(LOSS_NOISE))?;
@@ -95,6 +99,7 @@ fn random_rollout(
         reward: normal(5, &[steps, envs])?,
         terminated: flags(6)?,
         truncated: (flags(7)? * 0.0)?,
+        cut_value: (flags(7)? * 0.0)?,
         eps,
         t,
         loss_old: (loss_old + shift)?,

@@ -15,7 +15,7 @@ pub mod report;
 pub mod sampler;
 pub mod sizes;
 pub mod stats;
-mod table;
+pub mod table;
 mod ticker;
 pub mod train;
 

@@ -1,6 +1,5 @@
 //! From the command line to the cases to measure: what is wrong shows before anything is timed.
 
-use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -248,7 +247,7 @@ fn env_jobs(args: &BenchArgs, jobs: &mut Vec<Job>) -> Result<()> {
 
 fn train_jobs(args: &BenchArgs, devices: &[(String, Device)], jobs: &mut Vec<Job>) -> Result<()> {
     let (name, config) = match &args.config {
-        Some(path) => (path.display().to_string(), Config::load(Path::new(path), &[])?),
+        Some(path) => (path.display().to_string(), Config::load(&[path], &[])?),
         None if cfg!(feature = "mujoco") => ("desk".into(), desk_cheetah()?),
         None => ("two_walls".into(), Config::from_toml_str(GRIDWORLD, "two_walls")?),
     };

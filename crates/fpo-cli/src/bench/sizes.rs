@@ -1,7 +1,5 @@
 //! The network and minibatch sizes that learner and sampler are measured at.
 
-use std::path::Path;
-
 use anyhow::Result;
 use fpo_envs::EnvSpec;
 
@@ -45,7 +43,7 @@ impl Sizes {
                 (config, cheetah(), vec![batch])
             }
             path => {
-                let config = Config::load(Path::new(path), &[])?;
+                let config = Config::load(&[path], &[])?;
                 let spec = fpo_envs::spec(&config.env.task)?;
                 let batch = config.train.batch_size;
                 (config, spec, vec![batch])

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::error::ConfigError;
+use super::presets::merge_below;
 
 /// The top-level key by which a file includes others.
 pub(super) const INCLUDE: &str = "include";
@@ -44,11 +45,14 @@ impl Origins {
 }
 
 impl Layers {
-    /// Reads `path` and all it includes.
-    pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
+    /// Reads `paths` and all they include; a later file wins.
+    pub fn from_files(paths: &[impl AsRef<Path>]) -> Result<Self, ConfigError> {
         let mut layers = Self::default();
-        layers.origins.document = path.display().to_string();
-        layers.add_file(path, &mut Vec::new())?;
+        let names = paths.iter().map(|path| path.as_ref().display().to_string());
+        layers.origins.document = names.collect::<Vec<_>>().join(", ");
+        for path in paths {
+            layers.add_file(path.as_ref(), &mut Vec::new())?;
+        }
         Ok(layers)
     }
 
@@ -75,6 +79,16 @@ impl Layers {
         if let Value::Table(table) = value {
             merge(&mut self.values, table, "", &format!("`--set {text}`"), &mut self.origins);
         }
+        Ok(())
+    }
+
+    /// Adds the document `text` below all layers: it counts where none has written a value.
+    pub fn add_below(&mut self, text: &str, origin: &str) -> Result<(), ConfigError> {
+        let table = parse(text, origin)?;
+        let written = &mut self.origins.written;
+        merge_below(&mut self.values, table, "", &mut |name| {
+            written.insert(name, origin.into());
+        });
         Ok(())
     }
 

@@ -1,70 +1,19 @@
-//! The sections of a configuration about learning: `[algorithm]`, `[policy]`, `[value]` and
-//! `[optimizer]`. Every field states its unit, range, default and source.
+//! The sections of a configuration about networks: `[policy]`, `[value]` and `[optimizer]`. Every
+//! field states its unit, range, default and source.
 //!
-//! "Paper" is arXiv 2507.21053; "official" is the Playground program of akanazawa/fpo at 418c255.
+//! "Paper" is arXiv 2507.21053; "official" is the Playground program of akanazawa/fpo at 418c255;
+//! "FPO++" is arXiv 2602.02481.
 
 use fpo_core::{
-    Activation, AdamConfig, AdvantageKind, AdvantageNormalization, FlowConfig, FpoConfig,
-    OptimizerKind, OutputMode, RatioKind, Squash, TrainingTimes,
+    Activation, AdamConfig, FlowConfig, GaussianConfig, OptimizerKind, Path, Quantity,
+    RateSchedule, Reduction, Squash,
 };
 use serde::{Deserialize, Serialize};
 
-use super::choices::AlgorithmKind;
+use super::choices::TimesChoice;
 
-/// `[algorithm]`: the update.
-#[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
-#[serde(default, deny_unknown_fields)]
-pub struct AlgorithmConfig {
-    /// Which algorithm. Default `"fpo"`.
-    pub kind: AlgorithmKind,
-    /// Pairs of flow time and noise per action (the paper's N_mc). Range 1 to 65,536.
-    /// Default 8 (paper).
-    pub num_samples: usize,
-    /// The ratio is clipped to `1 ± clip_epsilon`. Range above 0, below 1. Default 0.05 (paper).
-    pub clip_epsilon: f64,
-    /// One ratio per action or per sample. Default `"per_action"` (paper).
-    pub ratio: RatioKind,
-    /// The log ratio is clamped to `± log_ratio_clamp` before the exponential. Range above 0.
-    /// Default: not set, no clamp; the official per-sample mode has 3.0.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub log_ratio_clamp: Option<f64>,
-    /// Discount per step. Range 0 to 1. Default 0.995 (paper; it has 0.95 for BallInCup and
-    /// FingerSpin).
-    pub gamma: f64,
-    /// λ of the advantage estimate. Range 0 to 1. Default 0.95 (official).
-    pub gae_lambda: f64,
-    /// Form of the advantage estimate. Default `"gae"`; the official code has `"vtrace"`.
-    pub advantage: AdvantageKind,
-    /// Rewards are multiplied by this for the value function only. Range above 0.
-    /// Default 10 (official).
-    pub reward_scale: f64,
-    /// Weight of the value loss in the total loss. Range 0 and up. Default 0.25 (official).
-    pub value_coefficient: f64,
-    /// Over what advantages are normalised. Default `"minibatch"` (official).
-    pub normalize_advantages: AdvantageNormalization,
-}
-
-impl Default for AlgorithmConfig {
-    /// The objective's own defaults, with the paper's eight samples.
-    fn default() -> Self {
-        let objective = FpoConfig::default();
-        Self {
-            kind: AlgorithmKind::Fpo,
-            num_samples: 8,
-            clip_epsilon: objective.clip_epsilon,
-            ratio: objective.ratio,
-            log_ratio_clamp: objective.log_ratio_clamp,
-            gamma: objective.gamma,
-            gae_lambda: objective.gae_lambda,
-            advantage: objective.advantage,
-            reward_scale: objective.reward_scale,
-            value_coefficient: objective.value_coefficient,
-            normalize_advantages: objective.normalize_advantages,
-        }
-    }
-}
-
-/// `[policy]`: the flow policy's network and sampler.
+/// `[policy]`: the policy's network and sampler. `path` to `times_beta` are of flows only (all but
+/// `algorithm.kind` = `"ppo"`), `min_std` of the Gaussian only.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
 #[serde(default, deny_unknown_fields)]
 pub struct PolicyConfig {
@@ -73,8 +22,20 @@ pub struct PolicyConfig {
     pub hidden: Vec<usize>,
     /// Nonlinearity. Default `"silu"` (official).
     pub activation: Activation,
-    /// In what terms the losses are measured. Default `"noise"` (official).
-    pub output_mode: OutputMode,
+    /// How noise is mixed into an action: `"linear"` (optimal transport, flow matching) or
+    /// `"cosine"` (variance preserving, diffusion). Default `"linear"` (paper).
+    pub path: Path,
+    /// What the network predicts: `"velocity"`, `"noise"` or `"data"`, the action. Predicted noise
+    /// says little of the action near `t = 1`, where sampling starts: the others learn better from
+    /// nothing. Default `"velocity"` (official).
+    pub prediction: Quantity,
+    /// In what terms the losses are measured: `"noise"` (ε-MSE), `"velocity"` (u-MSE) or `"data"`.
+    /// Default `"noise"` (official); `"fpo++"` has `"velocity"`.
+    pub output_mode: Quantity,
+    /// How losses treat action dimensions: `"mean"`, `"sum"`, or `"sqrt"`, the sum over the root of
+    /// their number. Clip ranges of the paper go with the mean. Default `"mean"` (official);
+    /// `"fpo++"` has `"sqrt"` (FPO++ for locomotion).
+    pub loss_reduction: Reduction,
     /// The network's output is multiplied by this. Range above 0. Default 0.25 (official).
     pub output_scale: f64,
     /// Euler steps from noise to action. Range 1 to 1000. Default 10 (paper).
@@ -82,8 +43,16 @@ pub struct PolicyConfig {
     /// Inputs that encode the flow time: cosines and sines of `t · 2^k`. Even, range 2 to 64.
     /// Default 8 (official).
     pub time_embedding: usize,
-    /// Where flow times of the losses are drawn. Default `"grid"` (official).
-    pub training_times: TrainingTimes,
+    /// Where flow times of the losses are drawn: `"grid"`, the starts of the sampler's steps,
+    /// `"uniform"`, or `"beta"`, Beta(1, `times_beta`) within [0.005, 0.995]. Default `"grid"`
+    /// (official); `"fpo++"` has `"beta"`.
+    pub training_times: TimesChoice,
+    /// β of `training_times` = `"beta"`: above 1 prefers times near the action. Range above 0.
+    /// Default 1 (FPO++).
+    pub times_beta: f64,
+    /// Least standard deviation of the Gaussian policy, before squashing. Range above 0. Default
+    /// 1e-3 (official).
+    pub min_std: f64,
     /// What the environment receives. Default `"tanh"` (official).
     pub squash: Squash,
 }
@@ -95,11 +64,16 @@ impl Default for PolicyConfig {
         Self {
             hidden: flow.hidden,
             activation: flow.activation,
+            path: flow.path,
+            prediction: flow.prediction,
             output_mode: flow.output_mode,
+            loss_reduction: flow.loss_reduction,
             output_scale: flow.output_scale,
             flow_steps: flow.flow_steps,
             time_embedding: flow.time_embedding,
-            training_times: TrainingTimes::Grid,
+            training_times: TimesChoice::Grid,
+            times_beta: 1.0,
+            min_std: GaussianConfig::new(1, 1).min_std,
             squash: flow.squash,
         }
     }
@@ -128,8 +102,13 @@ impl Default for ValueConfig {
 pub struct OptimizerConfig {
     /// Which optimiser. Default `"adam"` (official).
     pub kind: OptimizerKind,
-    /// Learning rate, constant over training. Range above 0. Default 3e-4 (paper).
+    /// Learning rate, at the start of training. Range above 0. Default 3e-4 (paper).
     pub learning_rate: f64,
+    /// How it changes from iteration to iteration: `{ kind = "constant" }`, `{ kind = "linear", to =
+    /// 0.0 }` (a fraction of the rate at the end), `{ kind = "exponential", decay = 1.5e-4, floor =
+    /// 0.2 }`, or `{ kind = "adaptive", target = 0.01 }` (`train/divergence` of an iteration, in
+    /// nats; also `factor`, `min` and `max`). Default constant (paper).
+    pub schedule: RateSchedule,
     /// Decay of the mean of gradients. Range 0 up to, without, 1. Default 0.9 (official).
     pub beta1: f64,
     /// Decay of the mean of squared gradients. Range 0 up to, without, 1.
@@ -153,6 +132,7 @@ impl Default for OptimizerConfig {
         Self {
             kind: OptimizerKind::Adam,
             learning_rate: adam.learning_rate,
+            schedule: RateSchedule::Constant,
             beta1: adam.beta1,
             beta2: adam.beta2,
             epsilon: adam.epsilon,

@@ -18,11 +18,13 @@
 //! # Ok::<(), fpo_cli::config::ConfigError>(())
 //! ```
 
+mod algorithm;
 mod choices;
 mod error;
 mod field_names;
 mod layers;
 mod learning;
+mod presets;
 mod schema;
 mod sections;
 #[cfg(test)]
@@ -33,9 +35,13 @@ use std::path::Path;
 
 use serde::Serialize;
 
-pub use choices::{AlgorithmKind, DeviceChoice, KernelChoice, OverlapChoice, PrecisionChoice};
+pub use algorithm::AlgorithmConfig;
+pub use choices::{
+    AlgorithmKind, DeviceChoice, KernelChoice, OverlapChoice, PrecisionChoice, StartChoice,
+    TimesChoice, UpdateChoice,
+};
 pub use error::ConfigError;
-pub use learning::{AlgorithmConfig, OptimizerConfig, PolicyConfig, ValueConfig};
+pub use learning::{OptimizerConfig, PolicyConfig, ValueConfig};
 pub use sections::{CheckpointConfig, EnvConfig, EvalConfig, NormalizerConfig, TrainConfig};
 
 use layers::Layers;
@@ -64,18 +70,18 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the file at `path`, all it includes, and then `overrides` of the form
-    /// `section.field=value`, of which later ones win.
+    /// Reads the files at `paths` with all they include, and then `overrides` of the form
+    /// `section.field=value`; later ones win.
     ///
     /// # Errors
     /// Whatever is wrong first: a file that cannot be read or is no TOML, an unknown key, a value
     /// of the wrong type or out of range, or values that do not go together.
-    pub fn load(path: &Path, overrides: &[String]) -> Result<Self, ConfigError> {
-        let mut layers = Layers::from_file(path)?;
+    pub fn load(paths: &[impl AsRef<Path>], overrides: &[String]) -> Result<Self, ConfigError> {
+        let mut layers = Layers::from_files(paths)?;
         for text in overrides {
             layers.add_override(text)?;
         }
-        Self::from_layers(&layers)
+        Self::from_layers(layers)
     }
 
     /// Reads one TOML document that includes no other; `origin_name` names it in errors.
@@ -83,7 +89,7 @@ impl Config {
     /// # Errors
     /// As [`Config::load`]; `include` counts as an unknown key.
     pub fn from_toml_str(text: &str, origin_name: &str) -> Result<Self, ConfigError> {
-        Self::from_layers(&Layers::from_text(text, origin_name)?)
+        Self::from_layers(Layers::from_text(text, origin_name)?)
     }
 
     /// The whole configuration as TOML, defaults written out. Loading it gives an equal one.
@@ -115,8 +121,9 @@ impl Config {
         train.batch_size * train.num_minibatches / self.env.num_envs * train.unroll_length
     }
 
-    fn from_layers(layers: &Layers) -> Result<Self, ConfigError> {
-        let config = schema::typed(layers)?;
+    fn from_layers(mut layers: Layers) -> Result<Self, ConfigError> {
+        presets::fill(&mut layers)?;
+        let config = schema::typed(&layers)?;
         validate::validate(&config, &layers.origins)?;
         Ok(config)
     }

@@ -7,7 +7,9 @@ use fpo_core::NormalizerKind;
 use fpo_envs::{AutoReset, Starts};
 use serde::{Deserialize, Serialize};
 
-use super::choices::{DeviceChoice, KernelChoice, OverlapChoice, PrecisionChoice};
+use super::choices::{
+    DeviceChoice, KernelChoice, OverlapChoice, PrecisionChoice, StartChoice, UpdateChoice,
+};
 
 /// `[env]`: the task and how many copies of it run.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
@@ -113,11 +115,14 @@ pub struct NormalizerConfig {
     /// Which running statistics. Default `"welford"`; the published numbers were presumably
     /// obtained with the fault that `"official"` reproduces (a known fault of that code).
     pub kind: NormalizerKind,
+    /// When the statistics take in a rollout: `"before"` its stored losses are computed, so that the
+    /// first ratio of an update is 1, or `"after"`, as the official code. Default `"before"`.
+    pub update: UpdateChoice,
 }
 
 impl Default for NormalizerConfig {
     fn default() -> Self {
-        Self { kind: NormalizerKind::Welford }
+        Self { kind: NormalizerKind::Welford, update: UpdateChoice::Before }
     }
 }
 
@@ -133,11 +138,15 @@ pub struct EvalConfig {
     /// Seed of the evaluations' starts and noise, the same each time and never that of training.
     /// Range 0 to 2^63 − 1, other than `train.seed`. Default 1,000,000 (ours).
     pub seed: u64,
+    /// What actions start from, in evaluations and in the exported policy: `"noise"` or `"zero"`, a
+    /// Gaussian's mean or the centre of a flow's noise. Default `"noise"` (official); `"fpo++"` and
+    /// `"ppo"` have `"zero"`.
+    pub start: StartChoice,
 }
 
 impl Default for EvalConfig {
     fn default() -> Self {
-        Self { count: 10, episodes: 128, seed: 1_000_000 }
+        Self { count: 10, episodes: 128, seed: 1_000_000, start: StartChoice::Noise }
     }
 }
 

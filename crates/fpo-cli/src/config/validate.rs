@@ -73,9 +73,24 @@ impl Check<'_> {
         self.whole("algorithm.num_samples", algorithm.num_samples, 1..=SOME)?;
         let clip = algorithm.clip_epsilon;
         self.within("algorithm.clip_epsilon", clip, open, "above 0, below 1")?;
-        if let Some(clamp) = algorithm.log_ratio_clamp {
-            self.within("algorithm.log_ratio_clamp", clamp, POSITIVE, "above 0")?;
+        for (field, bound) in [
+            ("log_ratio_clamp", algorithm.log_ratio_clamp),
+            ("log_ratio_max", algorithm.log_ratio_max),
+            ("loss_max", algorithm.loss_max),
+            ("negative_advantage_loss_max", algorithm.negative_advantage_loss_max),
+            ("advantage_clamp", algorithm.advantage_clamp),
+            ("target_divergence", algorithm.target_divergence),
+            ("sigma", Some(algorithm.sigma)),
+        ] {
+            if let Some(bound) = bound {
+                self.within(&format!("algorithm.{field}"), bound, POSITIVE, "above 0")?;
+            }
         }
+        if let Some(decay) = algorithm.ema_decay {
+            self.within("algorithm.ema_decay", decay, 0.0..1.0, "0 up to, without, 1")?;
+        }
+        let bonus = algorithm.entropy_coefficient;
+        self.within("algorithm.entropy_coefficient", bonus, NOT_NEGATIVE, "0 and up")?;
         self.within("algorithm.gamma", algorithm.gamma, 0.0..=1.0, "0 to 1")?;
         self.within("algorithm.gae_lambda", algorithm.gae_lambda, 0.0..=1.0, "0 to 1")?;
         self.within("algorithm.reward_scale", algorithm.reward_scale, POSITIVE, "above 0")?;
@@ -87,6 +102,8 @@ impl Check<'_> {
         self.layers("policy.hidden", &policy.hidden)?;
         self.within("policy.output_scale", policy.output_scale, POSITIVE, "above 0")?;
         self.whole("policy.flow_steps", policy.flow_steps, 1..=1000)?;
+        self.within("policy.times_beta", policy.times_beta, POSITIVE, "above 0")?;
+        self.within("policy.min_std", policy.min_std, POSITIVE, "above 0")?;
         let inputs = policy.time_embedding;
         if inputs % 2 == 1 {
             return Err(self.out_of_range("policy.time_embedding", inputs, "even, 2 to 64"));
@@ -97,6 +114,13 @@ impl Check<'_> {
     fn optimizer(&self, optimizer: &OptimizerConfig) -> Result<(), ConfigError> {
         let rate = optimizer.learning_rate;
         self.within("optimizer.learning_rate", rate, POSITIVE, "above 0")?;
+        if let Err(error) = optimizer.schedule.validate(rate) {
+            return Err(ConfigError::WrongType {
+                field: "optimizer.schedule".into(),
+                origin: self.origins.of("optimizer.schedule"),
+                message: error.to_string(),
+            });
+        }
         self.within("optimizer.beta1", optimizer.beta1, 0.0..1.0, "0 up to, without, 1")?;
         self.within("optimizer.beta2", optimizer.beta2, 0.0..1.0, "0 up to, without, 1")?;
         self.within("optimizer.epsilon", optimizer.epsilon, POSITIVE, "above 0")?;

@@ -14,7 +14,7 @@ fn files_that_include_each_other_are_an_error_that_names_them() {
         ("a.toml", "include = ['b.toml']"),
         ("b.toml", "include = ['a.toml']"),
     ]);
-    let error = Config::load(&folder.path().join("start.toml"), &[]).unwrap_err();
+    let error = Config::load(&[folder.path().join("start.toml")], &[]).unwrap_err();
     let ConfigError::IncludeCycle { chain } = error else { panic!("{error}") };
     let names: Vec<_> = chain.iter().map(|path| path.file_name().unwrap()).collect();
     assert_eq!(names, ["a.toml", "b.toml", "a.toml"]);
@@ -23,7 +23,7 @@ fn files_that_include_each_other_are_an_error_that_names_them() {
 #[test]
 fn a_missing_included_file_is_named() {
     let folder = folder(&[("run.toml", "include = ['nowhere.toml']")]);
-    let error = Config::load(&folder.path().join("run.toml"), &[]).unwrap_err().to_string();
+    let error = Config::load(&[folder.path().join("run.toml")], &[]).unwrap_err().to_string();
     assert!(error.contains("nowhere.toml"), "{error}");
 }
 
@@ -33,7 +33,7 @@ fn an_unknown_key_names_its_file_and_the_nearest_known_one() {
         ("base.toml", "env.task = 'A'\n[algorithm]\ngama = 0.9"),
         ("run.toml", "include = ['base.toml']\n[algorithm]\ngae_lambda = 0.5"),
     ]);
-    let error = Config::load(&folder.path().join("run.toml"), &[]).unwrap_err().to_string();
+    let error = Config::load(&[folder.path().join("run.toml")], &[]).unwrap_err().to_string();
     let base = folder.path().join("base.toml");
     let expected = format!(
         "unknown key `algorithm.gama` in {}: did you mean `algorithm.gamma`?",

@@ -22,5 +22,5 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 fn load(lines: &str, overrides: &[&str]) -> Result<Config, ConfigError> {
     let folder = folder(&[("run.toml", &format!("env.task = 'CheetahRun'\n{lines}"))]);
     let overrides: Vec<String> = overrides.iter().map(|text| text.to_string()).collect();
-    Config::load(&folder.path().join("run.toml"), &overrides)
+    Config::load(&[folder.path().join("run.toml")], &overrides)
 }

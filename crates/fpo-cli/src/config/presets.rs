@@ -1,0 +1,123 @@
+//! What `algorithm.kind` changes of the defaults. Files and `--set` win over it, field by field.
+
+use toml::{Table, Value};
+
+use super::choices::AlgorithmKind;
+use super::error::ConfigError;
+use super::layers::Layers;
+
+/// The paper's tuned Gaussian baseline (Tables 1 and A.2). The official code evaluates its mean.
+const PPO: &str = r#"
+    algorithm = { clip_epsilon = 0.1, entropy_coefficient = 0.01 }
+    eval = { start = "zero" }
+"#;
+
+/// The paper's tuned DPPO (Table 1).
+const DPPO: &str = r#"
+    algorithm = { clip_epsilon = 0.2, ratio = "per_sample" }
+"#;
+
+/// FPO++ for locomotion (arXiv 2602.02481): its clip is FPO's.
+const FPO_PLUS_PLUS: &str = r#"
+    [algorithm]
+    num_samples = 16
+    surrogate = "aspo"
+    ratio = "per_sample"
+    loss_max = 20.0
+    negative_advantage_loss_max = 20.0
+    log_ratio_max = 10.0
+    ema_decay = 0.95
+    ema_warmup = 500
+    [policy]
+    training_times = "beta"
+    output_mode = "velocity"
+    loss_reduction = "sqrt"
+    [optimizer]
+    beta2 = 0.95
+    weight_decay = 1e-4
+    max_grad_norm = 1.0
+    [eval]
+    start = "zero"
+"#;
+
+/// Fills in what the preset of the configured algorithm sets and no layer has written.
+pub(super) fn fill(layers: &mut Layers) -> Result<(), ConfigError> {
+    let kind = layers.values.get("algorithm").and_then(|section| section.get("kind")?.as_str());
+    // A kind that does not exist is found, and told, with the other fields.
+    let Some(kind) = kind.and_then(AlgorithmKind::named) else { return Ok(()) };
+    let preset = match kind {
+        AlgorithmKind::Fpo => return Ok(()),
+        AlgorithmKind::FpoPlusPlus => FPO_PLUS_PLUS,
+        AlgorithmKind::Ppo => PPO,
+        AlgorithmKind::Dppo => DPPO,
+    };
+    layers.add_below(preset, &format!("the preset of `algorithm.kind` = `{}`", kind.name()))
+}
+
+/// Adds to `values` what `below` has and they lack; `note` hears of each dotted name added.
+pub(super) fn merge_below(
+    values: &mut Table,
+    below: Table,
+    prefix: &str,
+    note: &mut dyn FnMut(String),
+) {
+    for (key, value) in below {
+        let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        match (values.get_mut(&key), value) {
+            (Some(Value::Table(own)), Value::Table(below)) => merge_below(own, below, &name, note),
+            (Some(_), _) => {}
+            (None, Value::Table(below)) => {
+                let mut own = Table::new();
+                merge_below(&mut own, below, &name, note);
+                values.insert(key, Value::Table(own));
+            }
+            (None, value) => {
+                values.insert(key, value);
+                note(name);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Config;
+    use fpo_core::{RatioKind, SurrogateKind};
+
+    fn load(text: &str) -> Config {
+        Config::from_toml_str(&format!("env.task = 'A'\n{text}"), "text").unwrap()
+    }
+
+    #[test]
+    fn a_kind_brings_its_defaults_and_what_is_written_wins() {
+        let fpo = load("");
+        assert_eq!((fpo.algorithm.clip_epsilon, fpo.algorithm.ratio), (0.05, RatioKind::PerAction));
+        let ppo = load("algorithm.kind = 'ppo'");
+        assert_eq!((ppo.algorithm.clip_epsilon, ppo.algorithm.entropy_coefficient), (0.1, 0.01));
+        let dppo = load("algorithm.kind = 'dppo'\nalgorithm.clip_epsilon = 0.3");
+        assert_eq!(
+            (dppo.algorithm.clip_epsilon, dppo.algorithm.ratio),
+            (0.3, RatioKind::PerSample)
+        );
+        let plus = load("algorithm.kind = 'fpo++'\noptimizer.max_grad_norm = 2.0");
+        assert_eq!(plus.algorithm.surrogate, SurrogateKind::Aspo);
+        assert_eq!(plus.algorithm.loss_max, Some(20.0));
+        assert_eq!((plus.optimizer.max_grad_norm, plus.optimizer.beta2), (Some(2.0), 0.95));
+    }
+
+    #[test]
+    fn the_written_configuration_of_every_kind_loads_as_an_equal_one() {
+        for kind in ["fpo", "fpo++", "ppo", "dppo"] {
+            let config = load(&format!("algorithm.kind = '{kind}'"));
+            let text = config.to_toml().unwrap();
+            assert_eq!(Config::from_toml_str(&text, "written").unwrap(), config, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_kind_is_told_which_there_are() {
+        let text = "env.task = 'A'\nalgorithm.kind = 'fpo+'";
+        let error = Config::from_toml_str(text, "text").unwrap_err().to_string();
+        assert!(error.contains("algorithm.kind") && error.contains("fpo++"), "{error}");
+    }
+}
