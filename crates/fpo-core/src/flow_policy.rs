@@ -15,7 +15,7 @@
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::fused::fused_sample;
+use crate::fused_sampling::fused_sample;
 use crate::path::{Geometry, Path, Quantity};
 use crate::time::{embed, grid, upload};
 use crate::{Activation, Compute, Error, FlatParams, Mlp, Noise, Purpose, Result};

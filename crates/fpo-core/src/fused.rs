@@ -12,12 +12,12 @@ use crate::gae::Advantages;
 use crate::host::with_slices;
 use crate::kernels::{
     Batch, Estimate, Isa, Kernel, ObsMap, PolicyOutcome, PolicyPass, Shaping, Simd, ValueOutcome,
-    ValuePass, chain, moments, run, sample,
+    ValuePass, moments, run,
 };
 use crate::phase_times::timed;
 use crate::{
-    DeviceNormalizer, Error, FlowConfig, FlowPolicy, Minibatch, MinibatchTensors, Objective,
-    PhaseTimes, Policy, Result, Rollout, StepLoss, Truncation, ValueNet,
+    DeviceNormalizer, Error, Minibatch, MinibatchTensors, Objective, PhaseTimes, Policy, Result,
+    Rollout, StepLoss, Truncation, ValueNet,
 };
 
 /// The kernels of a learner, with their buffers.
@@ -356,59 +356,4 @@ impl Kernel for Losses<'_> {
         let Losses { policy, params, batch, map, samples, losses } = self;
         policy.losses(s, params, &batch, map, samples, losses);
     }
-}
-
-struct Sample<'a>(&'a FlowConfig, [&'a [f32]; 2], &'a mut [f32]);
-
-impl Kernel for Sample<'_> {
-    type Output = ();
-
-    fn run<S: Simd>(self, s: S) {
-        let Sample(config, [params, obs], x) = self;
-        sample(s, config, params, obs, x);
-    }
-}
-
-struct Chain<'a>(&'a FlowConfig, f32, [&'a [f32]; 2], &'a mut [f32]);
-
-impl Kernel for Chain<'_> {
-    type Output = ();
-
-    fn run<S: Simd>(self, s: S) {
-        let Chain(config, sigma, [params, obs], states) = self;
-        chain(s, config, params, sigma, obs, states);
-    }
-}
-
-/// Actions for normalised `obs` from `start`; see [`FlowPolicy::sample`].
-pub(crate) fn fused_sample(
-    isa: Isa,
-    policy: &FlowPolicy,
-    obs: &Tensor,
-    start: &Tensor,
-) -> Result<Tensor> {
-    let tensors = [policy.params().flat(), obs, start];
-    let actions = with_slices(tensors, |[params, obs, start]| {
-        let mut x = start.to_vec();
-        run(isa, Sample(policy.config(), [params, obs], &mut x));
-        x
-    })?;
-    Ok(Tensor::from_vec(actions, start.shape(), start.device())?)
-}
-
-/// Chains for normalised `obs` from `noise (B, K + 1, A)`; see [`crate::DenoisingMdp::chain`].
-pub(crate) fn fused_chain(
-    isa: Isa,
-    policy: &FlowPolicy,
-    sigma: f64,
-    obs: &Tensor,
-    noise: &Tensor,
-) -> Result<Tensor> {
-    let tensors = [policy.params().flat(), obs, noise];
-    let states = with_slices(tensors, |[params, obs, noise]| {
-        let mut states = noise.to_vec();
-        run(isa, Chain(policy.config(), sigma as f32, [params, obs], &mut states));
-        states
-    })?;
-    Ok(Tensor::from_vec(states, noise.shape(), noise.device())?)
 }

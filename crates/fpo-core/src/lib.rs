@@ -41,6 +41,7 @@ mod error;
 mod flow_policy;
 mod fpo_loss;
 mod fused;
+mod fused_sampling;
 pub mod gae;
 mod gaussian;
 mod gaussian_policy;

@@ -12,7 +12,7 @@
 
 use candle_core::Tensor;
 
-use crate::fused::fused_chain;
+use crate::fused_sampling::fused_chain;
 use crate::{
     Compute, DenoisingMdp, FlatParams, FlowPolicy, GaussianPolicy, Noise, Result, Squash,
     TrainingTimes, time,
