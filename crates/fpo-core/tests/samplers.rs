@@ -146,7 +146,7 @@ fn ode_samplers_carry_noise_to_the_closed_form_solution_of_a_gaussian() {
     let exact: Vec<f64> = values(&start).iter().map(|x| 0.7 + 0.4 * x).collect();
     for path in [Path::Linear, Path::Cosine] {
         for (method, allowed) in [
-            (Method::Euler, 6e-2),
+            (Method::Euler, 4e-2),
             (Method::Midpoint, 1e-3),
             (Method::Heun, 1e-3),
             (Method::Rk4, 1e-6),
