@@ -69,8 +69,8 @@ fn only_the_first_rollout_allocates_memory_for_rollouts() {
             assert_eq!(rollout.reward.elem_count() * size_of::<f32>(), LARGE);
             if iteration > 0 || overlap {
                 assert_eq!(collecting, 0, "iteration {iteration}");
-                // The learner's: the stored losses, and which transitions they belong to.
-                assert!(completing <= 2, "iteration {iteration}: {completing}");
+                // The learner's: the stored losses.
+                assert!(completing <= 1, "iteration {iteration}: {completing}");
             } else {
                 // Observations, actions, rewards, two flags, values at cuts, noise and times; those
                 // after the last step of each unroll are few.

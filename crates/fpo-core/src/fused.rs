@@ -306,9 +306,10 @@ impl FusedLearner {
             return Err(Error::Invalid("the policy has no kernels".into()));
         };
         let (steps, envs, samples, _) = t.dims4()?;
-        // Every transition is a sub-sequence of its own.
-        let picks: Vec<u32> = (0..(steps * envs) as u32).collect();
-        let mut losses = vec![0.0; picks.len() * samples];
+        // Read as the unrolls, one after the other, of a single environment, transitions come in the
+        // order of the result.
+        let picks: Vec<u32> = (0..steps as u32).collect();
+        let mut losses = vec![0.0; steps * envs * samples];
         let (mean, std) = normalizer.parts();
         let tensors = [flat, mean, std, obs, action, eps, t];
         with_slices(tensors, |[params, mean, std, obs, action, eps, t]| {
@@ -323,9 +324,9 @@ impl FusedLearner {
                 eps,
                 t,
                 loss_old: &[],
-                envs: picks.len(),
-                unrolls: 1,
-                unroll_length: 1,
+                envs: 1,
+                unrolls: steps,
+                unroll_length: envs,
                 picks: &picks,
             };
             let map = ObsMap { mean, std };

@@ -7,7 +7,7 @@
 
 use super::aligned::AlignedVec;
 use super::gemm::{Bias, Finish, Rows, forward, times_slope};
-use super::gradients::{add_bias_gradient, add_weight_gradient};
+use super::gradients::{Write, bias_gradient, weight_gradient};
 use super::groups::{gather, spread};
 use super::packed::{GradientLayout, Layer, row_stride};
 use super::simd::Simd;
@@ -187,7 +187,7 @@ impl Perceptron {
         }
     }
 
-    /// Adds to `sums` the gradients of all weights, given the gradient with respect to the output
+    /// Writes the gradients of all weights to `sums`, or adds them to it, given the gradient with respect to the output
     /// in `block.output` and what a forward pass with [`Keep::Slopes`] left there.
     #[inline(always)]
     pub(crate) fn backward<S: Simd>(
@@ -196,6 +196,7 @@ impl Perceptron {
         rows: usize,
         group: usize,
         block: &mut Block,
+        write: Write,
         sums: &mut [f32],
     ) {
         let last = self.layers.len() - 1;
@@ -210,8 +211,8 @@ impl Perceptron {
             let a = Rows { data: &block.activations[k - 1], stride };
             let (inputs, columns) = (layer.inputs(), layer.columns());
             let weight = self.gradient.weight(k, 0, sums);
-            add_weight_gradient(s, rows, inputs, columns, a, dz, weight);
-            add_bias_gradient(s, rows, columns, dz, self.gradient.bias(k, sums));
+            weight_gradient(s, rows, inputs, columns, a, dz, write, weight);
+            bias_gradient(s, rows, columns, dz, write, self.gradient.bias(k, sums));
             times_slope(s, rows, dz, layer.backward(), &mut below[k - 1], stride);
         }
 
@@ -221,9 +222,9 @@ impl Perceptron {
         let dz = Rows { data: &block.slopes[0], stride };
         let input = Rows { data: &block.input, stride: block.input_stride };
         let weight = self.gradient.weight(0, self.shared_inputs, sums);
-        add_weight_gradient(s, rows, inputs, columns, input, dz, weight);
+        weight_gradient(s, rows, inputs, columns, input, dz, write, weight);
         if self.shared.is_none() {
-            add_bias_gradient(s, rows, columns, dz, self.gradient.bias(0, sums));
+            bias_gradient(s, rows, columns, dz, write, self.gradient.bias(0, sums));
             return;
         }
         let groups = rows / group;
@@ -231,7 +232,7 @@ impl Perceptron {
         let dz = Rows { data: &block.shared_sums, stride };
         let input = Rows { data: &block.shared_input, stride: block.shared_stride };
         let weight = &mut self.gradient.weight(0, 0, sums)[..self.shared_inputs * columns];
-        add_weight_gradient(s, groups, self.shared_inputs, columns, input, dz, weight);
-        add_bias_gradient(s, groups, columns, dz, self.gradient.bias(0, sums));
+        weight_gradient(s, groups, self.shared_inputs, columns, input, dz, write, weight);
+        bias_gradient(s, groups, columns, dz, write, self.gradient.bias(0, sums));
     }
 }

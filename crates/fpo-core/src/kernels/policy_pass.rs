@@ -7,6 +7,7 @@ use super::advantage::{Estimate, Shaping};
 use super::aligned::AlignedVec;
 use super::batch::{Batch, ObsMap};
 use super::chunks::{Blocks, for_each, parts};
+use super::gradients::Write;
 use super::math::TimeEmbedding;
 use super::perceptron::{Block, Keep, Perceptron};
 use super::policy_rows::PolicyRows;
@@ -103,12 +104,12 @@ impl PolicyPass {
         let outcomes = for_each(
             work,
             |((first, advantages), sums): ((usize, &mut [f32]), &mut AlignedVec)| {
-                sums.fill(0.0);
                 blocks.with(make, |block| {
                     let mut outcome = PolicyOutcome::NOTHING;
                     for (k, advantages) in advantages.chunks(transitions).enumerate() {
                         let first = first + k * transitions;
-                        pass.block(first, advantages, block, sums, &mut outcome);
+                        let write = Write::of_block(k);
+                        pass.block(first, advantages, block, write, sums, &mut outcome);
                     }
                     outcome
                 })
@@ -218,6 +219,7 @@ impl<S: Simd> Pass<'_, S> {
         first: usize,
         advantages: &[f32],
         block: &mut Block,
+        write: Write,
         sums: &mut [f32],
         outcome: &mut PolicyOutcome,
     ) {
@@ -247,7 +249,7 @@ impl<S: Simd> Pass<'_, S> {
                 out[..dim].iter_mut().for_each(|x| *x *= slope);
             }
         }
-        rows.net.backward(rows.s, count * samples, samples, block, sums);
+        rows.net.backward(rows.s, count * samples, samples, block, write, sums);
     }
 
     /// Adds one action's surrogate and puts in place of its losses `d(−mean surrogate)/d loss`.

@@ -5,7 +5,7 @@
 
 use super::aligned::AlignedVec;
 use super::gemm::{Bias, Finish, Panels, Rows, forward, times_slope};
-use super::gradients::{add_bias_gradient, add_weight_gradient};
+use super::gradients::{Write, bias_gradient, weight_gradient};
 use super::packed::Layer;
 use super::perceptron::{Keep, Perceptron};
 use super::*;
@@ -145,28 +145,28 @@ on_every_set! {
         }
     }
 
-    fn gradients_of_weight_and_bias_are_added_as_by_plain_loops<S>(s) {
+    fn gradients_of_weight_and_bias_equal_plain_loops<S>(s) {
         for (k, [rows, inner, outputs]) in shapes().enumerate() {
             let columns = outputs.next_multiple_of(S::LANES);
             let (a_stride, dz_stride) = (inner + k, columns + k);
             let a = random(1, span(rows, a_stride, inner));
             let dz = random(2, span(rows, dz_stride, columns));
-            let (dw_before, db_before) = (random(3, inner * columns), random(4, columns));
-            let (mut dw, mut db) = (dw_before.clone(), db_before.clone());
             let rows_of = |data, stride| Rows { data, stride };
             let (a_rows, dz_rows) = (rows_of(&a, a_stride), rows_of(&dz, dz_stride));
-            add_weight_gradient(s, rows, inner, columns, a_rows, dz_rows, &mut dw);
-            add_bias_gradient(s, rows, columns, dz_rows, &mut db);
-            for column in 0..columns {
-                let dz = |row: usize| f64::from(dz[row * dz_stride + column]);
-                let sum = (0..rows).map(dz).sum::<f64>();
-                assert_near(db[column], f64::from(db_before[column]) + sum, "bias");
-                for input in 0..inner {
-                    let a = |row: usize| f64::from(a[row * a_stride + input]);
-                    let sum = (0..rows).map(|row| a(row) * dz(row)).sum::<f64>();
-                    let at = input * columns + column;
-                    let about = (rows, inner, outputs, input, column);
-                    assert_near(dw[at], f64::from(dw_before[at]) + sum, about);
+            // Sums that are started must not hear of what lay there.
+            let (mut dw, mut db) = (vec![f32::NAN; inner * columns], vec![f32::NAN; columns]);
+            for (write, times) in [(Write::Start, 1.0), (Write::Add, 2.0)] {
+                weight_gradient(s, rows, inner, columns, a_rows, dz_rows, write, &mut dw);
+                bias_gradient(s, rows, columns, dz_rows, write, &mut db);
+                for column in 0..columns {
+                    let dz = |row: usize| f64::from(dz[row * dz_stride + column]);
+                    assert_near(db[column], times * (0..rows).map(dz).sum::<f64>(), "bias");
+                    for input in 0..inner {
+                        let a = |row: usize| f64::from(a[row * a_stride + input]);
+                        let sum = (0..rows).map(|row| a(row) * dz(row)).sum::<f64>();
+                        let about = (rows, inner, outputs, input, column, times);
+                        assert_near(dw[input * columns + column], times * sum, about);
+                    }
                 }
             }
         }
@@ -218,8 +218,8 @@ on_every_set! {
             }
             let stride = block.output_stride;
             fill(&mut block.output, stride, &upstream, outputs);
-            let mut sums = vec![0.0; net.gradient().len()];
-            net.backward(s, rows, group, &mut block, &mut sums);
+            let mut sums = vec![f32::NAN; net.gradient().len()];
+            net.backward(s, rows, group, &mut block, Write::Start, &mut sums);
             let mut gradient = vec![0.0; len];
             net.gradient().reduce(&[&sums], &mut gradient);
             for (k, (&found, expected)) in gradient.iter().zip(expected).enumerate() {

@@ -10,6 +10,7 @@ use super::advantage::{Estimate, estimate};
 use super::aligned::AlignedVec;
 use super::batch::{Batch, ObsMap};
 use super::chunks::{Blocks, for_each, parts};
+use super::gradients::Write;
 use super::perceptron::{Block, Keep, Perceptron};
 use super::simd::Simd;
 use crate::{Activation, Objective, Truncation};
@@ -73,14 +74,14 @@ impl ValuePass {
         let outcomes =
             for_each(work, |((first, estimates), sums): ((usize, &mut [_]), &mut AlignedVec)| {
                 let first = first / length;
-                sums.fill(0.0);
                 blocks.with(
                     || net.block(rows, 0, 0),
                     |block| {
                         let clock = Instant::now();
                         let mut outcome = ValueOutcome::default();
                         for (k, estimates) in estimates.chunks_mut(sequences * length).enumerate() {
-                            pass.block(first + k * sequences, estimates, block, sums, &mut outcome);
+                            let (first, write) = (first + k * sequences, Write::of_block(k));
+                            pass.block(first, estimates, block, write, sums, &mut outcome);
                         }
                         outcome.time[1] = clock.elapsed();
                         outcome
@@ -113,6 +114,7 @@ impl<S: Simd> Pass<'_, S> {
         first: usize,
         estimates: &mut [Estimate],
         block: &mut Block,
+        write: Write,
         sums: &mut [f32],
         outcome: &mut ValueOutcome,
     ) {
@@ -154,6 +156,6 @@ impl<S: Simd> Pass<'_, S> {
             outcome.errors += f64::from(error);
             block.output[k * stride] = (scale * f64::from(error * counts)) as f32;
         }
-        net.backward(s, trained, 1, block, sums);
+        net.backward(s, trained, 1, block, write, sums);
     }
 }
