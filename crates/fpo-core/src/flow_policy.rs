@@ -13,148 +13,10 @@
 //! with a **mean** over action dimensions, unless [`Reduction`] says otherwise.
 
 use candle_core::{DType, Device, Tensor};
-use serde::{Deserialize, Serialize};
 
 use crate::fused_sampling::fused_sample;
-use crate::path::{Geometry, Path, Quantity};
 use crate::time::{embed, grid, upload};
-use crate::{Activation, Compute, Error, FlatParams, Mlp, Noise, Purpose, Result};
-
-/// How squared errors over action dimensions become one loss.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reduction {
-    /// Their mean, as the official code; clip ranges of the paper go with it.
-    #[default]
-    Mean,
-    /// Their sum, as the paper writes it.
-    Sum,
-    /// Their sum over the root of the number of dimensions (FPO++ for locomotion).
-    Sqrt,
-}
-
-impl Reduction {
-    /// What the sum over `dim` dimensions is multiplied with.
-    pub fn factor(self, dim: usize) -> f64 {
-        match self {
-            Reduction::Mean => 1.0 / dim as f64,
-            Reduction::Sum => 1.0,
-            Reduction::Sqrt => 1.0 / (dim as f64).sqrt(),
-        }
-    }
-}
-
-/// How a stored action becomes what the environment receives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Squash {
-    /// `tanh(action)`, for environments with controls in [−1, 1].
-    #[default]
-    Tanh,
-    /// The action itself; the environment clips.
-    None,
-}
-
-impl Squash {
-    /// Applies the squashing in place.
-    pub fn apply(self, actions: &mut [f32]) {
-        if self == Squash::Tanh {
-            actions.iter_mut().for_each(|a| *a = a.tanh());
-        }
-    }
-}
-
-/// Everything that defines a flow policy but its weights.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FlowConfig {
-    /// Length of an observation.
-    pub obs_dim: usize,
-    /// Length of an action.
-    pub action_dim: usize,
-    /// Widths of the hidden layers.
-    pub hidden: Vec<usize>,
-    /// Non-linearity of the hidden layers.
-    pub activation: Activation,
-    /// How noise is mixed into an action.
-    #[serde(default)]
-    pub path: Path,
-    /// What the network's scaled output predicts.
-    #[serde(default)]
-    pub prediction: Quantity,
-    /// What the CFM loss measures: ε-MSE (the paper's best), u-MSE or the error of the action.
-    pub output_mode: Quantity,
-    /// How the CFM loss treats action dimensions.
-    #[serde(default)]
-    pub loss_reduction: Reduction,
-    /// Factor on the network's output.
-    pub output_scale: f64,
-    /// Euler steps of the sampler.
-    pub flow_steps: usize,
-    /// Length of the time embedding, even.
-    pub time_embedding: usize,
-    /// How actions reach the environment.
-    pub squash: Squash,
-}
-
-impl FlowConfig {
-    /// The paper's Playground policy: 4 × 32 SiLU, output scale 0.25, 10 Euler steps, ε-MSE.
-    pub fn new(obs_dim: usize, action_dim: usize) -> FlowConfig {
-        FlowConfig {
-            obs_dim,
-            action_dim,
-            hidden: vec![32; 4],
-            activation: Activation::Silu,
-            path: Path::Linear,
-            prediction: Quantity::Velocity,
-            output_mode: Quantity::Noise,
-            loss_reduction: Reduction::Mean,
-            output_scale: 0.25,
-            flow_steps: 10,
-            time_embedding: 8,
-            squash: Squash::Tanh,
-        }
-    }
-
-    /// Checks sizes that come from outside.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] names the field and its range.
-    pub fn validate(&self) -> Result<()> {
-        let embedding = self.time_embedding;
-        let whole = (1..=1000).contains(&self.flow_steps);
-        for (field, value, good, range) in [
-            ("flow_steps", self.flow_steps, whole, "1 to 1000"),
-            ("time_embedding", embedding, even_up_to_64(embedding), "even, 2 to 64"),
-            ("hidden layers", self.hidden.len(), !self.hidden.is_empty(), "at least 1"),
-        ] {
-            if !good {
-                return Err(Error::Invalid(format!("{field} is {value}; allowed: {range}")));
-            }
-        }
-        Ok(())
-    }
-
-    /// The path, what is predicted along it, and what the loss measures.
-    pub fn geometry(&self) -> Geometry {
-        let FlowConfig { path, prediction, output_mode: measure, .. } = *self;
-        Geometry { path, prediction, measure }
-    }
-
-    /// Sizes of the network: input, hidden layers, output.
-    pub(crate) fn sizes(&self) -> Vec<usize> {
-        let input = self.obs_dim + self.action_dim + self.time_embedding;
-        [&[input], &self.hidden[..], &[self.action_dim]].concat()
-    }
-
-    fn mlp(&self) -> Result<Mlp> {
-        self.validate()?;
-        Ok(Mlp::new("policy", &self.sizes(), self.activation))
-    }
-}
-
-fn even_up_to_64(dim: usize) -> bool {
-    (2..=64).contains(&dim) && dim.is_multiple_of(2)
-}
+use crate::{Compute, FlatParams, FlowConfig, Mlp, Noise, Purpose, Reduction, Result};
 
 /// A velocity field with its parameters.
 #[derive(Clone, Debug)]
@@ -287,7 +149,7 @@ impl FlowPolicy {
         Ok(losses.reshape((steps, batch, samples))?)
     }
 
-    /// Actions `(B, A)` before squashing: even steps ([`Geometry::step`]; Euler's on the linear
+    /// Actions `(B, A)` before squashing: even steps ([`crate::path::Geometry::step`]; Euler's on the linear
     /// path) from `start` (noise at `t = 1`) to `t = 0`, for normalised `obs (B, O)`. No gradient
     /// flows through the kernels.
     pub fn sample(&self, obs: &Tensor, start: &Tensor) -> Result<Tensor> {

@@ -8,16 +8,17 @@ use candle_core::Tensor;
 
 use crate::differentiated::Differentiated;
 use crate::fpo_loss::{Critique, policy_loss};
+use crate::fused_steps::{Build, Losses, PolicyStep, ValueStep, with_batch};
 use crate::gae::Advantages;
 use crate::host::with_slices;
 use crate::kernels::{
-    Batch, Estimate, Isa, Kernel, ObsMap, PolicyOutcome, PolicyPass, Shaping, Simd, ValueOutcome,
-    ValuePass, moments, run,
+    Batch, Estimate, Isa, ObsMap, PolicyOutcome, PolicyPass, Shaping, ValueOutcome, ValuePass,
+    moments, run,
 };
 use crate::phase_times::timed;
 use crate::{
     DeviceNormalizer, Error, Minibatch, MinibatchTensors, Objective, PhaseTimes, Policy, Result,
-    Rollout, StepLoss, Truncation, ValueNet,
+    StepLoss, Truncation, ValueNet,
 };
 
 /// The kernels of a learner, with their buffers.
@@ -26,111 +27,6 @@ pub(crate) struct FusedLearner {
     value: ValuePass,
     policy: Option<PolicyPass>,
     estimates: Vec<Estimate>,
-}
-
-struct Build<'a>(&'a Policy, &'a ValueNet);
-
-impl Kernel for Build<'_> {
-    type Output = (ValuePass, Option<PolicyPass>);
-
-    fn run<S: Simd>(self, s: S) -> (ValuePass, Option<PolicyPass>) {
-        let mlp = self.1.mlp();
-        let value = ValuePass::new(s, mlp.sizes(), mlp.activation());
-        let policy = match self.0 {
-            Policy::Flow(flow) => Some(PolicyPass::new(s, flow.config(), None)),
-            Policy::Chain(flow, mdp) => Some(PolicyPass::new(s, flow.config(), Some(*mdp))),
-            Policy::Gaussian(_) => None,
-        };
-        (value, policy)
-    }
-}
-
-/// The value network's part of a gradient step.
-struct ValueStep<'a> {
-    pass: &'a mut ValuePass,
-    params: &'a [f32],
-    objective: &'a Objective,
-    batch: Batch<'a>,
-    map: ObsMap<'a>,
-    estimates: &'a mut [Estimate],
-    gradient: &'a mut [f32],
-}
-
-impl Kernel for ValueStep<'_> {
-    type Output = ValueOutcome;
-
-    fn run<S: Simd>(self, s: S) -> ValueOutcome {
-        let ValueStep { pass, params, objective, batch, map, estimates, gradient } = self;
-        pass.run(s, params, objective, &batch, map, estimates, gradient)
-    }
-}
-
-/// The policy's part of a gradient step.
-struct PolicyStep<'a> {
-    pass: &'a mut PolicyPass,
-    params: &'a [f32],
-    objective: &'a Objective,
-    batch: Batch<'a>,
-    map: ObsMap<'a>,
-    estimates: &'a [Estimate],
-    shaping: Shaping,
-    gradient: &'a mut [f32],
-}
-
-impl Kernel for PolicyStep<'_> {
-    type Output = PolicyOutcome;
-
-    fn run<S: Simd>(self, s: S) -> PolicyOutcome {
-        let PolicyStep { pass, params, objective, batch, map, estimates, shaping, gradient } = self;
-        pass.run(s, params, objective, &batch, map, estimates, shaping, gradient)
-    }
-}
-
-/// Calls `f` with the memory of a minibatch and of the observations' statistics.
-fn with_batch<R>(
-    minibatch: &Minibatch,
-    normalizer: &DeviceNormalizer,
-    f: impl FnOnce(Batch, ObsMap) -> R,
-) -> Result<R> {
-    let (mean, std) = normalizer.parts();
-    let Rollout { obs, bootstrap_obs, action, reward, terminated, .. } = minibatch.rollout;
-    let Rollout { truncated, cut_value, eps, t, loss_old, .. } = minibatch.rollout;
-    let (steps, envs) = reward.dims2()?;
-    let tensors = [
-        mean,
-        std,
-        obs,
-        bootstrap_obs,
-        action,
-        reward,
-        terminated,
-        truncated,
-        cut_value,
-        eps,
-        t,
-        loss_old,
-    ];
-    with_slices(tensors, |slices| {
-        let [mean, std, obs, bootstrap_obs, action, reward, ..] = slices;
-        let [.., terminated, truncated, cut_value, eps, t, loss_old] = slices;
-        let batch = Batch {
-            obs,
-            bootstrap_obs,
-            action,
-            reward,
-            terminated,
-            truncated,
-            cut_value,
-            eps,
-            t,
-            loss_old,
-            envs,
-            unrolls: steps / minibatch.unroll_length,
-            unroll_length: minibatch.unroll_length,
-            picks: minibatch.picks,
-        };
-        f(batch, ObsMap { mean, std })
-    })
 }
 
 /// A loss of value `value` and gradient `gradient` at `flat`.
@@ -338,23 +234,5 @@ impl FusedLearner {
     /// Whether [`FusedLearner::losses`] can be asked for.
     pub(crate) fn has_policy(&self) -> bool {
         self.policy.is_some()
-    }
-}
-
-struct Losses<'a> {
-    policy: &'a mut PolicyPass,
-    params: &'a [f32],
-    batch: Batch<'a>,
-    map: ObsMap<'a>,
-    samples: usize,
-    losses: &'a mut [f32],
-}
-
-impl Kernel for Losses<'_> {
-    type Output = ();
-
-    fn run<S: Simd>(self, s: S) {
-        let Losses { policy, params, batch, map, samples, losses } = self;
-        policy.losses(s, params, &batch, map, samples, losses);
     }
 }
