@@ -18,6 +18,7 @@ const GAP: f32 = 22.0;
 enum Mark {
     Square(Paint),
     Stroke(Paint),
+    Dot,
     Ring,
     Frame,
     Threshold,
@@ -38,6 +39,10 @@ impl Legend {
             (Mark::Stroke(palette::DOWN), "moves down".into()),
             (Mark::Square(palette::GOAL), "goal".into()),
         ];
+        if let Some(state) = surveys.iter().flat_map(|survey| &survey.states).next() {
+            let text = format!("one of {} actions", state.actions.len());
+            entries.insert(3, (Mark::Dot, text));
+        }
         if has(Cell::Wall) {
             entries.push((Mark::Square(palette::WALL), "wall".into()));
         }
@@ -46,7 +51,7 @@ impl Legend {
         }
         entries.push((Mark::Ring, format!("start of {EPISODES} episodes")));
         entries.push((Mark::Frame, "state shown below".into()));
-        entries.push((Mark::Threshold, "beyond: a step".into()));
+        entries.push((Mark::Threshold, "threshold of a step".into()));
 
         let (mut rows, mut used) = (vec![Vec::new()], 0.0);
         for (mark, text) in entries {
@@ -98,6 +103,9 @@ impl Mark {
         let (style, shape) = match self {
             Mark::Square(paint) => (Style::filled(paint), square(12.0)),
             Mark::Stroke(paint) => (Style::line(paint, 2.0), line),
+            Mark::Dot => {
+                (Style::filled(palette::STAY), Shape::Circle { x: middle, y, radius: 2.5 })
+            }
             Mark::Ring => (Style::line(palette::INK, 1.6), ring),
             Mark::Frame => (Style::line(palette::INK, 1.2), square(11.0)),
             Mark::Threshold => (Style::line(palette::THRESHOLD, 1.2).dashed(2.5), line),

@@ -69,7 +69,9 @@ pub fn gridworld(args: &GridworldArgs) -> Result<()> {
     let output = Output::new(&args.output)?;
     let (runs, titles) = (args.runs.len(), args.titles.len());
     if titles > 0 && titles != runs {
-        let text = format!("--title is given {titles} times for {runs} runs: once for each or not");
+        let text = format!(
+            "--title is given {titles} times for {runs} runs: give it once for each, or never"
+        );
         return Err(UsageError(text).into());
     }
     let device = device::open(args.device)?;

@@ -152,8 +152,7 @@ impl std::fmt::Display for Report {
 impl Report {
     fn states(&self, run: &RunReport) -> String {
         let title = format!("{} samples at", self.samples);
-        let head =
-            [&title, "up", "stay", "down", "right", "stay", "left", "dip", "of one mode", "modes"];
+        let head = [&title, "up", "stay", "down", "right", "stay", "left", "dip", "p", "modes"];
         let mut table = Table::new(&head);
         for state in &run.states {
             let kind = if state.saddle { " saddle" } else { "" };
@@ -162,7 +161,9 @@ impl Report {
             let mut cells = vec![format!("  {:?}{kind}", state.state)];
             cells.extend(shares.map(|share| format!("{:.1} %", 100.0 * share)));
             cells.push(format!("{:.3}", state.modality.dip));
-            cells.push(p_value(state.modality.p_value));
+            cells.push(
+                p_value(state.modality.p_value).trim_start_matches("p = ").replace("p < ", "< "),
+            );
             cells.push(state.modes.to_string());
             table.row(cells);
         }

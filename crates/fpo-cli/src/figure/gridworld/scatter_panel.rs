@@ -3,6 +3,7 @@
 use super::palette::{self, label};
 use super::report::p_value;
 use super::survey::{StateSamples, Survey};
+use crate::bench::stats::quantile;
 use crate::figure::font::Weight;
 use crate::figure::scene::{Anchor, Scene, Shape, Style, Text};
 
@@ -26,12 +27,20 @@ pub struct ScatterPanel {
     pub first: bool,
 }
 
-/// The limit that holds all samples of some surveys.
+/// The limit that holds all but half a percent of the numbers in some surveys: a stray sample or
+/// two should not make all others small. The few beyond lie on the frame.
 pub fn limit(surveys: &[Survey]) -> f32 {
     let states = surveys.iter().flat_map(|survey| &survey.states);
     let actions = states.flat_map(|state| state.actions.as_flattened());
-    let largest = actions.fold(1.2f32, |largest, a| largest.max(a.abs()));
-    (2.0 * 1.04 * largest).ceil() / 2.0
+    let sizes: Vec<f64> = actions.map(|a| f64::from(a.abs())).collect();
+    round_limit(sizes)
+}
+
+/// The first multiple of ½ well above the quantile, and room for an action of 1 at least.
+fn round_limit(mut sizes: Vec<f64>) -> f32 {
+    sizes.sort_by(f64::total_cmp);
+    let largest = 1.1 * quantile(&sizes, 0.995) as f32;
+    ((2.0 * largest).ceil() / 2.0).max(1.5)
 }
 
 impl ScatterPanel {
@@ -48,7 +57,8 @@ impl ScatterPanel {
             [("stay", palette::STAY, 0), ("down", palette::DOWN, -1), ("up", palette::UP, 1)]
         {
             let chosen = state.actions.iter().zip(&state.moves).filter(|(_, m)| m.1 == way);
-            let dots = chosen.map(|(&[right, up], _)| {
+            let dots = chosen.map(|(action, _)| {
+                let [right, up] = action.map(|a| a.clamp(-self.limit, self.limit));
                 let (x, y) = self.point(right, up);
                 Shape::Circle { x, y, radius: 1.5 }
             });
@@ -112,5 +122,20 @@ impl ScatterPanel {
             paint: palette::INK,
             ..label(dip, middle, bottom + 47.0, 11.0, Anchor::Middle)
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stray_sample_does_not_set_the_limit_and_a_whole_tail_does() {
+        let mut sizes = vec![0.5; 1000];
+        assert_eq!(round_limit(sizes.clone()), 1.5);
+        sizes[7] = 40.0;
+        assert_eq!(round_limit(sizes.clone()), 1.5);
+        sizes[..20].fill(2.0);
+        assert_eq!(round_limit(sizes), 2.5);
     }
 }
