@@ -31,12 +31,15 @@ pub struct Ema {
 impl Ema {
     /// The weights `flat` as they are now.
     pub fn new(config: EmaConfig, flat: &Tensor) -> Result<Ema> {
-        Ok(Ema { config, updates: 0, weights: flat.copy()? })
+        // Detached, here and below: otherwise every average would keep all before it alive, as what
+        // it could be differentiated by.
+        Ok(Ema { config, updates: 0, weights: flat.detach().copy()? })
     }
 
     /// Takes note of the weights after an update.
     pub fn update(&mut self, flat: &Tensor) -> Result<()> {
         self.updates += 1;
+        let flat = flat.detach();
         self.weights = match self.updates > self.config.warmup_updates {
             true => ((&self.weights * self.config.decay)? + (flat * (1.0 - self.config.decay))?)?,
             false => flat.copy()?,
@@ -70,7 +73,7 @@ impl Ema {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::Device;
+    use candle_core::{Device, Var};
 
     #[test]
     fn the_average_follows_the_weights_until_the_warm_up_is_over_and_then_lags() {
@@ -94,5 +97,17 @@ mod tests {
         );
         let short = Tensor::new(&[1.0, 2.0f64], &Device::Cpu).unwrap();
         assert!(ema.restore(1, &short).is_err());
+    }
+
+    #[test]
+    fn averages_of_trained_parameters_do_not_hold_on_to_what_they_were_made_of() {
+        let params = Var::new(&[1.0f64, 2.0], &Device::Cpu).unwrap();
+        let config = EmaConfig { decay: 0.5, warmup_updates: 1 };
+        let mut ema = Ema::new(config, params.as_tensor()).unwrap();
+        for _ in 0..3 {
+            assert!(!ema.weights().track_op());
+            ema.update(params.as_tensor()).unwrap();
+        }
+        assert!(!ema.weights().track_op());
     }
 }

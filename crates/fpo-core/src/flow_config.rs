@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::mlp::validate_hidden;
 use crate::path::{Geometry, Path, Quantity};
 use crate::{Activation, Error, Mlp, Result};
 
@@ -112,13 +113,18 @@ impl FlowConfig {
         for (field, value, good, range) in [
             ("flow_steps", self.flow_steps, whole, "1 to 1000"),
             ("time_embedding", embedding, even_up_to_64(embedding), "even, 2 to 64"),
-            ("hidden layers", self.hidden.len(), !self.hidden.is_empty(), "at least 1"),
         ] {
             if !good {
                 return Err(Error::Invalid(format!("{field} is {value}; allowed: {range}")));
             }
         }
-        Ok(())
+        if !(self.output_scale > 0.0 && self.output_scale.is_finite()) {
+            let scale = self.output_scale;
+            return Err(Error::Invalid(format!(
+                "output_scale is {scale}; allowed: above 0, finite"
+            )));
+        }
+        validate_hidden(&self.hidden)
     }
 
     /// The path, what is predicted along it, and what the loss measures.

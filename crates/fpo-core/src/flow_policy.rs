@@ -149,9 +149,12 @@ impl FlowPolicy {
         Ok(losses.reshape((steps, batch, samples))?)
     }
 
-    /// Actions `(B, A)` before squashing: even steps ([`crate::path::Geometry::step`]; Euler's on the linear
-    /// path) from `start` (noise at `t = 1`) to `t = 0`, for normalised `obs (B, O)`. No gradient
-    /// flows through the kernels.
+    /// Actions `(B, A)` before squashing: even steps ([`crate::path::Geometry::step`]) from `start`
+    /// (noise at `t = 1`) to `t = 0`, for normalised `obs (B, O)`. No gradient flows through the
+    /// kernels.
+    ///
+    /// # Errors
+    /// For tensors of other shapes.
     pub fn sample(&self, obs: &Tensor, start: &Tensor) -> Result<Tensor> {
         match self.compute {
             Compute::Fused(isa) => fused_sample(isa, self, obs, start),

@@ -4,7 +4,7 @@ use candle_core::Tensor;
 
 use crate::host::with_slices;
 use crate::kernels::{Isa, Kernel, Simd, chain, run, sample};
-use crate::{FlowConfig, FlowPolicy, Result};
+use crate::{Error, FlowConfig, FlowPolicy, Result};
 
 struct Sample<'a>(&'a FlowConfig, [&'a [f32]; 2], &'a mut [f32]);
 
@@ -35,6 +35,9 @@ pub(crate) fn fused_sample(
     obs: &Tensor,
     start: &Tensor,
 ) -> Result<Tensor> {
+    let config = policy.config();
+    require(obs, &[start.dim(0)?, config.obs_dim], "observations")?;
+    require(start, &[start.dim(0)?, config.action_dim], "starts")?;
     let tensors = [policy.params().flat(), obs, start];
     let actions = with_slices(tensors, |[params, obs, start]| {
         let mut x = start.to_vec();
@@ -52,6 +55,9 @@ pub(crate) fn fused_chain(
     obs: &Tensor,
     noise: &Tensor,
 ) -> Result<Tensor> {
+    let (config, rows) = (policy.config(), noise.dim(0)?);
+    require(obs, &[rows, config.obs_dim], "observations")?;
+    require(noise, &[rows, config.flow_steps + 1, config.action_dim], "noise")?;
     let tensors = [policy.params().flat(), obs, noise];
     let states = with_slices(tensors, |[params, obs, noise]| {
         let mut states = noise.to_vec();
@@ -59,4 +65,12 @@ pub(crate) fn fused_chain(
         states
     })?;
     Ok(Tensor::from_vec(states, noise.shape(), noise.device())?)
+}
+
+/// Refuses a tensor of another shape: the kernels see nothing but numbers.
+fn require(tensor: &Tensor, dims: &[usize], what: &str) -> Result<()> {
+    if tensor.dims() == dims {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!("{what} of shape {:?}; expected {dims:?}", tensor.dims())))
 }

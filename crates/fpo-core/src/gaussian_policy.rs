@@ -6,6 +6,7 @@
 use candle_core::{D, DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use crate::mlp::validate_hidden;
 use crate::squashed_normal::softplus;
 use crate::{
     Activation, Compute, Error, FlatParams, Mlp, Noise, Purpose, Result, Squash, SquashedNormal,
@@ -47,13 +48,10 @@ impl GaussianConfig {
     /// [`Error::Invalid`] names the field and its range.
     pub fn validate(&self) -> Result<()> {
         let invalid = |what: String| Err(Error::Invalid(what));
-        if self.hidden.is_empty() {
-            return invalid("hidden layers is 0; allowed: at least 1".into());
-        }
         if !(self.min_std > 0.0 && self.min_std.is_finite()) {
             return invalid(format!("min_std is {}; allowed: above 0, finite", self.min_std));
         }
-        Ok(())
+        validate_hidden(&self.hidden)
     }
 
     fn mlp(&self) -> Result<Mlp> {

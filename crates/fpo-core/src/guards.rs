@@ -87,6 +87,13 @@ fn at_most(x: &Tensor, max: f64) -> Result<Tensor> {
     Ok(x.gt(max)?.where_cond(&bound, x)?)
 }
 
+/// `clip(x, −bound, bound)` without a gradient beyond the bounds, and with all of it up to them,
+/// where Candle's own clamp halves it.
+pub(crate) fn clamp_flat(x: &Tensor, bound: f64) -> Result<Tensor> {
+    let clipped = x.detach().clamp(-bound, bound)?;
+    Ok(x.abs()?.gt(bound)?.where_cond(&clipped, x)?)
+}
+
 /// `clip(x, low, high)` with the gradient of `x` itself, for finite `x`.
 ///
 /// A plain clip has no gradient where it is at work, so what left the interval could not come back.
@@ -111,6 +118,15 @@ mod tests {
         assert_eq!(flat(&y), [-1.0, -1.0, 0.1, 1.0]);
         let grads = y.sqr().unwrap().sum_all().unwrap().backward().unwrap();
         assert_eq!(flat(grads.get(&x).unwrap()), [-2.0, -2.0, 0.2, 2.0]);
+    }
+
+    #[test]
+    fn the_flat_clamp_has_the_whole_gradient_at_its_bounds_and_none_beyond() {
+        let x = Var::new(&[-2.5f64, -2.0, 0.5, 2.0, 9.0], &Device::Cpu).unwrap();
+        let y = clamp_flat(&x, 2.0).unwrap();
+        assert_eq!(flat(&y), [-2.0, -2.0, 0.5, 2.0, 2.0]);
+        let grads = y.sum_all().unwrap().backward().unwrap();
+        assert_eq!(flat(grads.get(&x).unwrap()), [0.0, 1.0, 1.0, 1.0, 0.0]);
     }
 
     #[test]

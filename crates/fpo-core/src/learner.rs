@@ -53,6 +53,10 @@ pub struct Learner {
 impl Learner {
     /// A learner whose optimiser moves the parameters of both networks, and who computes as the
     /// policy does ([`Policy::compute`]).
+    ///
+    /// # Errors
+    /// [`crate::Error::Invalid`] for an objective that cannot be followed
+    /// ([`Objective::validate`]).
     pub fn new(
         policy: impl Into<Policy>,
         value: ValueNet,
@@ -60,6 +64,7 @@ impl Learner {
         optimizer: OptimizerConfig,
         config: Objective,
     ) -> Result<Learner> {
+        config.validate()?;
         let policy = policy.into();
         let vars = vec![policy.params().var().clone(), value.params().var().clone()];
         let optimizer = Optimizer::new(vars, optimizer)?;

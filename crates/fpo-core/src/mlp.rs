@@ -6,7 +6,7 @@
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
-use crate::{Layout, Noise, Purpose, Result};
+use crate::{Error, Layout, Noise, Purpose, Result};
 
 /// The non-linearity of the hidden layers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,24 @@ impl Activation {
             Activation::Silu => x.silu()?,
             Activation::Relu => x.relu()?,
         })
+    }
+}
+
+/// Checks widths of hidden layers that come from outside.
+///
+/// # Errors
+/// [`Error::Invalid`] says what is allowed.
+pub(crate) fn validate_hidden(widths: &[usize]) -> Result<()> {
+    const WIDEST: usize = 65_536;
+    if widths.is_empty() {
+        return Err(Error::Invalid("there are no hidden layers; allowed: at least 1".into()));
+    }
+    match widths.iter().find(|width| !(1..=WIDEST).contains(*width)) {
+        None => Ok(()),
+        Some(width) => {
+            let allowed = format!("allowed: 1 to {WIDEST}");
+            Err(Error::Invalid(format!("the width of a hidden layer is {width}; {allowed}")))
+        }
     }
 }
 

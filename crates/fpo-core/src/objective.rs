@@ -12,9 +12,9 @@
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
-use crate::guards::Guards;
+use crate::guards::{Guards, clamp_flat};
 use crate::surrogates::SurrogateKind;
-use crate::{AdvantageKind, Result, Truncation};
+use crate::{AdvantageKind, Error, Result, Truncation};
 
 /// How many ratios an action has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +104,32 @@ impl Default for Objective {
 }
 
 impl Objective {
+    /// Checks the bounds, which nothing can be held to if they are negative or no numbers.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] names the field and its range.
+    pub fn validate(&self) -> Result<()> {
+        if !(self.clip_epsilon > 0.0 && self.clip_epsilon < 1.0) {
+            let clip = self.clip_epsilon;
+            return Err(Error::Invalid(format!(
+                "clip_epsilon is {clip}; allowed: above 0, below 1"
+            )));
+        }
+        let Guards { loss_max, negative_advantage_loss_max, log_ratio_max } = self.guards;
+        for (field, bound) in [
+            ("log_ratio_clamp", self.log_ratio_clamp),
+            ("advantage_clamp", self.advantage_clamp),
+            ("loss_max", loss_max),
+            ("negative_advantage_loss_max", negative_advantage_loss_max),
+            ("log_ratio_max", log_ratio_max),
+        ] {
+            if let Some(bound) = bound.filter(|bound| bound.is_nan() || *bound < 0.0) {
+                return Err(Error::Invalid(format!("{field} is {bound}; allowed: 0 or more")));
+            }
+        }
+        Ok(())
+    }
+
     /// The log ratio `(T, B, R)` from losses `(T, B, N)` and the advantages `(T, B)` that the
     /// surrogate will see: `R` is 1 per action, `N` per sample.
     pub fn log_ratio(
@@ -119,7 +145,7 @@ impl Objective {
         };
         let log_ratio = self.guards.bound(log_ratio)?;
         Ok(match self.log_ratio_clamp {
-            Some(bound) => log_ratio.clamp(-bound, bound)?,
+            Some(bound) => clamp_flat(&log_ratio, bound)?,
             None => log_ratio,
         })
     }
@@ -170,6 +196,23 @@ mod tests {
         let guards = Guards { loss_max: Some(2.0), log_ratio_max: Some(1.25), ..Guards::default() };
         assert_eq!(flat(with(RatioKind::PerAction, None, guards)), [0.25, 1.0]);
         assert_eq!(flat(with(RatioKind::PerSample, None, guards)), [0.5, 0.0, -1.0, 1.25]);
+    }
+
+    #[test]
+    fn bounds_that_are_none_are_refused_by_name() {
+        let good = Objective::default();
+        assert!(good.validate().is_ok());
+        let guards = |log_ratio_max| Guards { log_ratio_max, ..Guards::default() };
+        for (objective, field) in [
+            (Objective { clip_epsilon: f64::NAN, ..good }, "clip_epsilon"),
+            (Objective { clip_epsilon: 0.0, ..good }, "clip_epsilon"),
+            (Objective { log_ratio_clamp: Some(-1.0), ..good }, "log_ratio_clamp"),
+            (Objective { advantage_clamp: Some(f64::NAN), ..good }, "advantage_clamp"),
+            (Objective { guards: guards(Some(-3.0)), ..good }, "log_ratio_max"),
+        ] {
+            let error = objective.validate().unwrap_err().to_string();
+            assert!(error.contains(field), "{error}");
+        }
     }
 
     #[test]

@@ -17,7 +17,8 @@
 //! `t` alone ([`Geometry::weight`]): the ε-MSE on the linear path is `(1−t)²` times the u-MSE.
 //!
 //! At `t = 1` noise says nothing of the action and at `t = 0` the action nothing of the noise:
-//! where α or σ divides, it counts as at least 0.05.
+//! where α or σ divides, it counts as at least 0.05. The action and the noise that `x_t` and a
+//! prediction give no longer make up `x_t` then.
 
 use std::f64::consts::FRAC_PI_2;
 
@@ -125,27 +126,33 @@ impl Geometry {
             (Velocity, Velocity) | (Noise, Noise) | (Data, Data) => 1.0,
             (Velocity, Noise) => alpha / d,
             (Velocity, Data) => -sigma / d,
-            (Noise, Velocity) => d / alpha.max(FLOOR),
+            (Noise | Data, Velocity) => self.velocity(t).1,
             (Noise, Data) => -sigma / alpha.max(FLOOR),
-            (Data, Velocity) => -d / sigma.max(FLOOR),
             (Data, Noise) => -alpha / sigma.max(FLOOR),
         }
     }
 
-    /// `(k, g)` such that the velocity at `x` and `t` is `k·x + g·prediction`.
+    /// `(k, g)` such that the velocity at `x` and `t`, that of the action and the noise that `x` and
+    /// the prediction give, is `k·x + g·prediction`.
     pub fn velocity(self, t: f64) -> (f64, f64) {
         let ((alpha, sigma), (alpha_rate, sigma_rate)) = (self.path.shares(t), self.path.rates(t));
-        let d = self.path.determinant();
         match self.prediction {
             Quantity::Velocity => (0.0, 1.0),
-            Quantity::Noise => (alpha_rate / alpha.max(FLOOR), d / alpha.max(FLOOR)),
-            Quantity::Data => (sigma_rate / sigma.max(FLOOR), -d / sigma.max(FLOOR)),
+            Quantity::Noise => {
+                let keep = alpha_rate / alpha.max(FLOOR);
+                (keep, sigma_rate - keep * sigma)
+            }
+            Quantity::Data => {
+                let keep = sigma_rate / sigma.max(FLOOR);
+                (keep, alpha_rate - keep * alpha)
+            }
         }
     }
 
     /// `(k, g)` such that a step from `t` to `end` that holds the action and the noise it sees,
     /// `x′ = α(end)·â + σ(end)·ε̂`, is `k·x + g·prediction`. On the linear path this is Euler's
-    /// step, on the cosine path the step of deterministic diffusion samplers (DDIM).
+    /// step, unless a divisor is raised; on the cosine path the step of deterministic diffusion
+    /// samplers (DDIM).
     pub fn step(self, t: f64, end: f64) -> (f64, f64) {
         let ((alpha, sigma), (alpha_rate, sigma_rate)) = (self.path.shares(t), self.path.rates(t));
         let ((alpha_end, sigma_end), d) = (self.path.shares(end), self.path.determinant());
@@ -217,6 +224,43 @@ mod tests {
                     let expected = alpha * PAIR.0 + sigma * PAIR.1;
                     assert!((k * x + g * target - expected).abs() < 1e-8, "{geometry:?} at {t}");
                 }
+            }
+        }
+    }
+
+    /// Where a divisor is raised there is no right prediction, but `velocity`, `step` and `weight`
+    /// speak of the same action and noise.
+    #[test]
+    fn a_raised_divisor_means_the_same_everywhere() {
+        let (x, predicted) = (0.9, 0.4);
+        for geometry in geometries() {
+            for t in [0.0, 0.02, 0.98, 1.0] {
+                let ((alpha, sigma), rates) = (geometry.path.shares(t), geometry.path.rates(t));
+                let seen = |predicted: f64| match geometry.prediction {
+                    Quantity::Noise => ((x - sigma * predicted) / alpha.max(FLOOR), predicted),
+                    _ => (predicted, (x - alpha * predicted) / sigma.max(FLOOR)),
+                };
+                if geometry.prediction == Quantity::Velocity {
+                    continue;
+                }
+                let (action, noise) = seen(predicted);
+                let (k, g) = geometry.velocity(t);
+                let velocity = rates.0 * action + rates.1 * noise;
+                assert!((k * x + g * predicted - velocity).abs() < 1e-12, "{geometry:?} at {t}");
+                let end = t / 3.0;
+                let (k, g) = geometry.step(t, end);
+                let (alpha_end, sigma_end) = geometry.path.shares(end);
+                let expected = alpha_end * action + sigma_end * noise;
+                assert!((k * x + g * predicted - expected).abs() < 1e-12, "{geometry:?} at {t}");
+                let (other_action, other_noise) = seen(predicted + 0.25);
+                let error = match geometry.measure {
+                    Quantity::Data => other_action - action,
+                    Quantity::Noise => other_noise - noise,
+                    Quantity::Velocity => {
+                        rates.0 * (other_action - action) + rates.1 * (other_noise - noise)
+                    }
+                };
+                assert!((error - 0.25 * geometry.weight(t)).abs() < 1e-12, "{geometry:?} at {t}");
             }
         }
     }

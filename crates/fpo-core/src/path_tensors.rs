@@ -16,6 +16,17 @@ impl Path {
         let noise = ((v * (alpha / d))? - (x * (alpha_rate / d))?)?;
         Ok((action, noise))
     }
+
+    /// `(α, σ)` at times `t`.
+    fn shares_at(self, t: &Tensor) -> Result<(Tensor, Tensor)> {
+        Ok(match self {
+            Path::Linear => ((1.0 - t)?, t.clone()),
+            Path::Cosine => {
+                let angle = (t * FRAC_PI_2)?;
+                (angle.cos()?, angle.sin()?)
+            }
+        })
+    }
 }
 
 impl Geometry {
@@ -28,13 +39,7 @@ impl Geometry {
         t: &Tensor,
     ) -> Result<(Tensor, Tensor, Option<Tensor>)> {
         use Quantity::{Data, Noise, Velocity};
-        let (alpha, sigma) = match self.path {
-            Path::Linear => ((1.0 - t)?, t.clone()),
-            Path::Cosine => {
-                let angle = (t * FRAC_PI_2)?;
-                (angle.cos()?, angle.sin()?)
-            }
-        };
+        let (alpha, sigma) = self.path.shares_at(t)?;
         let x_t = (sigma.broadcast_mul(eps)? + alpha.broadcast_mul(action)?)?;
         let target = match (self.prediction, self.path) {
             (Noise, _) => eps.clone(),
@@ -46,19 +51,14 @@ impl Geometry {
             }
         };
         let d = self.path.determinant();
-        let (top, below) = match (self.prediction, self.measure) {
+        let weight = match (self.prediction, self.measure) {
             (Velocity, Velocity) | (Noise, Noise) | (Data, Data) => return Ok((x_t, target, None)),
-            (Velocity, Noise) if d == 1.0 => return Ok((x_t, target, Some(alpha))),
-            (Velocity, Noise) => ((alpha / d)?, None),
-            (Velocity, Data) => ((sigma / -d)?, None),
-            (Noise, Velocity) => ((t.ones_like()? * d)?, Some(alpha)),
-            (Noise, Data) => (sigma.neg()?, Some(alpha)),
-            (Data, Velocity) => ((t.ones_like()? * -d)?, Some(sigma)),
-            (Data, Noise) => (alpha.neg()?, Some(sigma)),
-        };
-        let weight = match below {
-            Some(below) => (top / below.maximum(FLOOR)?)?,
-            None => top,
+            (Velocity, Noise) if d == 1.0 => alpha,
+            (Velocity, Noise) => (alpha / d)?,
+            (Velocity, Data) => (sigma / -d)?,
+            (Noise, Data) => (sigma.neg()? / alpha.maximum(FLOOR)?)?,
+            (Data, Noise) => (alpha.neg()? / sigma.maximum(FLOOR)?)?,
+            (Noise | Data, Velocity) => self.velocity_at(t)?.1,
         };
         Ok((x_t, target, Some(weight)))
     }
@@ -68,25 +68,30 @@ impl Geometry {
         if self.prediction == Quantity::Velocity {
             return Ok(prediction);
         }
-        let (alpha, sigma, alpha_rate, sigma_rate) = match self.path {
-            Path::Linear => {
-                let one = t.ones_like()?;
-                ((1.0 - t)?, t.clone(), one.neg()?, one)
-            }
-            Path::Cosine => {
-                let angle = (t * FRAC_PI_2)?;
-                let (alpha, sigma) = (angle.cos()?, angle.sin()?);
-                let rates = ((&sigma * -FRAC_PI_2)?, (&alpha * FRAC_PI_2)?);
-                (alpha, sigma, rates.0, rates.1)
-            }
+        let (keep, gain) = self.velocity_at(t)?;
+        Ok((x.broadcast_mul(&keep)? + prediction.broadcast_mul(&gain)?)?)
+    }
+
+    /// [`Geometry::velocity`] at times `t`.
+    fn velocity_at(self, t: &Tensor) -> Result<(Tensor, Tensor)> {
+        let (alpha, sigma) = self.path.shares_at(t)?;
+        let (alpha_rate, sigma_rate) = match self.path {
+            Path::Linear => (t.ones_like()?.neg()?, t.ones_like()?),
+            Path::Cosine => ((&sigma * -FRAC_PI_2)?, (&alpha * FRAC_PI_2)?),
         };
-        let (below, rate, d) = match self.prediction {
-            Quantity::Noise => (alpha, alpha_rate, self.path.determinant()),
-            _ => (sigma, sigma_rate, -self.path.determinant()),
-        };
-        let below = below.maximum(FLOOR)?;
-        let pull = x.broadcast_mul(&(rate / &below)?)?;
-        Ok((pull + (prediction * d)?.broadcast_div(&below)?)?)
+        match self.prediction {
+            Quantity::Velocity => Ok((t.zeros_like()?, t.ones_like()?)),
+            Quantity::Noise => {
+                let keep = (alpha_rate / alpha.maximum(FLOOR)?)?;
+                let gain = (sigma_rate - (&keep * sigma)?)?;
+                Ok((keep, gain))
+            }
+            Quantity::Data => {
+                let keep = (sigma_rate / sigma.maximum(FLOOR)?)?;
+                let gain = (alpha_rate - (&keep * alpha)?)?;
+                Ok((keep, gain))
+            }
+        }
     }
 }
 

@@ -1,13 +1,13 @@
 //! Learning rates over a run: constant, falling with its progress, or following the divergence.
 //!
-//! With base rate `r`, iteration `i` of `I` and the divergence `D` between the policies before and
-//! after an update,
+//! With base rate `r`, iteration `i` of `I` and the divergence `D` from the policy before an update,
+//! the mean over the update's gradient steps, each measured before it is taken,
 //!
 //! ```text
 //! linear:       r·(1 + (to − 1)·i/I)                   GridWorld's official program has to = 0
 //! exponential:  r·max(exp(−decay·i), floor)            humanoid tracking: 1.5e-4, floor 0.2
 //! adaptive:     rate/factor   if D > 2·target          as in rsl_rl
-//!               rate·factor   if 0 < D < target/2
+//!               rate·factor   if 1e-6 < D < target/2
 //! ```
 //!
 //! All but the adaptive rate are functions of the iteration alone. [`Rate`] is what a checkpoint
@@ -116,6 +116,9 @@ pub struct Rate {
     current: f64,
 }
 
+/// Divergences up to here are rounding errors of ratios near 1, in nats.
+const ROUNDING: f64 = 1e-6;
+
 impl Rate {
     /// The rate at the start of a run.
     pub fn new(base: f64) -> Rate {
@@ -153,13 +156,13 @@ impl Rate {
     /// Hears how far an update has moved the policy: an estimate of the divergence in nats, from
     /// 0 up. Only the adaptive rate changes.
     ///
-    /// A divergence that is not a number says nothing, and one of exactly 0 means an update
-    /// without any gradient: neither raises the rate.
+    /// A divergence that is not a number says nothing, and one that rounding alone can make, up to
+    /// 1e-6, comes of an update with a single step or without any gradient: neither raises the rate.
     pub fn after(&mut self, schedule: &RateSchedule, divergence: f64) {
         let RateSchedule::Adaptive { target, factor, min, max } = *schedule else { return };
         if divergence > 2.0 * target {
             self.current = (self.current / factor).max(min);
-        } else if divergence > 0.0 && divergence < 0.5 * target {
+        } else if divergence > ROUNDING && divergence < 0.5 * target {
             self.current = (self.current * factor).min(max);
         }
     }

@@ -12,8 +12,8 @@ pub struct StepMetrics {
 }
 
 impl StepMetrics {
-    /// What the columns mean; a number comes before those computed from it, so that the first
-    /// that is not finite is the nearest to its source.
+    /// What the columns mean; the losses come first, then what is computed from them, so that the
+    /// first that is not finite is near its source.
     pub const NAMES: [&str; 17] = [
         "cfm_loss_old",
         "cfm_loss_new",

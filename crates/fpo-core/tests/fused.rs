@@ -5,12 +5,14 @@
 
 mod problem;
 
-use candle_core::DType;
+use candle_core::{DType, Device, Tensor};
 use fpo_core::{Activation, Compute, Isa, Learner};
 use problem::{Outcome, Problem, host};
 
 /// Of the largest gradient in a network.
 const TOLERANCE: f64 = 2e-5;
+/// What no problem may bring single precision to, or it would show nothing.
+const WORST: f64 = 1e-2;
 
 fn sets() -> impl Iterator<Item = Isa> {
     Isa::ALL.into_iter().filter(|isa| isa.is_available())
@@ -44,6 +46,7 @@ fn losses_diagnostics_and_gradients_equal_composed_operations_in_f64() {
             ] {
                 // Where large losses make single precision itself worse than that, no worse than it.
                 let allowed = TOLERANCE.max(1.5 * relative_error(single, expected));
+                assert!(allowed < WORST, "{what}: nothing to compare with, {about}");
                 let error = relative_error(found, expected);
                 assert!(error < allowed, "{what} off by {error:.1e} of {allowed:.1e}, {about}");
                 worst = worst.max(error);
@@ -121,21 +124,63 @@ fn any_number_of_threads_gives_the_same_bits() {
     }
 }
 
+/// Actions and, of DPPO, the stored chains.
 #[test]
-fn samples_equal_composed_operations() {
-    for seed in 400..420 {
-        let problem = Problem::random(seed);
+fn samples_and_chains_equal_composed_operations() {
+    let chains = (540..560).map(Problem::random_chain);
+    for problem in (400..420).map(Problem::random).chain(chains) {
         let composed: Learner = problem.learner(Compute::Composed, DType::F64);
-        let (obs, start) = problem.sampling();
-        let at = |dtype| (obs.to_dtype(dtype).unwrap(), start.to_dtype(dtype).unwrap());
-        let (obs64, start64) = at(DType::F64);
-        let expected = host(&composed.policy.act(&obs64, &start64).unwrap().action);
+        let (obs, noise) = problem.sampling(composed.policy.noise_len());
+        let act = |learner: &Learner, dtype| {
+            let (obs, noise) = (obs.to_dtype(dtype).unwrap(), noise.to_dtype(dtype).unwrap());
+            let acted = learner.policy.act(&obs, &noise).unwrap();
+            (host(&acted.action), acted.chain.map(|chain| host(&chain)).unwrap_or_default())
+        };
+        let expected = act(&composed, DType::F64);
         for isa in sets() {
             let fused = problem.learner(Compute::Fused(isa), DType::F32);
-            let (obs, start) = at(DType::F32);
-            let found = host(&fused.policy.act(&obs, &start).unwrap().action);
-            let error = relative_error(&found, &expected);
-            assert!(error < TOLERANCE, "{} off by {error:.1e}: {problem:?}", isa.name());
+            let found = act(&fused, DType::F32);
+            for (found, expected) in [(&found.0, &expected.0), (&found.1, &expected.1)] {
+                let error = relative_error(found, expected);
+                assert!(error < TOLERANCE, "{} off by {error:.1e}: {problem:?}", isa.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn tensors_of_other_shapes_are_refused_and_not_read() {
+    let flow = Problem::random(400);
+    let (obs_dim, dim) = (flow.flow.obs_dim, flow.flow.action_dim);
+    let zeros = |shape: (usize, usize)| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
+    for problem in [flow, Problem { seed: 400, ..Problem::random_chain(400) }] {
+        for isa in sets() {
+            let policy = problem.learner(Compute::Fused(isa), DType::F32).policy;
+            let noise = zeros((4, policy.noise_len()));
+            assert!(policy.act(&zeros((4, obs_dim)), &noise).is_ok());
+            for obs in [(1, obs_dim), (4, 2 * obs_dim), (5, obs_dim)] {
+                assert!(policy.act(&zeros(obs), &noise).is_err(), "{obs:?}");
+            }
+            let wide = zeros((4, policy.noise_len() + dim));
+            assert!(policy.act(&zeros((4, obs_dim)), &wide).is_err());
+        }
+    }
+}
+
+/// Twelve actions of eight samples make as many rows as twenty-four of four.
+#[test]
+fn one_learner_takes_any_number_of_samples() {
+    let losses = |learner: &mut Learner, samples| {
+        let problem = Problem { samples, ..Problem::random(400) };
+        let (_, stored) = problem.rollout(learner, DType::F32);
+        host(&stored)
+    };
+    let problem = Problem { envs: 30, ..Problem::random(400) };
+    for isa in sets() {
+        let mut kept = problem.learner(Compute::Fused(isa), DType::F32);
+        for samples in [8, 4, 8] {
+            let mut new = problem.learner(Compute::Fused(isa), DType::F32);
+            assert_eq!(losses(&mut kept, samples), losses(&mut new, samples));
         }
     }
 }

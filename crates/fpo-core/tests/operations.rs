@@ -100,7 +100,7 @@ fn the_composed_path_stays_as_short_as_it_is() {
     let (policy, _) = buffers(|| step.policy.backward().unwrap());
     let (value, _) = buffers(|| step.value.backward().unwrap());
     let (whole, _) = buffers(|| learner.gradient_step(&minibatch, &normalizer).unwrap());
-    let (obs, start) = problem.sampling();
+    let (obs, start) = problem.sampling(problem.flow.action_dim);
     let at = |x: Tensor| x.to_dtype(DType::F64).unwrap();
     let (obs, start) = (at(obs), at(start));
     let acting = learner.policy.frozen();

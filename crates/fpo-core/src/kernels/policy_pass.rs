@@ -26,7 +26,8 @@ pub(crate) struct PolicyPass {
     embedding: TimeEmbedding,
     sums: Vec<AlignedVec>,
     blocks: Blocks,
-    block_rows: usize,
+    /// Transitions and samples that the blocks are made for.
+    block_size: (usize, usize),
 }
 
 /// Sums over the transitions and ratios of a pass.
@@ -67,7 +68,7 @@ impl PolicyPass {
             embedding: TimeEmbedding::new(s, config.time_embedding),
             sums: Vec::new(),
             blocks: Blocks::default(),
-            block_rows: 0,
+            block_size: (0, 0),
         }
     }
 
@@ -88,7 +89,7 @@ impl PolicyPass {
         self.net.pack(s, params);
         let samples = batch.t.len() / batch.reward.len();
         let transitions = (BLOCK_ROWS / samples).max(1);
-        self.fit_blocks(transitions * samples);
+        self.fit_blocks((transitions, samples));
         // The parts of the advantages carry the cut into chunks; each is copied once.
         let mut advantages: Vec<f32> =
             estimates.iter().map(|of_step| shaping.of(of_step.advantage)).collect();
@@ -132,7 +133,7 @@ impl PolicyPass {
     ) {
         self.net.pack(s, params);
         let transitions = (BLOCK_ROWS / samples).max(1);
-        self.fit_blocks(transitions * samples);
+        self.fit_blocks((transitions, samples));
         let per_block = transitions * samples;
         let parts = parts(losses, per_block);
         let (net, blocks) = (&self.net, &self.blocks);
@@ -151,9 +152,9 @@ impl PolicyPass {
         });
     }
 
-    fn fit_blocks(&mut self, rows: usize) {
-        if self.block_rows != rows {
-            (self.blocks, self.block_rows) = (Blocks::default(), rows);
+    fn fit_blocks(&mut self, size: (usize, usize)) {
+        if self.block_size != size {
+            (self.blocks, self.block_size) = (Blocks::default(), size);
         }
     }
 }

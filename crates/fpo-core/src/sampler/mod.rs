@@ -66,9 +66,10 @@ pub enum Method {
         /// Absolute tolerance, above 0.
         atol: f64,
     },
-    /// Euler steps with fresh noise: one evaluation a step.
+    /// Steps of the policy's own kind (Euler's on the linear path, DDIM's on the cosine path) with
+    /// fresh noise: one evaluation a step.
     Sde {
-        /// How much noise is exchanged, 0 (Euler's method) or more.
+        /// How much noise is exchanged, 0 (none) or more.
         churn: f64,
     },
 }
@@ -205,7 +206,8 @@ impl Sampler {
     /// `start (B, A)`, by composed operations; see [`Sampler::integrate`].
     ///
     /// With Euler's method on the policy's own number of steps this is [`FlowPolicy::sample`] on
-    /// the linear path.
+    /// the linear path, where the network predicts the velocity or no divisor is raised
+    /// ([`crate::path`]).
     /// Pass a frozen policy unless gradients are to flow through the steps.
     pub fn sample(
         &self,

@@ -37,8 +37,9 @@
 //! `ρ = (σ(t′)/σ(t))^(2·churn/π)`.
 //!
 //! To first order in `t − t′` this is the Euler–Maruyama step, so the law at `t = 0` errs by the
-//! first order of the step, as Euler's does, and more with more churn. It is computed as Euler's step plus
-//! `t′·((ρ−1)·ε̂ + √(1−ρ²)·z)`, so that churn 0 gives Euler's bits.
+//! first order of the step, as Euler's does, and more with more churn. It is computed as the step without
+//! noise plus `σ(t′)·((ρ−1)·ε̂ + √(1−ρ²)·z)`; on the linear path churn 0 gives Euler's bits, on the
+//! cosine path the DDIM step.
 
 use std::f64::consts::FRAC_2_PI;
 

@@ -86,7 +86,8 @@ impl Problem {
             entropy_coefficient: 0.1,
             clip_epsilon: [0.05, 0.2, 0.5][below(3)],
             ratio: [RatioKind::PerAction, RatioKind::PerSample][below(2)],
-            log_ratio_clamp: [None, Some(0.1), Some(3.0)][below(3)],
+            // 0.2 is also a guard: where both bind, the gradient is at the edge of the clamp.
+            log_ratio_clamp: [None, Some(0.1), Some(0.2), Some(3.0)][below(4)],
             gamma: 0.97,
             gae_lambda: 0.9,
             advantage: [AdvantageKind::Gae, AdvantageKind::Vtrace][below(2)],
@@ -283,12 +284,9 @@ impl Problem {
         (along, numeric)
     }
 
-    /// Observations and starting noise for the sampler.
-    pub fn sampling(&self) -> (Tensor, Tensor) {
+    /// Observations, and for each the noise that acting takes.
+    pub fn sampling(&self, noise_len: usize) -> (Tensor, Tensor) {
         let rows = 1 + self.seed as usize * 37 % 250;
-        (
-            self.tensor(70, &[rows, self.flow.obs_dim]),
-            self.tensor(71, &[rows, self.flow.action_dim]),
-        )
+        (self.tensor(70, &[rows, self.flow.obs_dim]), self.tensor(71, &[rows, noise_len]))
     }
 }
