@@ -17,8 +17,8 @@ use candle_core::Device;
 use fpo_core::Compute;
 use fpo_envs::VecEnv;
 
-use crate::config::Config;
-use crate::trainer::Trainer;
+use crate::config::{AlgorithmKind, Config};
+use crate::setup;
 
 const FLOAT: u64 = size_of::<f32>() as u64;
 /// An allowance for the program, MuJoCo's library and the stacks of a few threads, in bytes.
@@ -42,31 +42,33 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// What `trainer` will need.
-    pub fn of(trainer: &Trainer) -> Memory {
-        let config = &trainer.config;
-        let envs = trainer.collector.stage.envs.as_ref();
+    /// What a run of `config` in `envs` will need on `device`.
+    pub fn of(config: &Config, envs: &dyn VecEnv, device: &Device) -> Memory {
         let spec = envs.spec();
         let (obs, act) = (spec.obs_dim as u64, spec.action_dim as u64);
         let transitions = config.steps_per_iteration();
-        let stored = trainer.learner.policy.stored(config.algorithm.num_samples);
+        let stored = setup::stored(config);
         let (rows, losses) = (stored.rows as u64, stored.losses as u64);
         let bootstraps = transitions / config.train.unroll_length as u64;
         let rollout = transitions * (obs + act + 4 + rows * act + 2 * losses) + bootstraps * obs;
 
-        let learner = &trainer.learner;
-        let nets = [learner.policy.params(), learner.value.params()];
-        let params: u64 = nets.iter().map(|net| net.layout().len() as u64).sum();
-        let work = match learner.policy.compute() {
-            Compute::Fused(_) => fused(config, params),
-            Compute::Composed => composed(config, stored.losses as u64, obs, act),
+        let policy = parameters(&setup::policy_sizes(config, spec));
+        let params = policy + parameters(&setup::value_sizes(config, spec));
+        let averaged = if config.algorithm.ema_decay.is_some() { policy } else { 0 };
+        let work = match setup::compute(config, device) {
+            Compute::Fused(_) => {
+                let gaussian = config.algorithm.kind == AlgorithmKind::Ppo;
+                let composed = if gaussian { gathered(config, 1, obs, act) } else { 0 };
+                fused(config, params) + composed * 5 / 4
+            }
+            Compute::Composed => composed(config, losses, obs, act),
         };
         // The parameters, two moments and a gradient.
-        let learner = 4 * params + work;
+        let learner = 4 * params + averaged + work;
         Memory {
             rollout: rollout * FLOAT,
             learner: learner * FLOAT,
-            environments: environments(envs),
+            environments: environments(envs, config.eval.episodes),
         }
     }
 
@@ -142,26 +144,41 @@ fn fused(config: &Config, params: u64) -> u64 {
 /// allocator does not give back.
 fn composed(config: &Config, samples: u64, obs: u64, act: u64) -> u64 {
     let train = &config.train;
-    let transitions = (train.batch_size * train.unroll_length) as u64;
-    let embedding = config.policy.time_embedding as u64;
-    let gathered = obs + act + 4 + samples * (act + 2);
-    let layers = |hidden: &[usize]| {
-        let widest = hidden.iter().copied().max().unwrap_or(0) as u64;
-        3 * hidden.iter().sum::<usize>() as u64 + 3 * widest
-    };
-    let policy = samples * (layers(&config.policy.hidden) + 10 * act + 3 * embedding);
-    let rows = transitions + train.batch_size as u64;
+    let rows = (train.batch_size * train.unroll_length + train.batch_size) as u64;
     let value = layers(&config.value.hidden) + 3 * obs;
-    (transitions * (gathered + policy) + rows * value) * 5 / 4
+    (gathered(config, samples, obs, act) + rows * value) * 5 / 4
 }
 
-/// Bytes of the environments' states, twice because starts are drawn ahead, and of what runs them.
-fn environments(envs: &dyn VecEnv) -> u64 {
+/// Of these, the minibatch and the policy's.
+fn gathered(config: &Config, samples: u64, obs: u64, act: u64) -> u64 {
+    let transitions = (config.train.batch_size * config.train.unroll_length) as u64;
+    let embedding = config.policy.time_embedding as u64;
+    let minibatch = obs + act + 4 + samples * (act + 2);
+    let policy = samples * (layers(&config.policy.hidden) + 10 * act + 3 * embedding);
+    transitions * (minibatch + policy)
+}
+
+fn layers(hidden: &[usize]) -> u64 {
+    let widest = hidden.iter().copied().max().unwrap_or(0) as u64;
+    3 * hidden.iter().sum::<usize>() as u64 + 3 * widest
+}
+
+/// Weights and biases of a perceptron.
+fn parameters(sizes: &[usize]) -> u64 {
+    sizes.windows(2).map(|pair| (pair[0] as u64 + 1) * pair[1] as u64).sum()
+}
+
+/// Bytes of the environments' states, those of evaluations too, twice because starts are drawn
+/// ahead, and of what runs them.
+fn environments(envs: &dyn VecEnv, episodes: usize) -> u64 {
     let state = envs.save();
     let doubles = state.states.len() + state.first_states.len() + state.episodes.len();
     let singles = state.obs.len() * 3 + state.episode_steps.len();
     let bytes = (doubles * size_of::<f64>() + singles * size_of::<f32>()) as u64;
-    2 * bytes + rayon::current_num_threads() as u64 * SIMULATION + PROGRAM
+    let each = bytes / state.episode_steps.len().max(1) as u64;
+    2 * (bytes + each * episodes as u64)
+        + rayon::current_num_threads() as u64 * SIMULATION
+        + PROGRAM
 }
 
 /// Bytes that the kernel says new programs can have; `None` where it does not say.
@@ -195,20 +212,75 @@ mod tests {
 
     use super::*;
     use crate::collector::Plan;
+    use crate::trainer::Trainer;
 
     const RUN: &str = "[env]\ntask = \"Classic/Cartpole\"\nnum_envs = 4\n\
         [train]\nunroll_length = 5\nbatch_size = 4\nnum_minibatches = 2\ndevice = \"cpu\"\n\
         [policy]\nhidden = [8]\n[value]\nhidden = [16]\n[algorithm]\nnum_samples = 3\n";
 
-    fn trainer() -> Trainer {
-        let config = Config::from_toml_str(RUN, "run").unwrap();
-        Trainer::new(config, &Device::Cpu).unwrap()
+    fn config(kind: &str) -> Config {
+        Config::from_toml_str(&format!("{RUN}kind = \"{kind}\"\n"), "run").unwrap()
+    }
+
+    fn trainer(kind: &str) -> Trainer {
+        Trainer::new(config(kind), &Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn parameters_are_counted_as_the_networks_have_them() {
+        for kind in ["fpo", "dppo", "ppo"] {
+            let trainer = trainer(kind);
+            let spec = trainer.collector.stage.spec();
+            let config = &trainer.config;
+            for (sizes, net) in [
+                (setup::policy_sizes(config, spec), trainer.learner.policy.params()),
+                (setup::value_sizes(config, spec), trainer.learner.value.params()),
+            ] {
+                assert_eq!(parameters(&sizes), net.layout().len() as u64, "{kind}");
+            }
+            let stored = trainer.learner.policy.stored(config.algorithm.num_samples);
+            assert_eq!(setup::stored(config), stored, "{kind}");
+        }
+    }
+
+    /// What a Gaussian's composed part takes grows with its policy; averages are one more copy.
+    #[test]
+    fn composed_parts_and_averages_count() {
+        let of = |config: &Config| {
+            let envs = setup::envs(config).unwrap();
+            Memory::of(config, envs.as_ref(), &Device::Cpu).learner
+        };
+        let (mut flow, mut gaussian) = (config("fpo"), config("ppo"));
+        for config in [&mut flow, &mut gaussian] {
+            config.policy.hidden = vec![512];
+            config.train.batch_size = 2048;
+        }
+        let activations = 2048 * 5 * 512 * FLOAT;
+        assert!(of(&gaussian) > of(&flow) + 3 * activations);
+        let before = of(&flow);
+        flow.algorithm.ema_decay = Some(0.9);
+        let policy = parameters(&setup::policy_sizes(&flow, setup::envs(&flow).unwrap().spec()));
+        assert_eq!(of(&flow), before + policy * FLOAT);
+    }
+
+    #[test]
+    fn a_run_too_large_is_refused_before_its_networks_are_made() {
+        let mut config = config("fpo");
+        config.value.hidden = vec![65_536; 60];
+        let error = Trainer::new(config, &Device::Cpu).err().unwrap().to_string();
+        assert!(error.contains("value.hidden"), "{error}");
     }
 
     #[test]
     fn the_rollout_is_as_large_as_its_tensors() {
-        let mut trainer = trainer();
-        let estimate = Memory::of(&trainer).rollout;
+        for kind in ["fpo", "fpo++", "dppo", "ppo"] {
+            rollout_of(kind);
+        }
+    }
+
+    fn rollout_of(kind: &str) {
+        let mut trainer = trainer(kind);
+        let estimate = trainer.memory.rollout;
         let plan = Plan {
             length: trainer.config.iteration_length(),
             unroll_length: trainer.config.train.unroll_length,
@@ -240,8 +312,8 @@ mod tests {
 
     #[test]
     fn a_run_that_does_not_fit_says_what_to_lower() {
-        let trainer = trainer();
-        let (memory, config) = (Memory::of(&trainer), &trainer.config);
+        let trainer = trainer("fpo");
+        let (memory, config) = (trainer.memory, &trainer.config);
         assert!(memory.fits(config, 10, Some(10), "here").is_ok());
         assert!(memory.fits(config, 10, None, "here").is_ok());
         let large = Memory { rollout: 9_000_000, learner: 1, environments: 1 };

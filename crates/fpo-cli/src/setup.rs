@@ -5,7 +5,7 @@ use candle_core::{DType, Device};
 use fpo_core::{
     AdamConfig, Compute, DenoisingMdp, Ema, EmaConfig, FlowConfig, FlowPolicy, GaussianConfig,
     GaussianPolicy, Guards, Learner, MinibatchSchedule, Noise, Normalizer, Objective,
-    OptimizerConfig, Policy, TrainingTimes, ValueNet,
+    OptimizerConfig, Policy, Source, Stored, TrainingTimes, ValueNet,
 };
 use fpo_envs::{EnvSpec, VecEnv, VecEnvOptions};
 
@@ -65,23 +65,58 @@ pub fn training_times(config: &Config) -> TrainingTimes {
     }
 }
 
-/// The policy of the configured algorithm in its initial state.
-pub fn policy(config: &Config, spec: &EnvSpec, noise: &Noise, device: &Device) -> Result<Policy> {
-    let compute = match config.train.kernels {
+/// Who computes on `device`.
+pub fn compute(config: &Config, device: &Device) -> Compute {
+    match config.train.kernels {
         KernelChoice::Auto => Compute::best(device, DType::F32),
         KernelChoice::Composed => Compute::Composed,
+    }
+}
+
+/// Sizes of the policy's network: input, hidden layers, output.
+pub fn policy_sizes(config: &Config, spec: &EnvSpec) -> Vec<usize> {
+    let (obs, act) = (spec.obs_dim, spec.action_dim);
+    let (input, output) = match config.algorithm.kind {
+        AlgorithmKind::Ppo => (obs, 2 * act),
+        _ => (obs + act + config.policy.time_embedding, act),
     };
+    [&[input], &config.policy.hidden[..], &[output]].concat()
+}
+
+/// Sizes of the value network.
+pub fn value_sizes(config: &Config, spec: &EnvSpec) -> Vec<usize> {
+    [&[spec.obs_dim], &config.value.hidden[..], &[1]].concat()
+}
+
+/// What the policy will store with an action ([`Policy::stored`]).
+pub fn stored(config: &Config) -> Stored {
+    let samples = config.algorithm.num_samples;
+    match config.algorithm.kind {
+        AlgorithmKind::Fpo | AlgorithmKind::FpoPlusPlus => {
+            Stored { losses: samples, rows: samples, source: Source::NoiseAndTime }
+        }
+        AlgorithmKind::Dppo => {
+            let losses = denoising(config).scored(config.policy.flow_steps);
+            Stored { losses, rows: losses + 1, source: Source::Chain }
+        }
+        AlgorithmKind::Ppo => Stored { losses: 1, rows: 1, source: Source::Noise },
+    }
+}
+
+fn denoising(config: &Config) -> DenoisingMdp {
+    DenoisingMdp { sigma: config.algorithm.sigma, steps: config.algorithm.scored_steps }
+}
+
+/// The policy of the configured algorithm in its initial state.
+pub fn policy(config: &Config, spec: &EnvSpec, noise: &Noise, device: &Device) -> Result<Policy> {
+    let compute = compute(config, device);
     let flow = || -> Result<FlowPolicy> {
         let policy = FlowPolicy::new(flow_config(config, spec), noise, DType::F32, device)?;
         Ok(policy.with_compute(compute)?)
     };
-    let algorithm = &config.algorithm;
-    Ok(match algorithm.kind {
+    Ok(match config.algorithm.kind {
         AlgorithmKind::Fpo | AlgorithmKind::FpoPlusPlus => Policy::Flow(flow()?),
-        AlgorithmKind::Dppo => {
-            let mdp = DenoisingMdp { sigma: algorithm.sigma, steps: algorithm.scored_steps };
-            Policy::Chain(flow()?, mdp)
-        }
+        AlgorithmKind::Dppo => Policy::Chain(flow()?, denoising(config)),
         AlgorithmKind::Ppo => {
             let gaussian = GaussianConfig {
                 obs_dim: spec.obs_dim,

@@ -12,7 +12,6 @@ use crate::collapse::{Evaluation, Iteration};
 use crate::config::{Config, DeviceChoice};
 use crate::evaluate::EvalReport;
 use crate::failure::{STOPPED, Stopped};
-use crate::memory::Memory;
 use crate::metrics::MetricsLog;
 use crate::note::note;
 use crate::progress::Progress;
@@ -29,7 +28,6 @@ pub fn start(config: Config, config_paths: &[PathBuf], out: Option<PathBuf>) -> 
     let device = device::open(config.train.device)?;
     device::set_precision(&device, config.train.precision)?;
     let trainer = Trainer::new(config, &device)?;
-    Memory::of(&trainer).check(&trainer.config, &device)?;
     let folder = out.unwrap_or_else(|| free_folder(config_paths, trainer.config.train.seed));
     let run = RunDir::create(&folder)?;
     let _lock = run.lock()?;
@@ -52,7 +50,6 @@ pub fn resume(folder: &Path, device_choice: Option<DeviceChoice>) -> Result<()> 
     let device = device::open(config.train.device)?;
     device::set_precision(&device, config.train.precision)?;
     let mut trainer = Trainer::new(config, &device)?;
-    Memory::of(&trainer).check(&trainer.config, &device)?;
     let elapsed = match checkpoint::newest(&run)? {
         Some(files) => checkpoint::restore(&files, &mut trainer)?,
         None => {
@@ -166,7 +163,7 @@ impl Session {
             config.num_iterations(),
             config.steps_per_iteration(),
             config.train.num_epochs * config.train.num_minibatches,
-            Memory::of(&self.trainer),
+            self.trainer.memory,
             self.run.root().display(),
         );
         self.progress.message(&text);

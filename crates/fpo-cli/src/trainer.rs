@@ -13,6 +13,7 @@ use crate::collapse::CollapseDetector;
 use crate::collector::{Collector, FinishedEpisodes, Plan};
 use crate::config::{Config, UpdateChoice};
 use crate::evaluate::{EvalPlan, EvalReport, evaluate};
+use crate::memory::Memory;
 use crate::progress::Phase;
 use crate::{probe, setup};
 
@@ -24,6 +25,8 @@ pub struct Trainer {
     pub learner: Learner,
     /// Environments and where they are.
     pub collector: Collector,
+    /// What it all takes.
+    pub memory: Memory,
     /// Iterations done.
     pub iteration: u64,
     /// The learning rate.
@@ -41,14 +44,29 @@ pub type Metrics = Vec<(String, f64)>;
 
 impl Trainer {
     /// A trainer at the start of a run.
+    ///
+    /// # Errors
+    /// Also where the run would not fit into memory; nothing large has been made then.
     pub fn new(config: Config, device: &Device) -> Result<Trainer> {
         let noise = Noise::new(config.train.seed);
         let envs = setup::envs(&config)?;
+        let memory = Memory::of(&config, envs.as_ref(), device);
+        memory.check(&config, device)?;
         let learner = setup::learner(&config, envs.spec(), &noise, device)?;
         let collector = Collector::new(envs)?;
         let rate = Rate::new(config.optimizer.learning_rate);
         let (collapse, pending) = (CollapseDetector::default(), None);
-        Ok(Trainer { config, learner, collector, iteration: 0, rate, collapse, pending, noise })
+        Ok(Trainer {
+            config,
+            learner,
+            collector,
+            memory,
+            iteration: 0,
+            rate,
+            collapse,
+            pending,
+            noise,
+        })
     }
 
     /// Environment steps done.
