@@ -37,7 +37,20 @@ fn a_flow_and_a_gaussian_are_drawn_side_by_side() {
     }
     draw("b.svg");
     assert!(read("a.svg") == read("b.svg"), "the same command gives the same bytes");
-    assert_eq!(report["runs"].as_array().unwrap().len(), 2);
+    let runs = report["runs"].as_array().unwrap();
+    assert_eq!(runs.len(), 2);
+    // What is drawn is the distribution, also of a policy whose evaluations take its mean.
+    for run in runs {
+        let states = run["states"].as_array().unwrap();
+        assert!(states.iter().all(|state| state["dip"].as_f64().unwrap() > 0.0), "{run}");
+        let one_cell = |state: &Value| {
+            let whole = |axis: &str| {
+                state[axis].as_object().unwrap().values().any(|share| share.as_f64() == Some(1.0))
+            };
+            whole("vertical") && whole("horizontal")
+        };
+        assert!(!states.iter().all(one_cell), "one action at every state: {run}");
+    }
 
     let report = draw("a.png");
     let png = read("a.png");

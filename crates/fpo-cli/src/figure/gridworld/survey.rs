@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use candle_core::Device;
+use fpo_core::sampler::Start;
 use fpo_core::{DipNull, Modality, Squash};
 use fpo_envs::gridworld::{Cell, GridWorld, SIZE};
 
@@ -84,7 +85,9 @@ impl Policy {
             true => RunDir::open(run)?.policy_path(),
             false => run.to_owned(),
         };
-        let (info, actor) = policy_file::load(&path, device)?;
+        let (info, mut actor) = policy_file::load(&path, device)?;
+        // The figure shows the distribution that was learnt, whatever evaluations start from.
+        actor.start = Start::Noise;
         let plan = Plan::of(&info.task).with_context(|| format!("policy {}", path.display()))?;
         require_fit(&path, &info, &fpo_envs::spec(&info.task)?)?;
         Ok(Policy { path: run.to_owned(), info, player: Player::Policy(Box::new(actor)), plan })
