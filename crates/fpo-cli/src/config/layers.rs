@@ -1,7 +1,8 @@
 //! Puts a configuration together from its layers: included files, the file itself, overrides.
 //!
-//! A later layer wins field by field. The origin of every field is kept, so that an error found
-//! after merging still names the file or the `--set` that wrote the value.
+//! A later layer wins field by field; a choice of another `kind` wins whole. The origin of every
+//! field is kept, so that an error found after merging still names the file or the `--set` that
+//! wrote the value.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,6 +15,9 @@ use super::presets::merge_below;
 
 /// The top-level key by which a file includes others.
 pub(super) const INCLUDE: &str = "include";
+
+/// Tables whose `kind` says which other keys they have. That of a section is a field among others.
+const CHOICES: [&str; 1] = ["optimizer.schedule"];
 
 /// Merged values and where each came from.
 #[derive(Debug, Default)]
@@ -157,13 +161,23 @@ fn parse(text: &str, origin: &str) -> Result<Table, ConfigError> {
     })
 }
 
-/// Lays `over` upon `base`: tables field by field, all else whole.
+/// Whether the tables `below` and `over` of the dotted name `key` are different choices: then the
+/// keys of one mean nothing to the other.
+pub(super) fn differ_in_kind(key: &str, below: &Table, over: &Table) -> bool {
+    let kinds = (below.get("kind"), over.get("kind"));
+    CHOICES.contains(&key) && matches!(kinds, (Some(below), Some(over)) if below != over)
+}
+
+/// Lays `over` upon `base`: tables field by field, choices of another kind and all else whole.
 fn merge(base: &mut Table, over: Table, prefix: &str, origin: &str, origins: &mut Origins) {
     for (name, value) in over {
         let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
         origins.written.insert(key.clone(), origin.into());
         match (base.get_mut(&name), value) {
             (Some(Value::Table(below)), Value::Table(table)) => {
+                if differ_in_kind(&key, below, &table) {
+                    below.clear();
+                }
                 merge(below, table, &key, origin, origins);
             }
             (_, Value::Table(table)) => {

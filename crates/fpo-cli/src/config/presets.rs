@@ -4,7 +4,7 @@ use toml::{Table, Value};
 
 use super::choices::AlgorithmKind;
 use super::error::ConfigError;
-use super::layers::Layers;
+use super::layers::{Layers, differ_in_kind};
 
 /// The paper's tuned Gaussian baseline (Tables 1 and A.2). The official code evaluates its mean.
 const PPO: &str = r#"
@@ -64,7 +64,11 @@ pub(super) fn merge_below(
     for (key, value) in below {
         let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
         match (values.get_mut(&key), value) {
-            (Some(Value::Table(own)), Value::Table(below)) => merge_below(own, below, &name, note),
+            (Some(Value::Table(own)), Value::Table(below))
+                if !differ_in_kind(&name, &below, own) =>
+            {
+                merge_below(own, below, &name, note);
+            }
             (Some(_), _) => {}
             (None, Value::Table(below)) => {
                 let mut own = Table::new();
@@ -82,6 +86,7 @@ pub(super) fn merge_below(
 #[cfg(test)]
 mod tests {
     use super::super::Config;
+    use super::{Table, merge_below};
     use fpo_core::{RatioKind, SurrogateKind};
 
     fn load(text: &str) -> Config {
@@ -103,6 +108,17 @@ mod tests {
         assert_eq!(plus.algorithm.surrogate, SurrogateKind::Aspo);
         assert_eq!(plus.algorithm.loss_max, Some(20.0));
         assert_eq!((plus.optimizer.max_grad_norm, plus.optimizer.beta2), (Some(2.0), 0.95));
+    }
+
+    #[test]
+    fn a_preset_adds_nothing_to_a_choice_of_another_kind() {
+        let table = |text: &str| toml::from_str::<Table>(text).unwrap();
+        let mut values = table("optimizer.schedule = { kind = 'constant' }");
+        let below =
+            table("optimizer.schedule = { kind = 'linear', to = 0.1 }\noptimizer.beta1 = 0.8");
+        merge_below(&mut values, below, "", &mut |_| {});
+        let merged = "optimizer = { schedule = { kind = 'constant' }, beta1 = 0.8 }";
+        assert_eq!(values, table(merged));
     }
 
     #[test]

@@ -86,6 +86,38 @@ fn includes_are_merged_in_order_and_the_file_itself_wins() {
 }
 
 #[test]
+fn a_schedule_of_another_kind_replaces_the_whole_schedule_below() {
+    use fpo_core::RateSchedule::{Constant, Exponential, Linear};
+    let folder = folder(&[
+        (
+            "base.toml",
+            "env.task = 'A'\n[optimizer]\nkind = 'radam'\nlearning_rate = 1e-3\n\
+             schedule = { kind = 'exponential', decay = 1e-4, floor = 0.2 }",
+        ),
+        (
+            "run.toml",
+            "include = ['base.toml']\n[optimizer]\nkind = 'adam'\n\
+             schedule = { kind = 'linear', to = 0.1 }",
+        ),
+    ]);
+    let load = |file: &str, overrides: &[&str]| {
+        let overrides: Vec<String> = overrides.iter().map(|text| text.to_string()).collect();
+        Config::load(&[folder.path().join(file)], &overrides).unwrap().optimizer
+    };
+    let optimizer = load("run.toml", &[]);
+    assert_eq!(optimizer.schedule, Linear { to: 0.1 });
+    // The `kind` of a section is a field like any other.
+    assert_eq!((optimizer.kind, optimizer.learning_rate), (fpo_core::OptimizerKind::Adam, 1e-3));
+    let constant = "optimizer.schedule={ kind = 'constant' }";
+    assert_eq!(load("base.toml", &[constant]).schedule, Constant);
+    assert_eq!(load("base.toml", &["optimizer.schedule.kind=constant"]).schedule, Constant);
+    let fields = ["optimizer.schedule.kind=linear", "optimizer.schedule.to=0.5"];
+    assert_eq!(load("base.toml", &fields).schedule, Linear { to: 0.5 });
+    let same = ["optimizer.schedule={ kind = 'exponential', floor = 0.5 }"];
+    assert_eq!(load("base.toml", &same).schedule, Exponential { decay: 1e-4, floor: 0.5 });
+}
+
+#[test]
 fn a_file_may_be_included_twice_by_two_roads() {
     let folder = folder(&[
         ("base.toml", "env.task = 'A'"),
