@@ -268,6 +268,10 @@ fn an_interrupted_evaluation_is_made_up_for_when_the_run_resumes() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     succeed(dir.path(), &["train", "--resume", "cut"]);
     assert_same_run(&dir.path().join("whole"), &run);
+    let output = fpo(dir.path()).args(["train", "--resume", "cut"]).output().unwrap();
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("is finished: there is nothing to resume"), "{text}");
 }
 
 #[test]

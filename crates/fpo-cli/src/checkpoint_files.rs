@@ -98,9 +98,9 @@ struct Entry {
 impl CheckpointFiles {
     /// Writes the checkpoint of `run` after `step` environment steps and returns its folder.
     ///
-    /// Then removes all but the newest `keep` whole checkpoints up to this step. A whole
-    /// checkpoint of the same step stays as it is: the same run at the same step has the same
-    /// state. A damaged one is replaced.
+    /// Then removes all but the newest `keep` whole checkpoints up to this step. A checkpoint of
+    /// the same step is replaced where it is damaged or of another state, such as one from before
+    /// that step's evaluation.
     ///
     /// # Errors
     /// [`CheckpointError::BadName`] and those of the file system. The checkpoints from before are
@@ -117,13 +117,16 @@ impl CheckpointFiles {
         fs::create_dir_all(&parent).map_err(io_error(&parent))?;
         durable::sync_folder(run.root()).map_err(io_error(run.root()))?;
         durable::remove_leftovers(&parent).map_err(io_error(&parent))?;
-        if folder.exists() && matches!(Self::read(&folder), Err(CheckpointError::Damaged { .. })) {
-            durable::remove_folder(&folder).map_err(io_error(&folder))?;
-        }
-        if !folder.exists() {
+        let stays = match Self::read(&folder) {
+            Ok(_) => fs::read(folder.join(MANIFEST)).is_ok_and(|found| found == manifest),
+            Err(CheckpointError::Damaged { .. }) => false,
+            // Nothing is known of it, so it is not this program's to throw away.
+            Err(_) => true,
+        };
+        if !stays {
             let mut all = files.to_vec();
             all.push((MANIFEST, &manifest));
-            durable::write_folder(&folder, &all).map_err(io_error(&folder))?;
+            durable::replace_folder(&folder, &all).map_err(io_error(&folder))?;
         }
         prune(run, step, keep)?;
         Ok(folder)
@@ -230,7 +233,8 @@ fn prune(run: &RunDir, step: u64, keep: usize) -> Result<(), CheckpointError> {
     Ok(())
 }
 
-/// The checkpoint folders of `run` with their steps, highest step first.
+/// The checkpoint folders of `run` with their steps, highest step first; after each, the one that a
+/// killed replacement set aside.
 fn newest_first(run: &RunDir) -> Result<Vec<(u64, PathBuf)>, CheckpointError> {
     let parent = run.checkpoints_dir();
     let entries = match fs::read_dir(&parent) {
@@ -242,7 +246,8 @@ fn newest_first(run: &RunDir) -> Result<Vec<(u64, PathBuf)>, CheckpointError> {
     for entry in entries {
         let entry = entry.map_err(io_error(&parent))?;
         let name = entry.file_name();
-        let step = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.parse().ok());
+        let own = |name: &str| name.strip_prefix(durable::SET_ASIDE).unwrap_or(name).to_string();
+        let step = name.to_str().and_then(|name| own(name).strip_prefix(PREFIX)?.parse().ok());
         found.extend(step.map(|step| (step, entry.path())));
     }
     found.sort_by(|a, b| b.cmp(a));

@@ -85,14 +85,40 @@ fn a_run_taken_back_to_an_earlier_step_keeps_what_it_writes_then() {
 }
 
 #[test]
-fn a_damaged_checkpoint_of_the_same_step_is_replaced_and_a_whole_one_kept() {
+fn a_checkpoint_of_the_same_step_is_replaced_where_it_is_damaged_or_of_another_state() {
     let (_folder, run) = run();
     let folder = write(&run, 5, 2);
     fs::write(folder.join("state.json"), "").unwrap();
     write(&run, 5, 2);
-    let whole = CheckpointFiles::read(&folder).unwrap();
+    assert_eq!(CheckpointFiles::read(&folder).unwrap().file("state.json").unwrap(), STATE);
+    let written = || fs::metadata(folder.join("state.json")).unwrap().modified().unwrap();
+    let before = written();
+    write(&run, 5, 2);
+    assert_eq!(written(), before, "the same state is not written twice");
     CheckpointFiles::write(&run, 5, &[("state.json", b"other")], 2).unwrap();
-    assert_eq!(CheckpointFiles::read(&folder).unwrap(), whole);
+    let replaced = CheckpointFiles::read(&folder).unwrap();
+    assert_eq!(replaced.file("state.json").unwrap(), b"other");
+    assert!(replaced.file("learner.safetensors").is_err());
+    assert_eq!(fs::read_dir(run.checkpoints_dir()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_replacement_killed_at_its_worst_moment_leaves_the_old_checkpoint() {
+    let (_folder, run) = run();
+    let folder = write(&run, 5, 1);
+    // The old one is out of the way, the new one not yet in its place.
+    let aside = folder.with_file_name(format!("{}step_000000000005", durable::SET_ASIDE));
+    fs::rename(&folder, &aside).unwrap();
+    let found = CheckpointFiles::latest_good(&run).unwrap().found.unwrap();
+    assert_eq!((found.step(), found.file("state.json").unwrap()), (5, STATE));
+    write(&run, 4, 1);
+    assert_eq!(CheckpointFiles::read(&folder).unwrap().step(), 5);
+    // And a moment later: both are there, and the new one counts.
+    fs::create_dir(&aside).unwrap();
+    fs::write(aside.join("state.json"), "{").unwrap();
+    assert!(CheckpointFiles::latest_good(&run).unwrap().refused.is_empty());
+    write(&run, 6, 1);
+    assert!(!aside.exists());
 }
 
 #[test]

@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 /// What the names of unfinished files and folders begin with.
 pub const TEMPORARY: &str = ".unfinished-";
 
+/// What the name of a folder begins with while another takes its place.
+pub const SET_ASIDE: &str = ".replaced-";
+
 /// Puts `bytes` at `path`, in place of what was there.
 ///
 /// # Errors
@@ -60,6 +63,31 @@ pub fn write_folder(path: &Path, files: &[(&str, &[u8])]) -> io::Result<()> {
     if path.exists() {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
+    fs::rename(unfinished_folder(path, files)?, path)?;
+    sync_parent(path)
+}
+
+/// Puts a folder with these `files` at `path`, in place of the one that may be there.
+///
+/// No folder can be exchanged for another at once. A kill leaves the old one or the new one under
+/// its name, or the old one with [`SET_ASIDE`] before it, until [`remove_leftovers`] puts it back.
+///
+/// # Errors
+/// Those of the file system; then too, one of the two is there.
+pub fn replace_folder(path: &Path, files: &[(&str, &[u8])]) -> io::Result<()> {
+    let temporary = unfinished_folder(path, files)?;
+    let aside = beside(path, SET_ASIDE)?;
+    if path.exists() {
+        remove_if_present(&aside)?;
+        fs::rename(path, &aside)?;
+    }
+    fs::rename(&temporary, path)?;
+    sync_parent(path)?;
+    remove_if_present(&aside)
+}
+
+/// Writes the folder that is to be at `path` under its temporary name, and returns that.
+fn unfinished_folder(path: &Path, files: &[(&str, &[u8])]) -> io::Result<PathBuf> {
     let temporary = temporary_beside(path)?;
     remove_if_present(&temporary)?;
     fs::create_dir(&temporary)?;
@@ -67,8 +95,7 @@ pub fn write_folder(path: &Path, files: &[(&str, &[u8])]) -> io::Result<()> {
         write_synced(&temporary.join(name), bytes)?;
     }
     sync_folder(&temporary)?;
-    fs::rename(&temporary, path)?;
-    sync_parent(path)
+    Ok(temporary)
 }
 
 /// Removes the folder `path`; at no moment is half of it to be seen under its name.
@@ -83,15 +110,21 @@ pub fn remove_folder(path: &Path) -> io::Result<()> {
     fs::remove_dir_all(&temporary)
 }
 
-/// Removes from `folder` what killed writes left behind. No other write may be under way there.
+/// Removes from `folder` what killed writes left behind, and puts back what they had set aside. No
+/// other write may be under way there.
 ///
 /// # Errors
 /// Those of the file system.
 pub fn remove_leftovers(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if is_temporary(&entry.file_name().to_string_lossy()) {
-            remove_if_present(&entry.path())?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        match name.strip_prefix(SET_ASIDE).map(|own| folder.join(own)) {
+            Some(own) if !own.exists() => fs::rename(entry.path(), own)?,
+            Some(_) => remove_if_present(&entry.path())?,
+            None if is_temporary(&name) => remove_if_present(&entry.path())?,
+            None => {}
         }
     }
     Ok(())
@@ -124,8 +157,13 @@ fn sync_parent(path: &Path) -> io::Result<()> {
 }
 
 fn temporary_beside(path: &Path) -> io::Result<PathBuf> {
+    beside(path, TEMPORARY)
+}
+
+/// `path` with `prefix` before its name.
+fn beside(path: &Path, prefix: &str) -> io::Result<PathBuf> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_string_lossy();
-    Ok(path.with_file_name(format!("{TEMPORARY}{name}")))
+    Ok(path.with_file_name(format!("{prefix}{name}")))
 }
 
 fn remove_if_present(path: &Path) -> io::Result<()> {
