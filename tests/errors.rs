@@ -166,6 +166,34 @@ fn a_policy_of_other_sizes_or_a_damaged_one_is_refused() {
     }
 }
 
+#[test]
+fn the_steps_in_a_policy_file_may_differ_in_their_last_digits_only() {
+    let dir = tempdir().unwrap();
+    let config = small_config(dir.path(), TASK);
+    let args = ["train", config.to_str().unwrap(), "--out", "run"];
+    let sets = ["--set", "policy.path=cosine", "--set", "policy.flow_steps=3"];
+    succeed(dir.path(), &[&args[..], &sets].concat());
+    let bytes = std::fs::read(dir.path().join("run/policy.safetensors")).unwrap();
+    let at = |word: &[u8]| bytes.windows(word.len()).position(|w| w == word).unwrap();
+    for key in ["schedule", "step_factors"] {
+        let start = at(key.as_bytes());
+        let long = bytes[start..].windows(17).position(|w| w[1..].iter().all(u8::is_ascii_digit));
+        let first = start + long.unwrap() + 1;
+        for (digit, fits) in [(15, true), (4, false)] {
+            let mut edited = bytes.clone();
+            let place = &mut edited[first + digit];
+            *place = if *place == b'5' { b'6' } else { b'5' };
+            let path = dir.path().join("digit.safetensors");
+            std::fs::write(&path, edited).unwrap();
+            let path = path.to_str().unwrap();
+            match fits {
+                true => drop(succeed(dir.path(), &["eval", path, "--episodes", "1"])),
+                false => fails(dir.path(), &["eval", path], 1, &["digit.safetensors", key]),
+            }
+        }
+    }
+}
+
 #[cfg(not(feature = "mujoco"))]
 #[test]
 fn a_mujoco_task_without_mujoco_says_how_to_get_it() {

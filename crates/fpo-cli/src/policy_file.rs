@@ -89,12 +89,7 @@ impl PolicySpec {
     }
 
     fn flow(config: FlowConfig) -> PolicySpec {
-        let schedule = time::grid(config.flow_steps);
-        let factors = |pair: &[f64]| {
-            let (keep, gain) = config.geometry().step(pair[0], pair[1]);
-            [keep, gain]
-        };
-        let step_factors = schedule.windows(2).map(factors).collect();
+        let (schedule, step_factors) = steps(&config);
         PolicySpec::Flow { config, schedule, step_factors }
     }
 
@@ -105,6 +100,38 @@ impl PolicySpec {
             PolicySpec::Gaussian { config } => (config.obs_dim, config.action_dim),
         }
     }
+}
+
+/// Times of the steps of a flow, and the factors of each.
+fn steps(config: &FlowConfig) -> (Vec<f64>, Vec<[f64; 2]>) {
+    let schedule = time::grid(config.flow_steps);
+    let factors = |pair: &[f64]| {
+        let (keep, gain) = config.geometry().step(pair[0], pair[1]);
+        [keep, gain]
+    };
+    let step_factors = schedule.windows(2).map(factors).collect();
+    (schedule, step_factors)
+}
+
+/// Checks that a file's times and factors are those that this program steps by. Sines and cosines
+/// of another machine may differ in their last digits.
+fn check_steps(config: &FlowConfig, schedule: &[f64], step_factors: &[[f64; 2]]) -> Result<()> {
+    let count = config.flow_steps;
+    let (times, factors) = steps(config);
+    if !agree(schedule, &times) {
+        bail!("the schedule is not that of {count} even steps");
+    }
+    if !agree(step_factors.as_flattened(), factors.as_flattened()) {
+        bail!("`step_factors` are not those of {count} even steps on the path `path`");
+    }
+    Ok(())
+}
+
+/// Whether two lists are the same but for rounding, relative to their numbers or, where those are
+/// all but zero, to a thousandth.
+fn agree(found: &[f64], expected: &[f64]) -> bool {
+    let near = |(x, y): (&f64, &f64)| (x - y).abs() <= 1e-9 * x.abs().max(y.abs()).max(1e-3);
+    found.len() == expected.len() && found.iter().zip(expected).all(near)
 }
 
 /// The bytes of a policy file for the trainer's present policy.
@@ -170,11 +197,9 @@ fn parse(bytes: &[u8], device: &Device) -> Result<(PolicyInfo, Actor)> {
     let info: PolicyInfo = serde_json::from_value(head).context("metadata")?;
     match &info.policy {
         PolicySpec::Gaussian { config } => config.validate().context("metadata")?,
-        PolicySpec::Flow { config, .. } => {
+        PolicySpec::Flow { config, schedule, step_factors } => {
             config.validate().context("metadata")?;
-            if info.policy != PolicySpec::flow(config.clone()) {
-                bail!("metadata: the schedule is not that of {} even steps", config.flow_steps);
-            }
+            check_steps(config, schedule, step_factors).context("metadata")?;
         }
     }
     for (name, array) in file.arrays() {
