@@ -2,14 +2,18 @@
 //! rollout of one minibatch, which gathers it, computes loss and gradients, and steps Adam.
 //!
 //! Operations counted, with `m` multiply-adds of a network's forward pass and `m₁` of its first
-//! layer, for `B` transitions of `N` samples: `2·(B·N·(3·m − m₁) + B·(3·m − m₁))`, policy and
-//! value. A backward pass costs twice the forward one, without the gradient of the input.
+//! layer, for `B` transitions of `N` losses: `2·(B·N·(3·m − m₁) + B·(3·m − m₁))`, policy and
+//! value. A backward pass costs twice the forward one, without the gradient of the input. A loss is
+//! one pass of a flow's network, for a sample or for a step of a chain; a Gaussian's operations are
+//! not counted.
 
 use std::time::Instant;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use candle_core::{Device, Tensor};
-use fpo_core::{Learner, MinibatchSchedule, Noise, Purpose, Rollout, StepMetrics};
+use fpo_core::{
+    Learner, MinibatchSchedule, Noise, Policy, Purpose, Rollout, Source, StepMetrics, Stored,
+};
 
 use super::measurement::{Case, Kind, Measurement};
 use super::sizes::Sizes;
@@ -59,11 +63,15 @@ pub fn measure(
     Repeats::exactly(2).take(&mut step)?;
     let durations = repeats.take(&mut step)?;
 
-    let flop = flop(sizes, batch_size * unroll_length);
-    Measurement::new(Kind::GradientStep, case, Timing::of(&durations, 1.0)?).with_flop(flop, peak)
+    let measured = Measurement::new(Kind::GradientStep, case, Timing::of(&durations, 1.0)?);
+    match flop(sizes, &learner.policy, batch_size * unroll_length) {
+        Some(flop) => measured.with_flop(flop, peak),
+        None => Ok(measured),
+    }
 }
 
-/// Random numbers in the place of everything that a rollout holds.
+/// Random numbers in the place of everything that a rollout holds, but for chains: the likelihood
+/// of one that was not taken would be out of all range.
 fn random_rollout(
     sizes: &Sizes,
     envs: usize,
@@ -72,7 +80,8 @@ fn random_rollout(
 ) -> Result<Rollout> {
     let device = &learner.device().clone();
     let (obs_dim, action_dim) = (sizes.spec.obs_dim, sizes.spec.action_dim);
-    let (steps, samples) = (sizes.config.train.unroll_length, sizes.config.algorithm.num_samples);
+    let steps = sizes.config.train.unroll_length;
+    let Stored { losses, rows, source } = learner.policy.stored(sizes.config.algorithm.num_samples);
     // Streams of the same purpose are told apart by their number.
     let normal = |number, shape: &[usize]| -> Result<Tensor> {
         Ok(noise.normal_tensor(Purpose::LossNoise, number, shape, device)?)
@@ -85,13 +94,22 @@ fn random_rollout(
     };
     let obs = normal(0, &[steps, envs, obs_dim])?;
     learner.normalizer.update(&obs.flatten_all()?.to_vec1::<f32>()?)?;
-    let action = normal(1, &[steps, envs, action_dim])?;
-    let eps = normal(2, &[steps, envs, samples, action_dim])?;
-    let mut times = vec![0.0; steps * envs * samples];
+    let (action_shape, eps_shape) = ([steps, envs, action_dim], [steps, envs, rows, action_dim]);
+    let (action, eps) = match source {
+        Source::NoiseAndTime | Source::Noise => (normal(1, &action_shape)?, normal(2, &eps_shape)?),
+        Source::Chain => {
+            let obs = learner.device_normalizer()?.normalize(&obs.flatten(0, 1)?)?;
+            let drawn = normal(1, &[steps * envs, learner.policy.noise_len()])?;
+            let acted = learner.policy.frozen().act(&obs, &drawn)?;
+            let chain = acted.chain.context("the policy acts without a chain")?;
+            (acted.action.reshape(&action_shape)?, chain.contiguous()?.reshape(&eps_shape)?)
+        }
+    };
+    let mut times = vec![0.0; steps * envs * losses];
     learner.policy.fill_times(setup::training_times(&sizes.config), noise, 0, &mut times);
-    let t = Tensor::from_vec(times, (steps, envs, samples, 1), device)?;
+    let t = Tensor::from_vec(times, (steps, envs, losses, 1), device)?;
     let loss_old = learner.stored_losses(&obs, &action, &eps, &t, 1)?;
-    let shift = (normal(3, &[steps, envs, samples])? * f64::from(LOSS_NOISE))?;
+    let shift = (normal(3, &[steps, envs, losses])? * f64::from(LOSS_NOISE))?;
     let rollout = Rollout {
         obs,
         bootstrap_obs: normal(4, &[1, envs, obs_dim])?,
@@ -115,25 +133,32 @@ pub fn macs(widths: &[usize]) -> usize {
     widths.windows(2).map(|pair| pair[0] * pair[1]).sum()
 }
 
-/// Widths of the policy's layers, input and output included.
+/// Widths of a flow policy's layers, input and output included.
 pub fn policy_widths(sizes: &Sizes) -> Vec<usize> {
     let (config, spec) = (&sizes.config.policy, &sizes.spec);
     let input = spec.obs_dim + spec.action_dim + config.time_embedding;
     [&[input][..], &config.hidden, &[spec.action_dim]].concat()
 }
 
-/// Operations of a gradient step on `transitions` transitions.
-fn flop(sizes: &Sizes, transitions: usize) -> f64 {
+/// Operations of a gradient step on `transitions` transitions, for a flow.
+fn flop(sizes: &Sizes, policy: &Policy, transitions: usize) -> Option<f64> {
+    policy.flow()?;
     let value = [&[sizes.spec.obs_dim][..], &sizes.config.value.hidden, &[1]].concat();
     let trained = |widths: &[usize]| 3 * macs(widths) - widths[0] * widths[1];
-    let samples = sizes.config.algorithm.num_samples;
-    let per_transition = samples * trained(&policy_widths(sizes)) + trained(&value);
-    2.0 * transitions as f64 * per_transition as f64
+    let losses = policy.stored(sizes.config.algorithm.num_samples).losses;
+    let per_transition = losses * trained(&policy_widths(sizes)) + trained(&value);
+    Some(2.0 * transitions as f64 * per_transition as f64)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn flop(sizes: &Sizes, transitions: usize) -> f64 {
+        let noise = Noise::new(0);
+        let policy = setup::policy(&sizes.config, &sizes.spec, &noise, &Device::Cpu).unwrap();
+        super::flop(sizes, &policy, transitions).unwrap()
+    }
 
     #[test]
     fn the_official_step_has_the_known_number_of_operations() {
@@ -150,5 +175,25 @@ mod tests {
         let measured = measure(&sizes, 2, &Device::Cpu, repeats, case, None).unwrap();
         assert_eq!(measured.time.runs, 3);
         assert!(measured.gflops.unwrap() > 0.0 && measured.peak_share.is_none());
+    }
+
+    #[test]
+    fn a_step_of_every_algorithm_can_be_timed() {
+        for (kind, counted) in [("fpo", true), ("fpo++", true), ("dppo", true), ("ppo", false)] {
+            for steps in ["all", "final_half"] {
+                let sizes = Sizes::small(kind, &format!("scored_steps = '{steps}'"));
+                let (case, repeats) = (Case::default(), Repeats::exactly(2));
+                let measured = measure(&sizes, 2, &Device::Cpu, repeats, case, None).unwrap();
+                assert_eq!(measured.gflops.is_some(), counted, "{kind}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_chain_has_a_pass_for_every_scored_step() {
+        let flop = |kind, more| flop(&Sizes::small(kind, more), 100);
+        let (all, half) = ("scored_steps = 'all'", "scored_steps = 'final_half'");
+        assert_eq!(flop("dppo", all), flop("fpo", "num_samples = 10"));
+        assert_eq!(flop("dppo", half), flop("fpo", "num_samples = 5"));
     }
 }

@@ -25,7 +25,7 @@ pub struct BenchFile {
 pub enum Kind {
     /// One gradient step on one minibatch: gather, loss, backward, optimiser.
     GradientStep,
-    /// One action of every environment, by Euler steps.
+    /// One action of every environment, of a flow by Euler steps.
     Sample,
     /// One control step of every environment.
     EnvStep,

@@ -15,7 +15,7 @@ use super::peak::{self, Peak};
 use super::sizes::{Sizes, desk_cheetah};
 use super::stats::Repeats;
 use super::{envs, learner, sampler, train};
-use crate::config::{Config, DeviceChoice, PrecisionChoice};
+use crate::config::{AlgorithmKind, Config, DeviceChoice, PrecisionChoice};
 use crate::device;
 use crate::failure::UsageError;
 
@@ -189,6 +189,7 @@ fn sampler_jobs(
     devices: &[(String, Device)],
     jobs: &mut Vec<Job>,
 ) {
+    let is_flow = sizes.config.algorithm.kind != AlgorithmKind::Ppo;
     for envs in counts(&args.envs, &[sizes.config.env.num_envs]) {
         for (name, device) in devices {
             for threads in threads(args, &[machine::threads()]) {
@@ -196,7 +197,7 @@ fn sampler_jobs(
                     device: Some(name.clone()),
                     sizes: Some(sizes.name.clone()),
                     envs: Some(envs),
-                    flow_steps: Some(sizes.config.policy.flow_steps),
+                    flow_steps: is_flow.then_some(sizes.config.policy.flow_steps),
                     threads: Some(threads),
                     ..Case::default()
                 };

@@ -1,12 +1,13 @@
-//! Times the flow policy's sampler: from noise to actions of all environments by Euler steps.
+//! Times how a policy acts: from noise to actions of all environments, of a flow by Euler steps.
 //!
-//! Operations counted: `2·steps·environments·m` with `m` multiply-adds of the policy's pass.
+//! Operations counted, of a flow: `2·steps·environments·m` with `m` multiply-adds of the policy's
+//! pass.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use candle_core::{DType, Device};
-use fpo_core::{FlowPolicy, Noise, Purpose};
+use candle_core::Device;
+use fpo_core::{Noise, Purpose};
 
 use super::learner::{macs, policy_widths};
 use super::measurement::{Case, Kind, Measurement};
@@ -14,7 +15,7 @@ use super::sizes::Sizes;
 use super::stats::{Repeats, Timing};
 use crate::setup;
 
-/// Times [`FlowPolicy::sample`] for `envs` environments.
+/// Times [`fpo_core::Policy::act`] for `envs` environments.
 ///
 /// # Errors
 /// Where sampling fails, or an action is not finite or still the noise it began as.
@@ -27,20 +28,21 @@ pub fn measure(
     peak: Option<f64>,
 ) -> Result<Measurement> {
     let noise = Noise::new(sizes.config.train.seed);
-    let config = setup::flow_config(&sizes.config, &sizes.spec);
-    let policy = FlowPolicy::new(config, &noise, DType::F32, device)?.frozen();
+    let policy = setup::policy(&sizes.config, &sizes.spec, &noise, device)?.frozen();
     let (obs_dim, action_dim) = (sizes.spec.obs_dim, sizes.spec.action_dim);
     let obs = noise.normal_tensor(Purpose::LossNoise, 0, &[envs, obs_dim], device)?;
     let mut index = 0;
     let mut sample = || -> Result<_> {
         index += 1;
-        let start = noise.normal_tensor(Purpose::Action, index, &[envs, action_dim], device)?;
+        let shape = [envs, policy.noise_len()];
+        let drawn = noise.normal_tensor(Purpose::Action, index, &shape, device)?;
         device.synchronize()?;
         let clock = Instant::now();
-        let actions = policy.sample(&obs, &start)?;
+        let actions = policy.act(&obs, &drawn)?.action;
         device.synchronize()?;
         let taken = clock.elapsed();
-        let moved = (actions - start)?.abs()?.flatten_all()?.to_vec1::<f32>()?;
+        let moved =
+            (actions - drawn.narrow(1, 0, action_dim)?)?.abs()?.flatten_all()?.to_vec1::<f32>()?;
         ensure!(moved.iter().all(|x| x.is_finite()), "a sampled action is not finite");
         ensure!(moved.iter().any(|&x| x > 0.0), "sampling left the noise as it was");
         Ok(taken)
@@ -48,9 +50,10 @@ pub fn measure(
     // Long enough for the system to have spread the threads over the cores, as in a rollout.
     Repeats { least: 3, most: 1000, enough: Duration::from_millis(300) }.take(&mut sample)?;
     let durations = repeats.take(&mut sample)?;
-    let flow_steps = sizes.config.policy.flow_steps;
-    let flop = 2.0 * (flow_steps * envs * macs(&policy_widths(sizes))) as f64;
-    Measurement::new(Kind::Sample, case, Timing::of(&durations, 1.0)?).with_flop(flop, peak)
+    let measured = Measurement::new(Kind::Sample, case, Timing::of(&durations, 1.0)?);
+    let Some(flow) = policy.flow() else { return Ok(measured) };
+    let passes = flow.config().flow_steps * envs;
+    measured.with_flop(2.0 * (passes * macs(&policy_widths(sizes))) as f64, peak)
 }
 
 #[cfg(test)]
@@ -64,5 +67,15 @@ mod tests {
         let measured = measure(&sizes, 8, &Device::Cpu, Repeats::exactly(3), case, None).unwrap();
         assert_eq!(measured.time.runs, 3);
         assert!(measured.gflops.unwrap() > 0.0);
+    }
+
+    #[test]
+    fn what_is_timed_is_what_the_algorithm_acts_with() {
+        for (kind, counted) in [("fpo", true), ("dppo", true), ("ppo", false)] {
+            let sizes = Sizes::small(kind, "");
+            let (case, repeats) = (Case::default(), Repeats::exactly(3));
+            let measured = measure(&sizes, 8, &Device::Cpu, repeats, case, None).unwrap();
+            assert_eq!(measured.gflops.is_some(), counted, "{kind}");
+        }
     }
 }

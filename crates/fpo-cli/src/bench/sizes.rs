@@ -53,6 +53,19 @@ impl Sizes {
     }
 }
 
+#[cfg(test)]
+impl Sizes {
+    /// Sizes that take no time, of the algorithm `kind` with more lines of `[algorithm]`.
+    pub fn small(kind: &str, more: &str) -> Sizes {
+        let text = format!(
+            "env.task = 'CheetahRun'\ntrain.unroll_length = 5\nvalue.hidden = [32, 32]\n\
+             [algorithm]\nkind = '{kind}'\n{more}"
+        );
+        let config = Config::from_toml_str(&text, "small").unwrap();
+        Sizes { name: "small".into(), config, spec: cheetah(), batch_sizes: vec![2] }
+    }
+}
+
 /// CheetahRun at desk size.
 ///
 /// # Errors
