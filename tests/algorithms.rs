@@ -247,6 +247,14 @@ fn every_configuration_resolves_and_names_a_task_of_the_build() {
         }
     }
     assert!(files.len() >= 21, "{files:?}");
+    let list: Value = serde_json::from_str(&succeed(dir.path(), &["envs", "--json"])).unwrap();
+    let tasks: Vec<&str> =
+        list.as_array().unwrap().iter().map(|task| task["name"].as_str().unwrap()).collect();
+    let is_known = |task: &str| {
+        // A build without MuJoCo lists only the tasks that need none.
+        let needs_none = task.starts_with("GridWorld/") || task.starts_with("Classic/");
+        tasks.contains(&task) || (!needs_none && cfg!(not(feature = "mujoco")))
+    };
     for file in &files {
         let method = |folder: &str| file.parent().unwrap().join(folder);
         let mut overlays = vec![None];
@@ -261,6 +269,10 @@ fn every_configuration_resolves_and_names_a_task_of_the_build() {
             command.args(overlay.iter());
             let output = command.output().unwrap();
             assert!(output.status.success(), "{file:?} {overlay:?}: {}", stderr(&output));
+            let printed = String::from_utf8(output.stdout).unwrap();
+            let printed: toml::Table = toml::from_str(&printed).unwrap();
+            let task = printed["env"]["task"].as_str().unwrap();
+            assert!(is_known(task), "{file:?} {overlay:?}: no task `{task}` among {tasks:?}");
         }
     }
 }
