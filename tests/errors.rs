@@ -92,6 +92,28 @@ fn a_run_that_diverges_stops_names_what_and_when_and_saves_nothing_of_it() {
 }
 
 #[test]
+fn a_divergence_in_the_last_gradient_step_of_an_iteration_is_told_as_one() {
+    let dir = tempdir().unwrap();
+    let config = small_config(dir.path(), TASK);
+    let args = ["train", config.to_str().unwrap(), "--out", "run"];
+    let sets = [
+        "optimizer.learning_rate=1e30",
+        "train.num_minibatches=1",
+        "train.batch_size=64",
+        "train.num_epochs=1",
+    ];
+    let sets = sets.iter().flat_map(|text| ["--set", text]);
+    let output = fpo(dir.path()).args(args).args(sets).output().unwrap();
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let last = text.trim_end().lines().last().unwrap();
+    for word in ["training diverged", "optimizer.learning_rate", "action", "at gradient step 1"] {
+        assert!(last.contains(word), "no {word:?} in {last}");
+    }
+    assert!(!last.contains("environment"), "the states of the probe have no such number: {last}");
+}
+
+#[test]
 fn an_unknown_flag_or_device_is_a_usage_error() {
     let dir = tempdir().unwrap();
     for args in [&["train", "x.toml", "--fast"][..], &["eval", "x", "--device", "tpu"]] {

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use candle_core::Tensor;
 use fpo_core::sampler::{Sampler, Start};
 use fpo_core::{DeviceNormalizer, Learner, Noise, Policy, Purpose, Squash};
@@ -82,7 +82,7 @@ impl Actor {
         let noise = Tensor::from_slice(noise, (rows, noise.len() / rows.max(1)), device)?;
         let actions = sample(&self.normalizer.normalize(&obs)?, &noise)?;
         let actions = actions.flatten_all()?.to_vec1()?;
-        require_finite(&actions, self.policy.action_dim(), "action")?;
+        require_finite(&actions, self.policy.action_dim(), ACTION)?;
         Ok(actions)
     }
 }
@@ -170,15 +170,27 @@ impl Player {
     }
 }
 
+/// A number of the environments' or the policy's that is not finite.
+#[derive(Debug, thiserror::Error)]
+#[error("environment {row}: element {element} of the {what} is {value}")]
+pub struct NotFinite {
+    /// Of what: [`ACTION`], or what came from the environment.
+    pub what: &'static str,
+    /// The number.
+    pub value: f32,
+    row: usize,
+    element: usize,
+}
+
+/// What [`NotFinite`] calls what a policy makes.
+pub const ACTION: &str = "action";
+
 /// Fails with the row of the first number that is not finite.
-pub fn require_finite(values: &[f32], width: usize, what: &str) -> Result<()> {
+pub fn require_finite(values: &[f32], width: usize, what: &'static str) -> Result<(), NotFinite> {
     match values.iter().position(|x| !x.is_finite()) {
         None => Ok(()),
-        Some(at) => bail!(
-            "environment {}: element {} of the {what} is {}",
-            at / width,
-            at % width,
-            values[at]
-        ),
+        Some(at) => {
+            Err(NotFinite { what, value: values[at], row: at / width, element: at % width })
+        }
     }
 }

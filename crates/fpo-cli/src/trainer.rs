@@ -3,12 +3,12 @@
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 use candle_core::Device;
 use fpo_core::sampler::Start;
 use fpo_core::{Learner, Noise, PhaseTimes, Rate};
 
-use crate::actor::{Actor, Player};
+use crate::actor::{ACTION, Actor, NotFinite, Player};
 use crate::collapse::CollapseDetector;
 use crate::collector::{Collector, FinishedEpisodes, Plan};
 use crate::config::{Config, UpdateChoice};
@@ -135,7 +135,8 @@ impl Trainer {
         let used = self.rate.current();
         self.rate.after(rates, steps.mean("divergence"));
         let (actor, obs) = (Actor::of(&self.learner)?, &self.collector.stage.obs);
-        let entropy = probe::action_entropy(&actor, obs, &self.noise, self.iteration)?;
+        let entropy = probe::action_entropy(&actor, obs, &self.noise, self.iteration)
+            .map_err(|error| spoilt(error, self.learner.gradient_steps))?;
         let whole = clock.elapsed();
         self.iteration += 1;
 
@@ -184,6 +185,18 @@ impl Trainer {
     /// What actions start from in evaluations and in the exported policy.
     pub fn start(&self) -> Start {
         self.config.eval.start.into()
+    }
+}
+
+/// Calls it a divergence at gradient step `step` if a policy that was just updated makes an action
+/// that is not finite: no diagnostic of the update has seen what its last step made.
+fn spoilt(error: Error, step: u64) -> Error {
+    match error.downcast_ref::<NotFinite>() {
+        Some(&NotFinite { what: ACTION, value, .. }) => {
+            let (tensor, value) = ("an action of the updated policy".into(), f64::from(value));
+            fpo_core::Error::NonFinite { tensor, value, step }.into()
+        }
+        _ => error,
     }
 }
 
