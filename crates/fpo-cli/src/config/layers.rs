@@ -86,14 +86,12 @@ impl Layers {
         Ok(())
     }
 
-    /// Adds the document `text` below all layers: it counts where none has written a value.
-    pub fn add_below(&mut self, text: &str, origin: &str) -> Result<(), ConfigError> {
-        let table = parse(text, origin)?;
+    /// Adds `table` below all layers: it counts where none has written a value.
+    pub fn add_below(&mut self, table: Table, origin: &str) {
         let written = &mut self.origins.written;
         merge_below(&mut self.values, table, "", &mut |name| {
             written.insert(name, origin.into());
         });
-        Ok(())
     }
 
     /// Adds `path` after what it includes. `open` holds the files now being read, outermost
@@ -147,7 +145,7 @@ fn override_value(text: &str) -> Value {
     }
 }
 
-fn parse(text: &str, origin: &str) -> Result<Table, ConfigError> {
+pub(super) fn parse(text: &str, origin: &str) -> Result<Table, ConfigError> {
     toml::from_str(text).map_err(|error: toml::de::Error| {
         let offset = error.span().map_or(0, |span| span.start);
         let before = text.get(..offset).unwrap_or(text);

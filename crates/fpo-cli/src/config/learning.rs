@@ -116,13 +116,18 @@ pub struct OptimizerConfig {
     pub beta2: f64,
     /// Added to the root of the second moment. Range above 0. Default 1e-8 (official).
     pub epsilon: f64,
-    /// Decoupled weight decay, per step, times the learning rate. Range 0 and up.
-    /// Default 0 (official).
+    /// Decoupled weight decay, per step, times the learning rate. Range 0 and up; 0 with
+    /// `"rmsprop"`. Default 0 (official); `"fpo++"` has 1e-4 where it can be.
     pub weight_decay: f64,
     /// Gradients are scaled down to this global norm. Range above 0. Default: not set, no
     /// clipping (official).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_grad_norm: Option<f64>,
+}
+
+/// Whether `weight_decay` may be other than 0.
+pub(super) fn takes_weight_decay(optimizer: OptimizerKind) -> bool {
+    optimizer != OptimizerKind::Rmsprop
 }
 
 impl Default for OptimizerConfig {

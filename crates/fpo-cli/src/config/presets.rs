@@ -4,7 +4,8 @@ use toml::{Table, Value};
 
 use super::choices::AlgorithmKind;
 use super::error::ConfigError;
-use super::layers::{Layers, differ_in_kind};
+use super::layers::{Layers, differ_in_kind, parse};
+use super::learning::takes_weight_decay;
 
 /// The paper's tuned Gaussian baseline (Tables 1 and A.2). The official code evaluates its mean.
 const PPO: &str = r#"
@@ -51,7 +52,17 @@ pub(super) fn fill(layers: &mut Layers) -> Result<(), ConfigError> {
         AlgorithmKind::Ppo => PPO,
         AlgorithmKind::Dppo => DPPO,
     };
-    layers.add_below(preset, &format!("the preset of `algorithm.kind` = `{}`", kind.name()))
+    let origin = format!("the preset of `algorithm.kind` = `{}`", kind.name());
+    let mut preset = parse(preset, &origin)?;
+    let optimizer = layers.values.get("optimizer").and_then(|section| section.get("kind"));
+    let optimizer = optimizer.and_then(|kind| kind.clone().try_into().ok()).unwrap_or_default();
+    if let Some(Value::Table(section)) = preset.get_mut("optimizer")
+        && !takes_weight_decay(optimizer)
+    {
+        section.remove("weight_decay");
+    }
+    layers.add_below(preset, &origin);
+    Ok(())
 }
 
 /// Adds to `values` what `below` has and they lack; `note` hears of each dotted name added.
@@ -119,6 +130,18 @@ mod tests {
         merge_below(&mut values, below, "", &mut |_| {});
         let merged = "optimizer = { schedule = { kind = 'constant' }, beta1 = 0.8 }";
         assert_eq!(values, table(merged));
+    }
+
+    #[test]
+    fn a_presets_weight_decay_is_left_out_where_the_optimizer_takes_none() {
+        for (optimizer, decay) in [("rmsprop", 0.0), ("radam", 1e-4)] {
+            let text = format!("algorithm.kind = 'fpo++'\noptimizer.kind = '{optimizer}'");
+            assert_eq!(load(&text).optimizer.weight_decay, decay, "{optimizer}");
+        }
+        let text = "env.task = 'A'\nalgorithm.kind = 'fpo++'\n\
+                    [optimizer]\nkind = 'rmsprop'\nweight_decay = 1e-4";
+        let error = Config::from_toml_str(text, "text").unwrap_err().to_string();
+        assert!(error.contains("`optimizer.weight_decay` in text"), "{error}");
     }
 
     #[test]

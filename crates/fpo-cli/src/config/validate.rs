@@ -3,10 +3,9 @@
 use std::fmt::Display;
 use std::ops::{Bound, RangeBounds, RangeInclusive};
 
-use fpo_core::OptimizerKind;
-
 use super::error::ConfigError;
 use super::layers::Origins;
+use super::learning::takes_weight_decay;
 use super::{
     AlgorithmConfig, CheckpointConfig, Config, EnvConfig, EvalConfig, OptimizerConfig,
     OverlapChoice, PolicyConfig, TrainConfig,
@@ -126,7 +125,7 @@ impl Check<'_> {
         self.within("optimizer.epsilon", optimizer.epsilon, POSITIVE, "above 0")?;
         let decay = optimizer.weight_decay;
         self.within("optimizer.weight_decay", decay, NOT_NEGATIVE, "0 and up")?;
-        if optimizer.kind == OptimizerKind::Rmsprop && decay != 0.0 {
+        if decay != 0.0 && !takes_weight_decay(optimizer.kind) {
             let allowed = "0 with `optimizer.kind` = `rmsprop`";
             return Err(self.out_of_range("optimizer.weight_decay", decay, allowed));
         }
