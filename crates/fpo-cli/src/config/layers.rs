@@ -15,6 +15,8 @@ use super::presets::merge_below;
 
 /// The top-level key by which a file includes others.
 pub(super) const INCLUDE: &str = "include";
+/// What is told who writes it elsewhere.
+pub(super) const ONLY_FILES_INCLUDE: &str = "only a file can include others";
 
 /// Tables whose `kind` says which other keys they have. That of a section is a field among others.
 const CHOICES: [&str; 1] = ["optimizer.schedule"];
@@ -76,6 +78,15 @@ impl Layers {
         let names: Vec<&str> = key.trim().split('.').collect();
         if names.iter().any(|name| name.is_empty() || name.contains(char::is_whitespace)) {
             return Err(bad());
+        }
+        if names[0] == INCLUDE {
+            return Err(ConfigError::WrongType {
+                field: INCLUDE.into(),
+                origin: format!("`--set {text}`"),
+                message: format!(
+                    "{ONLY_FILES_INCLUDE}; to lay one configuration over another, name both files"
+                ),
+            });
         }
         let value = names.iter().rev().fold(override_value(value.trim()), |inner, name| {
             Value::Table(Table::from_iter([((*name).to_string(), inner)]))

@@ -87,7 +87,7 @@ impl Config {
     /// Reads one TOML document that includes no other; `origin_name` names it in errors.
     ///
     /// # Errors
-    /// As [`Config::load`]; `include` counts as an unknown key.
+    /// As [`Config::load`]; and `include` is refused.
     pub fn from_toml_str(text: &str, origin_name: &str) -> Result<Self, ConfigError> {
         Self::from_layers(Layers::from_text(text, origin_name)?)
     }

@@ -5,7 +5,7 @@ use toml::{Table, Value};
 
 use super::error::ConfigError;
 use super::field_names::field_names;
-use super::layers::{INCLUDE, Layers};
+use super::layers::{INCLUDE, Layers, ONLY_FILES_INCLUDE};
 use super::{
     AlgorithmConfig, CheckpointConfig, Config, EnvConfig, EvalConfig, NormalizerConfig,
     OptimizerConfig, PolicyConfig, TrainConfig, ValueConfig,
@@ -32,6 +32,13 @@ fn sections() -> [(&'static str, &'static [&'static str]); 9] {
 pub(super) fn typed(layers: &Layers) -> Result<Config, ConfigError> {
     let known = sections();
     for name in layers.values.keys() {
+        if name == INCLUDE {
+            return Err(ConfigError::WrongType {
+                field: INCLUDE.into(),
+                origin: layers.origins.of(INCLUDE),
+                message: ONLY_FILES_INCLUDE.into(),
+            });
+        }
         if !known.iter().any(|(section, _)| section == name) {
             return Err(unknown(layers, name));
         }
@@ -70,9 +77,24 @@ fn section<T: DeserializeOwned>(layers: &Layers, name: &str) -> Result<T, Config
         }
         Table::from_iter([(field.clone(), value.clone())])
             .try_into::<T>()
-            .map_err(|error| wrong(&key, in_plain_words(error.message())))?;
+            .map_err(|error| wrong(&key, explained::<T>(field, value, error.message())))?;
     }
     table.clone().try_into().map_err(|error| wrong(name, in_plain_words(error.message())))
+}
+
+/// What is wrong with `value` of `field`. Of what is no string where a choice is expected, serde
+/// tells neither the value nor the choices: it is asked for them with a name that none has.
+fn explained<T: DeserializeOwned>(field: &str, value: &Value, message: &str) -> String {
+    let nameless = Table::from_iter([(field.to_string(), Value::String(String::new()))]);
+    let refused = nameless.try_into::<T>().err().map(|error| in_plain_words(error.message()));
+    let choices = refused.as_deref().and_then(|text| text.strip_prefix("unknown variant ``, "));
+    match (value, choices) {
+        (Value::String(_), _) | (_, None) => in_plain_words(message),
+        (_, Some(choices)) => {
+            let found = value.type_str().replace("array", "list");
+            format!("found {found} `{value}`, {choices}")
+        }
+    }
 }
 
 /// Serde's message with types called what a reader of TOML calls them.
@@ -85,6 +107,10 @@ fn in_plain_words(message: &str) -> String {
         ("expected u64", "expected a whole number, 0 or more"),
         ("expected f64", "expected a number"),
         ("expected a sequence", "expected a list"),
+        (
+            "expected internally tagged enum RateSchedule",
+            "expected a table such as { kind = \"linear\", to = 0.1 }",
+        ),
         ("found map", "found a table"),
         ("found sequence", "found a list"),
     ] {
