@@ -31,7 +31,7 @@ impl FlowPolicy {
     /// A policy with freshly drawn weights.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for sizes that cannot work.
+    /// [`crate::Error::Invalid`] for sizes that cannot work.
     pub fn new(
         config: FlowConfig,
         noise: &Noise,
@@ -47,7 +47,7 @@ impl FlowPolicy {
     /// A policy with the weights `policy.k.weight|bias` that `find` yields.
     ///
     /// # Errors
-    /// [`Error::State`] names a tensor that is missing or does not fit.
+    /// [`crate::Error::State`] names a tensor that is missing or does not fit.
     pub fn from_tensors(
         config: FlowConfig,
         device: &Device,
@@ -77,7 +77,7 @@ impl FlowPolicy {
     /// The same policy computed by `compute`.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for the fused kernels where the policy is not f32 on the CPU.
+    /// [`crate::Error::Invalid`] for the fused kernels where the policy is not f32 on the CPU.
     pub fn with_compute(self, compute: Compute) -> Result<FlowPolicy> {
         compute.require(self.params.var())?;
         Ok(FlowPolicy { compute, ..self })
