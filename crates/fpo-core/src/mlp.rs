@@ -133,7 +133,29 @@ impl Mlp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{FlowConfig, GaussianConfig};
     use candle_core::Device;
+
+    #[test]
+    fn widths_without_a_meaning_are_refused_for_both_kinds_of_policy() {
+        let flow = |hidden: &[usize]| {
+            let config = FlowConfig { hidden: hidden.to_vec(), ..FlowConfig::new(3, 2) };
+            config.validate()
+        };
+        let gaussian = |hidden: &[usize]| {
+            let config = GaussianConfig { hidden: hidden.to_vec(), ..GaussianConfig::new(3, 2) };
+            config.validate()
+        };
+        for hidden in [&[][..], &[8, 0, 8], &[65_537]] {
+            for error in [flow(hidden), gaussian(hidden)] {
+                let text = error.unwrap_err().to_string();
+                assert!(text.contains("hidden layer"), "{text}");
+            }
+        }
+        assert!(flow(&[1, 65_536]).is_ok() && gaussian(&[1]).is_ok());
+        let silent = FlowConfig { output_scale: 0.0, ..FlowConfig::new(3, 2) };
+        assert!(silent.validate().unwrap_err().to_string().contains("output_scale"));
+    }
 
     #[test]
     fn initial_weights_fill_the_lecun_interval_and_biases_are_zero() {
