@@ -25,8 +25,10 @@ const FLOAT: u64 = size_of::<f32>() as u64;
 const PROGRAM: u64 = 24 << 20;
 /// An allowance for a worker's simulation of the largest task here, in bytes.
 const SIMULATION: u64 = 1 << 20;
-/// Gradient accumulators that the fused kernels spread their blocks over, at most.
-const ACCUMULATORS: u64 = 32;
+/// Rows that eight of the fused kernels' blocks have at least, which share a gradient accumulator.
+const ROWS_PER_ACCUMULATOR: u64 = 8 * 48;
+/// Fewest and most accumulators of a network.
+const ACCUMULATORS: (u64, u64) = (4, 32);
 /// Rows of the activations that a thread of the fused kernels keeps, about.
 const BLOCK_ROWS: u64 = 128;
 
@@ -53,18 +55,18 @@ impl Memory {
         let rollout = transitions * (obs + act + 4 + rows * act + 2 * losses) + bootstraps * obs;
 
         let policy = parameters(&setup::policy_sizes(config, spec));
-        let params = policy + parameters(&setup::value_sizes(config, spec));
+        let value = parameters(&setup::value_sizes(config, spec));
         let averaged = if config.algorithm.ema_decay.is_some() { policy } else { 0 };
         let work = match setup::compute(config, device) {
             Compute::Fused(_) => {
                 let gaussian = config.algorithm.kind == AlgorithmKind::Ppo;
                 let composed = if gaussian { gathered(config, 1, obs, act) } else { 0 };
-                fused(config, params) + composed * 5 / 4
+                fused(config, [policy, value], losses) + composed * 5 / 4
             }
             Compute::Composed => composed(config, losses, obs, act),
         };
         // The parameters, two moments and a gradient.
-        let learner = 4 * params + averaged + work;
+        let learner = 4 * (policy + value) + averaged + work;
         Memory {
             rollout: rollout * FLOAT,
             learner: learner * FLOAT,
@@ -131,11 +133,15 @@ fn megabytes(bytes: u64) -> u64 {
 
 /// Numbers that the fused kernels work with: packed weights both ways, accumulators, estimates of
 /// a minibatch, and per thread activations and slopes of a block.
-fn fused(config: &Config, params: u64) -> u64 {
+fn fused(config: &Config, [policy, value]: [u64; 2], losses: u64) -> u64 {
     let minibatch = (config.train.batch_size * config.train.unroll_length) as u64;
     let widths = |hidden: &[usize]| hidden.iter().sum::<usize>() as u64;
     let block = 2 * BLOCK_ROWS * (widths(&config.policy.hidden) + widths(&config.value.hidden));
-    (2 + ACCUMULATORS) * params + 4 * minibatch + rayon::current_num_threads() as u64 * block
+    let accumulators =
+        |rows: u64| rows.div_ceil(ROWS_PER_ACCUMULATOR).clamp(ACCUMULATORS.0, ACCUMULATORS.1);
+    let nets =
+        (2 + accumulators(minibatch * losses)) * policy + (2 + accumulators(minibatch)) * value;
+    nets + 4 * minibatch + rayon::current_num_threads() as u64 * block
 }
 
 /// Numbers that composed operations keep for the way back: the minibatch, and per row of each

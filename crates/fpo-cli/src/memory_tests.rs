@@ -131,3 +131,19 @@ fn it_is_said_in_one_line() {
     let expected = "memory: about 411 MB (rollout 330, learner 61, environments and program 21)";
     assert_eq!(memory.to_string(), expected);
 }
+
+/// Small minibatches are cut into few parts, each with sums of its own.
+#[test]
+fn a_wide_network_on_small_minibatches_takes_four_sums() {
+    let mut config = config("fpo");
+    config.value.hidden = vec![4096];
+    let envs = setup::envs(&config).unwrap();
+    let value = parameters(&setup::value_sizes(&config, envs.spec()));
+    let small = Memory::of(&config, envs.as_ref(), &Device::Cpu).learner;
+    // Parameters, two moments, a gradient, weights packed twice, four sums; and what is small.
+    assert!(small > 10 * value * FLOAT);
+    config.train.batch_size = 100_000;
+    let envs = setup::envs(&config).unwrap();
+    let large = Memory::of(&config, envs.as_ref(), &Device::Cpu).learner;
+    assert!(large > small + 28 * value * FLOAT);
+}
