@@ -75,12 +75,12 @@ pub fn compute(config: &Config, device: &Device) -> Compute {
 
 /// Sizes of the policy's network: input, hidden layers, output.
 pub fn policy_sizes(config: &Config, spec: &EnvSpec) -> Vec<usize> {
-    let (obs, act) = (spec.obs_dim, spec.action_dim);
-    let (input, output) = match config.algorithm.kind {
-        AlgorithmKind::Ppo => (obs, 2 * act),
-        _ => (obs + act + config.policy.time_embedding, act),
-    };
-    [&[input], &config.policy.hidden[..], &[output]].concat()
+    match config.algorithm.kind {
+        AlgorithmKind::Ppo => {
+            [&[spec.obs_dim], &config.policy.hidden[..], &[2 * spec.action_dim]].concat()
+        }
+        _ => flow_config(config, spec).sizes(),
+    }
 }
 
 /// Sizes of the value network.

@@ -134,7 +134,7 @@ impl FlowConfig {
     }
 
     /// Sizes of the network: input, hidden layers, output.
-    pub(crate) fn sizes(&self) -> Vec<usize> {
+    pub fn sizes(&self) -> Vec<usize> {
         let input = self.obs_dim + self.action_dim + self.time_embedding;
         [&[input], &self.hidden[..], &[self.action_dim]].concat()
     }

@@ -133,20 +133,15 @@ pub fn macs(widths: &[usize]) -> usize {
     widths.windows(2).map(|pair| pair[0] * pair[1]).sum()
 }
 
-/// Widths of a flow policy's layers, input and output included.
-pub fn policy_widths(sizes: &Sizes) -> Vec<usize> {
-    let (config, spec) = (&sizes.config.policy, &sizes.spec);
-    let input = spec.obs_dim + spec.action_dim + config.time_embedding;
-    [&[input][..], &config.hidden, &[spec.action_dim]].concat()
-}
-
 /// Operations of a gradient step on `transitions` transitions, for a flow.
 fn flop(sizes: &Sizes, policy: &Policy, transitions: usize) -> Option<f64> {
     policy.flow()?;
-    let value = [&[sizes.spec.obs_dim][..], &sizes.config.value.hidden, &[1]].concat();
-    let trained = |widths: &[usize]| 3 * macs(widths) - widths[0] * widths[1];
-    let losses = policy.stored(sizes.config.algorithm.num_samples).losses;
-    let per_transition = losses * trained(&policy_widths(sizes)) + trained(&value);
+    let (config, spec) = (&sizes.config, &sizes.spec);
+    let networks = [setup::policy_sizes(config, spec), setup::value_sizes(config, spec)];
+    let [policy_macs, value_macs] =
+        networks.map(|widths| 3 * macs(&widths) - widths[0] * widths[1]);
+    let losses = policy.stored(config.algorithm.num_samples).losses;
+    let per_transition = losses * policy_macs + value_macs;
     Some(2.0 * transitions as f64 * per_transition as f64)
 }
 
@@ -163,7 +158,10 @@ mod tests {
     #[test]
     fn the_official_step_has_the_known_number_of_operations() {
         let sizes = Sizes::named("official").unwrap();
-        assert_eq!(macs(&policy_widths(&sizes)), 31 * 32 + 3 * 32 * 32 + 32 * 6);
+        assert_eq!(
+            macs(&setup::policy_sizes(&sizes.config, &sizes.spec)),
+            31 * 32 + 3 * 32 * 32 + 32 * 6
+        );
         assert!((flop(&sizes, 3840) / 1e9 - 6.84).abs() < 0.01, "{}", flop(&sizes, 3840));
     }
 

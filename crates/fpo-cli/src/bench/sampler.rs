@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use candle_core::Device;
 use fpo_core::{Noise, Purpose};
 
-use super::learner::{macs, policy_widths};
+use super::learner::macs;
 use super::measurement::{Case, Kind, Measurement};
 use super::sizes::Sizes;
 use super::stats::{Repeats, Timing};
@@ -53,7 +53,10 @@ pub fn measure(
     let measured = Measurement::new(Kind::Sample, case, Timing::of(&durations, 1.0)?);
     let Some(flow) = policy.flow() else { return Ok(measured) };
     let passes = flow.config().flow_steps * envs;
-    measured.with_flop(2.0 * (passes * macs(&policy_widths(sizes))) as f64, peak)
+    measured.with_flop(
+        2.0 * (passes * macs(&setup::policy_sizes(&sizes.config, &sizes.spec))) as f64,
+        peak,
+    )
 }
 
 #[cfg(test)]
