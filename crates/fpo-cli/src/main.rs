@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use fpo_cli::cli::{Cli, run};
-use fpo_cli::failure::{describe, exit_code};
-use fpo_cli::note::note;
+use fpo_cli::commands::{Cli, run};
+use fpo_cli::terminal::failure::{describe, exit_code};
+use fpo_cli::terminal::output::note;
 use mimalloc::MiMalloc;
 
 /// Tensors come and go with every operation; the C library gives memory of their size back to the

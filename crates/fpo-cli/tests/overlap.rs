@@ -7,9 +7,9 @@ use std::path::Path;
 
 use candle_core::Device;
 use fpo_cli::config::Config;
-use fpo_cli::run_dir::RunDir;
-use fpo_cli::trainer::{Metrics, Trainer};
-use fpo_cli::{checkpoint, policy_file};
+use fpo_cli::run::dir::RunDir;
+use fpo_cli::training::trainer::{Metrics, Trainer};
+use fpo_cli::training::{checkpoint, policy_file};
 
 /// Iterations of a run.
 const ITERATIONS: usize = 3;

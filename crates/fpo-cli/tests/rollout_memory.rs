@@ -9,9 +9,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candle_core::Device;
-use fpo_cli::collector::Plan;
 use fpo_cli::config::Config;
-use fpo_cli::trainer::Trainer;
+use fpo_cli::training::collector::Plan;
+use fpo_cli::training::trainer::Trainer;
 use fpo_core::Noise;
 
 const RUN: &str = "[env]\ntask = \"Classic/Cartpole\"\nnum_envs = 8\n\
@@ -58,7 +58,7 @@ fn only_the_first_rollout_allocates_memory_for_rollouts() {
             length: trainer.config.iteration_length(),
             unroll_length: trainer.config.train.unroll_length,
             num_samples: trainer.config.algorithm.num_samples,
-            training_times: fpo_cli::setup::training_times(&trainer.config),
+            training_times: fpo_cli::training::build::training_times(&trainer.config),
             overlap,
         };
         let Trainer { collector, learner, .. } = &mut trainer;

@@ -5,10 +5,11 @@
 use std::f64::consts::TAU;
 
 use candle_core::{DType, Device, Tensor};
+use fpo_core::path::{Path, Quantity};
 use fpo_core::{
     Activation, DenoisingMdp, DeviceNormalizer, FlatParams, FlowConfig, FlowPolicy, FpoLoss,
-    GaussianConfig, GaussianPolicy, MinibatchTensors, Noise, Objective, Path, PhaseTimes, Policy,
-    Purpose, Quantity, RatioKind, ScoredSteps, Squash, SquashedNormal, ValueNet, fpo_loss,
+    GaussianConfig, GaussianPolicy, MinibatchTensors, Noise, Objective, PhaseTimes, Policy,
+    Purpose, RatioKind, ScoredSteps, Squash, SquashedNormal, ValueNet, fpo_loss,
 };
 
 const OBS: usize = 3;

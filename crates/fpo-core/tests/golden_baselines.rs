@@ -11,9 +11,10 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor};
 use common::{Golden, device, host, policy, sizes, surrogates, usize_of};
+use fpo_core::gae::AdvantageKind;
 use fpo_core::{
-    Activation, AdvantageKind, Compute, DenoisingMdp, DeviceNormalizer, FlatParams, FlowPolicy,
-    FpoLoss, GaussianConfig, GaussianPolicy, Isa, Learner, MinibatchTensors, Noise, Normalizer,
+    Activation, Compute, DenoisingMdp, DeviceNormalizer, FlatParams, FlowPolicy, FpoLoss,
+    GaussianConfig, GaussianPolicy, Isa, Learner, MinibatchTensors, Noise, Normalizer,
     NormalizerKind, Objective, OptimizerConfig, PhaseTimes, Policy, RatioKind, Rollout,
     ScoredSteps, StepMetrics, ValueNet, fpo_loss,
 };

@@ -5,11 +5,12 @@
 mod common;
 
 use candle_core::{DType, Tensor};
-use common::{Golden, device, host, policy, sizes, surrogates, usize_of};
+use common::{Golden, device, host, policy, sizes, surrogate, usize_of};
+use fpo_core::gae::AdvantageKind;
 use fpo_core::{
-    Activation, AdamConfig, AdvantageKind, AdvantageNormalization, Compute, DeviceNormalizer,
-    FpoLoss, Isa, Learner, MinibatchSchedule, MinibatchTensors, Noise, Normalizer, NormalizerKind,
-    Objective, OptimizerConfig, PhaseTimes, RatioKind, Rollout, StepMetrics, ValueNet, fpo_loss,
+    Activation, AdamConfig, AdvantageNormalization, Compute, DeviceNormalizer, FpoLoss, Isa,
+    Learner, MinibatchSchedule, MinibatchTensors, Noise, Normalizer, NormalizerKind, Objective,
+    OptimizerConfig, PhaseTimes, RatioKind, Rollout, StepMetrics, ValueNet, fpo_loss,
 };
 use serde_json::Value;
 

@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
 use candle_core::{DType, Device, Tensor};
+use fpo_core::gae::AdvantageKind;
+use fpo_core::path::Quantity;
 use fpo_core::{
-    Activation, AdvantageKind, DeviceNormalizer, FlowConfig, FlowPolicy, FpoLoss, Learner,
-    LearnerState, MinibatchTensors, Noise, Normalizer, NormalizerKind, Objective, OptimizerConfig,
-    PhaseTimes, Purpose, Quantity, RatioKind, Rollout, ValueNet, fpo_loss,
+    Activation, DeviceNormalizer, FlowConfig, FlowPolicy, FpoLoss, Learner, LearnerState,
+    MinibatchTensors, Noise, Normalizer, NormalizerKind, Objective, OptimizerConfig, PhaseTimes,
+    Purpose, RatioKind, Rollout, ValueNet, fpo_loss,
 };
 
 const OBS: usize = 3;

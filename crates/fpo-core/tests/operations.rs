@@ -18,9 +18,8 @@ use std::sync::RwLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candle_core::{DType, Device, Storage, Tensor, Var};
-use fpo_core::{
-    Activation, AdvantageKind, AdvantageNormalization, Compute, FlowConfig, Objective, RatioKind,
-};
+use fpo_core::gae::AdvantageKind;
+use fpo_core::{Activation, AdvantageNormalization, Compute, FlowConfig, Objective, RatioKind};
 use problem::Problem;
 
 /// Counts the storages that are made.

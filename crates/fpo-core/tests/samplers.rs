@@ -5,8 +5,9 @@
 mod targets;
 
 use candle_core::{DType, Device, Tensor};
+use fpo_core::path::Path;
 use fpo_core::sampler::{Grid, MAX_STEPS, Method, Sampler, Start};
-use fpo_core::{Compute, Error, FlowConfig, FlowPolicy, Noise, Path, Purpose, Result};
+use fpo_core::{Compute, Error, FlowConfig, FlowPolicy, Noise, Purpose, Result};
 use targets::{Mixture, values};
 
 const FIXED: [(Method, f64); 4] =

@@ -4,13 +4,14 @@
 //! "FPO++" is arXiv 2602.02481. Defaults are FPO's; another `kind` changes some of them
 //! ([`super::presets`]).
 
-use fpo_core::{
-    AdvantageKind, AdvantageNormalization, DenoisingMdp, Objective, RatioKind, ScoredSteps,
-    SurrogateKind, Truncation,
-};
+use fpo_core::gae::{AdvantageKind, Truncation};
+
+use fpo_core::surrogate::SurrogateKind;
+
+use fpo_core::{AdvantageNormalization, DenoisingMdp, Objective, RatioKind, ScoredSteps};
 use serde::{Deserialize, Serialize};
 
-use super::choices::AlgorithmKind;
+use crate::config::choices::AlgorithmKind;
 
 /// `[algorithm]`: the update.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]

@@ -10,20 +10,17 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::error::ConfigError;
-use super::presets::merge_below;
+use crate::config::error::ConfigError;
+use crate::config::merge::{merge, merge_below};
 
 /// The top-level key by which a file includes others.
-pub(super) const INCLUDE: &str = "include";
+pub(crate) const INCLUDE: &str = "include";
 /// What is told who writes it elsewhere.
-pub(super) const ONLY_FILES_INCLUDE: &str = "only a file can include others";
-
-/// Tables whose `kind` says which other keys they have. That of a section is a field among others.
-const CHOICES: [&str; 1] = ["optimizer.schedule"];
+pub(crate) const ONLY_FILES_INCLUDE: &str = "only a file can include others";
 
 /// Merged values and where each came from.
 #[derive(Debug, Default)]
-pub(super) struct Layers {
+pub(crate) struct Layers {
     /// The merged document.
     pub values: Table,
     /// Where the values came from.
@@ -32,7 +29,7 @@ pub(super) struct Layers {
 
 /// For each dotted name, the file or override that wrote it last.
 #[derive(Debug, Default)]
-pub(super) struct Origins {
+pub(crate) struct Origins {
     written: BTreeMap<String, String>,
     /// The document that was asked for, for what no layer wrote.
     document: String,
@@ -67,7 +64,7 @@ impl Layers {
         let mut layers = Self::default();
         layers.origins.document = origin.into();
         let table = parse(text, origin)?;
-        merge(&mut layers.values, table, "", origin, &mut layers.origins);
+        layers.lay_over(table, origin);
         Ok(layers)
     }
 
@@ -92,9 +89,17 @@ impl Layers {
             Value::Table(Table::from_iter([((*name).to_string(), inner)]))
         });
         if let Value::Table(table) = value {
-            merge(&mut self.values, table, "", &format!("`--set {text}`"), &mut self.origins);
+            self.lay_over(table, &format!("`--set {text}`"));
         }
         Ok(())
+    }
+
+    /// Adds `table` above all layers.
+    fn lay_over(&mut self, table: Table, origin: &str) {
+        let written = &mut self.origins.written;
+        merge(&mut self.values, table, "", &mut |name| {
+            written.insert(name, origin.into());
+        });
     }
 
     /// Adds `table` below all layers: it counts where none has written a value.
@@ -128,7 +133,7 @@ impl Layers {
             self.add_file(&other, open)?;
         }
         open.pop();
-        merge(&mut self.values, table, "", &origin, &mut self.origins);
+        self.lay_over(table, &origin);
         Ok(())
     }
 }
@@ -156,7 +161,7 @@ fn override_value(text: &str) -> Value {
     }
 }
 
-pub(super) fn parse(text: &str, origin: &str) -> Result<Table, ConfigError> {
+pub(crate) fn parse(text: &str, origin: &str) -> Result<Table, ConfigError> {
     toml::from_str(text).map_err(|error: toml::de::Error| {
         let offset = error.span().map_or(0, |span| span.start);
         let before = text.get(..offset).unwrap_or(text);
@@ -168,35 +173,4 @@ pub(super) fn parse(text: &str, origin: &str) -> Result<Table, ConfigError> {
             message: error.message().replace('\n', ", "),
         }
     })
-}
-
-/// Whether the tables `below` and `over` of the dotted name `key` are different choices: then the
-/// keys of one mean nothing to the other.
-pub(super) fn differ_in_kind(key: &str, below: &Table, over: &Table) -> bool {
-    let kinds = (below.get("kind"), over.get("kind"));
-    CHOICES.contains(&key) && matches!(kinds, (Some(below), Some(over)) if below != over)
-}
-
-/// Lays `over` upon `base`: tables field by field, choices of another kind and all else whole.
-fn merge(base: &mut Table, over: Table, prefix: &str, origin: &str, origins: &mut Origins) {
-    for (name, value) in over {
-        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-        origins.written.insert(key.clone(), origin.into());
-        match (base.get_mut(&name), value) {
-            (Some(Value::Table(below)), Value::Table(table)) => {
-                if differ_in_kind(&key, below, &table) {
-                    below.clear();
-                }
-                merge(below, table, &key, origin, origins);
-            }
-            (_, Value::Table(table)) => {
-                let mut below = Table::new();
-                merge(&mut below, table, &key, origin, origins);
-                base.insert(name, Value::Table(below));
-            }
-            (_, value) => {
-                base.insert(name, value);
-            }
-        }
-    }
 }

@@ -4,13 +4,15 @@
 //! "Paper" is arXiv 2507.21053; "official" is the Playground program of akanazawa/fpo at 418c255;
 //! "FPO++" is arXiv 2602.02481.
 
+use fpo_core::path::{Path, Quantity};
+
 use fpo_core::{
-    Activation, AdamConfig, FlowConfig, GaussianConfig, OptimizerKind, Path, Quantity,
-    RateSchedule, Reduction, Squash,
+    Activation, AdamConfig, FlowConfig, GaussianConfig, OptimizerKind, RateSchedule, Reduction,
+    Squash,
 };
 use serde::{Deserialize, Serialize};
 
-use super::choices::TimesChoice;
+use crate::config::choices::TimesChoice;
 
 /// `[policy]`: the policy's network and sampler. `path` to `times_beta` are of flows only (all but
 /// `algorithm.kind` = `"ppo"`), `min_std` of the Gaussian only.
@@ -126,7 +128,7 @@ pub struct OptimizerConfig {
 }
 
 /// Whether `weight_decay` may be other than 0.
-pub(super) fn takes_weight_decay(optimizer: OptimizerKind) -> bool {
+pub(crate) fn takes_weight_decay(optimizer: OptimizerKind) -> bool {
     optimizer != OptimizerKind::Rmsprop
 }
 

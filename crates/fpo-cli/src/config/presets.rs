@@ -1,11 +1,11 @@
 //! What `algorithm.kind` changes of the defaults. Files and `--set` win over it, field by field.
 
-use toml::{Table, Value};
+use toml::Value;
 
-use super::choices::AlgorithmKind;
-use super::error::ConfigError;
-use super::layers::{Layers, differ_in_kind, parse};
-use super::learning::takes_weight_decay;
+use crate::config::choices::AlgorithmKind;
+use crate::config::error::ConfigError;
+use crate::config::layers::{Layers, parse};
+use crate::config::learning::takes_weight_decay;
 
 /// The paper's tuned Gaussian baseline (Tables 1 and A.2). The official code evaluates its mean.
 const PPO: &str = r#"
@@ -42,7 +42,7 @@ const FPO_PLUS_PLUS: &str = r#"
 "#;
 
 /// Fills in what the preset of the configured algorithm sets and no layer has written.
-pub(super) fn fill(layers: &mut Layers) -> Result<(), ConfigError> {
+pub(crate) fn fill(layers: &mut Layers) -> Result<(), ConfigError> {
     let kind = layers.values.get("algorithm").and_then(|section| section.get("kind")?.as_str());
     // A kind that does not exist is found, and told, with the other fields.
     let Some(kind) = kind.and_then(AlgorithmKind::named) else { return Ok(()) };
@@ -65,40 +65,14 @@ pub(super) fn fill(layers: &mut Layers) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Adds to `values` what `below` has and they lack; `note` hears of each dotted name added.
-pub(super) fn merge_below(
-    values: &mut Table,
-    below: Table,
-    prefix: &str,
-    note: &mut dyn FnMut(String),
-) {
-    for (key, value) in below {
-        let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-        match (values.get_mut(&key), value) {
-            (Some(Value::Table(own)), Value::Table(below))
-                if !differ_in_kind(&name, &below, own) =>
-            {
-                merge_below(own, below, &name, note);
-            }
-            (Some(_), _) => {}
-            (None, Value::Table(below)) => {
-                let mut own = Table::new();
-                merge_below(&mut own, below, &name, note);
-                values.insert(key, Value::Table(own));
-            }
-            (None, value) => {
-                values.insert(key, value);
-                note(name);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::Config;
-    use super::{Table, merge_below};
-    use fpo_core::{RatioKind, SurrogateKind};
+    use toml::Table;
+
+    use crate::config::merge::merge_below;
+    use crate::config::resolved::Config;
+    use fpo_core::RatioKind;
+    use fpo_core::surrogate::SurrogateKind;
 
     fn load(text: &str) -> Config {
         Config::from_toml_str(&format!("env.task = 'A'\n{text}"), "text").unwrap()

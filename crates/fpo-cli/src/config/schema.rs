@@ -3,14 +3,16 @@
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use super::error::ConfigError;
-use super::field_names::field_names;
-use super::layers::{INCLUDE, Layers, ONLY_FILES_INCLUDE};
-use super::{
-    AlgorithmConfig, CheckpointConfig, Config, EnvConfig, EvalConfig, NormalizerConfig,
-    OptimizerConfig, PolicyConfig, TrainConfig, ValueConfig,
+use crate::config::algorithm::AlgorithmConfig;
+use crate::config::error::ConfigError;
+use crate::config::field_names::field_names;
+use crate::config::layers::{INCLUDE, Layers, ONLY_FILES_INCLUDE};
+use crate::config::learning::{OptimizerConfig, PolicyConfig, ValueConfig};
+use crate::config::nearest::nearest;
+use crate::config::resolved::Config;
+use crate::config::sections::{
+    CheckpointConfig, EnvConfig, EvalConfig, NormalizerConfig, TrainConfig,
 };
-use crate::nearest::nearest;
 
 /// Each section with the names of its fields.
 fn sections() -> [(&'static str, &'static [&'static str]); 9] {
@@ -29,7 +31,7 @@ fn sections() -> [(&'static str, &'static [&'static str]); 9] {
 
 /// The configuration that `layers` spell, with defaults for what they leave out; not yet checked
 /// for ranges.
-pub(super) fn typed(layers: &Layers) -> Result<Config, ConfigError> {
+pub(crate) fn typed(layers: &Layers) -> Result<Config, ConfigError> {
     let known = sections();
     for name in layers.values.keys() {
         if name == INCLUDE {

@@ -7,7 +7,7 @@ use fpo_core::NormalizerKind;
 use fpo_envs::{AutoReset, Starts};
 use serde::{Deserialize, Serialize};
 
-use super::choices::{
+use crate::config::choices::{
     DeviceChoice, KernelChoice, OverlapChoice, PrecisionChoice, StartChoice, UpdateChoice,
 };
 

@@ -3,13 +3,13 @@
 use std::fmt::Display;
 use std::ops::{Bound, RangeBounds, RangeInclusive};
 
-use super::error::ConfigError;
-use super::layers::Origins;
-use super::learning::takes_weight_decay;
-use super::{
-    AlgorithmConfig, CheckpointConfig, Config, EnvConfig, EvalConfig, OptimizerConfig,
-    OverlapChoice, PolicyConfig, TrainConfig,
-};
+use crate::config::algorithm::AlgorithmConfig;
+use crate::config::choices::OverlapChoice;
+use crate::config::error::ConfigError;
+use crate::config::layers::Origins;
+use crate::config::learning::{OptimizerConfig, PolicyConfig, takes_weight_decay};
+use crate::config::resolved::Config;
+use crate::config::sections::{CheckpointConfig, EnvConfig, EvalConfig, TrainConfig};
 
 /// Largest number of environments, unrolls in a minibatch, or episodes of an evaluation.
 const MANY: usize = 1 << 20;
@@ -23,7 +23,7 @@ const POSITIVE: (Bound<f64>, Bound<f64>) = (Bound::Excluded(0.0), Bound::Include
 const NOT_NEGATIVE: RangeInclusive<f64> = 0.0..=f64::MAX;
 
 /// Returns the first value that is out of range or does not go with the others as an error.
-pub(super) fn validate(config: &Config, origins: &Origins) -> Result<(), ConfigError> {
+pub(crate) fn validate(config: &Config, origins: &Origins) -> Result<(), ConfigError> {
     let check = Check { origins };
     check.env(&config.env)?;
     check.train(&config.train)?;

@@ -5,7 +5,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use candle_core::{DType, Device, Tensor};
-use fpo_core::{FlatParams, FlowConfig, FlowPolicy, FpoLoss, Noise, Quantity};
+use fpo_core::path::Quantity;
+use fpo_core::{FlatParams, FlowConfig, FlowPolicy, FpoLoss, Noise};
 use serde_json::Value;
 
 /// The device of the test run: `FPO_TEST_DEVICE=cpu|cuda|cuda:1|metal`, by default the CPU.

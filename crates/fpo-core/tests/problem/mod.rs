@@ -1,11 +1,13 @@
 //! Random networks, objectives and rollouts, and what a learner makes of them.
 
 use candle_core::{DType, Device, Tensor};
+use fpo_core::gae::{AdvantageKind, Truncation};
+use fpo_core::path::{Path, Quantity};
+use fpo_core::surrogate::SurrogateKind;
 use fpo_core::{
-    Activation, AdvantageKind, AdvantageNormalization, Compute, DenoisingMdp, FlowConfig,
-    FlowPolicy, GaussianConfig, GaussianPolicy, Guards, Learner, Noise, Normalizer, NormalizerKind,
-    Objective, OptimizerConfig, Path, Policy, Purpose, Quantity, RatioKind, Reduction, Rollout,
-    ScoredSteps, Source, SurrogateKind, Truncation, ValueNet,
+    Activation, AdvantageNormalization, Compute, DenoisingMdp, FlowConfig, FlowPolicy,
+    GaussianConfig, GaussianPolicy, Guards, Learner, Noise, Normalizer, NormalizerKind, Objective,
+    OptimizerConfig, Policy, Purpose, RatioKind, Reduction, Rollout, ScoredSteps, Source, ValueNet,
 };
 
 /// Which policy acts.

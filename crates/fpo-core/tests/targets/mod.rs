@@ -1,7 +1,8 @@
 //! Targets whose velocity field, moments and probabilities are known exactly.
 
 use candle_core::{DType, Tensor};
-use fpo_core::{Path, Result};
+use fpo_core::Result;
+use fpo_core::path::Path;
 
 /// All elements, in f64.
 pub fn values(x: &Tensor) -> Vec<f64> {

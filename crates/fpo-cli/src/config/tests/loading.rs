@@ -159,7 +159,7 @@ fn the_papers_files_have_the_papers_sizes() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/paper/cheetah_run.toml");
     let config = Config::load(&[path], &[]).unwrap();
     let mut defaults = Config::from_toml_str("env.task = 'CheetahRun'", "defaults").unwrap();
-    defaults.algorithm.advantage = fpo_core::AdvantageKind::Vtrace;
+    defaults.algorithm.advantage = fpo_core::gae::AdvantageKind::Vtrace;
     defaults.env.starts = fpo_envs::Starts::Official;
     defaults.env.stagger = false;
     assert_eq!(config, defaults);

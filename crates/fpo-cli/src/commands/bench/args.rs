@@ -1,0 +1,93 @@
+//! What `fpo bench` can be asked for.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use fpo_envs::AutoReset;
+
+use crate::commands::parse_device;
+use crate::config::choices::DeviceChoice;
+
+/// What to measure, on what, how long.
+#[derive(Args, Debug)]
+pub struct BenchArgs {
+    /// What to measure
+    #[arg(value_enum, default_values_t = [Part::All])]
+    pub parts: Vec<Part>,
+    /// Where tensors live, such as cpu,cuda [default: cpu, and the accelerator of the build]
+    #[arg(long, value_name = "DEVICE,…", value_delimiter = ',', value_parser = parse_device)]
+    pub devices: Vec<DeviceChoice>,
+    /// Network sizes for learner and sampler: official, desk, or a configuration file
+    #[arg(long, value_name = "SIZES,…", value_delimiter = ',',
+          default_values = ["official", "desk"])]
+    pub sizes: Vec<String>,
+    /// Transitions per minibatch for the learner, whole unrolls [default: those of the sizes]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = count())]
+    pub transitions: Vec<u32>,
+    /// Tasks for envs, or `all` [default: five of different weight]
+    #[arg(long, value_name = "TASK,…", value_delimiter = ',')]
+    pub tasks: Vec<String>,
+    /// Environments for envs and sampler [default: 256,2048, and those of the sizes]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = count())]
+    pub envs: Vec<u32>,
+    /// Threads [default: all; for envs also 1]
+    #[arg(long, value_name = "N,…", value_delimiter = ',',
+          value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub threads: Vec<u32>,
+    /// Configuration for train [default: CheetahRun at desk size]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Timed runs of each case [default: as many as give a steady median]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub repeats: Option<u32>,
+    /// Untimed control steps before those of envs are timed
+    #[arg(long, value_name = "STEPS", default_value_t = 20)]
+    pub warmup: usize,
+    /// Where episodes of envs start again: fresh, or first, which costs nothing and leaves physics
+    #[arg(long, value_name = "fresh|first", value_parser = parse_auto_reset,
+          default_value = "fresh")]
+    pub auto_reset: AutoReset,
+    /// Fewer cases and shorter runs: a first look
+    #[arg(long)]
+    pub quick: bool,
+    /// Write everything to a JSON file; - is standard output, instead of the tables
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Measure nothing: compare two JSON files of earlier runs
+    #[arg(long, num_args = 2, value_names = ["A.json", "B.json"],
+          conflicts_with_all = ["json", "quick", "repeats", "devices", "tasks", "envs", "threads",
+                                "config", "transitions"])]
+    pub compare: Vec<PathBuf>,
+}
+
+/// A part of the engine.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// One gradient step
+    Learner,
+    /// Actions by Euler steps
+    Sampler,
+    /// Control steps of environments
+    Envs,
+    /// Whole iterations of training
+    Train,
+    /// All of these
+    All,
+}
+
+impl BenchArgs {
+    /// Whether `part` was asked for.
+    pub fn wants(&self, part: Part) -> bool {
+        self.parts.iter().any(|&asked| asked == part || asked == Part::All)
+    }
+}
+
+/// The spelling of `env.auto_reset` in a configuration.
+fn parse_auto_reset(text: &str) -> Result<AutoReset, String> {
+    serde_json::from_value(text.into()).map_err(|_| "expected `fresh` or `first`".into())
+}
+
+/// Environments or transitions: as many as a configuration allows.
+fn count() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=1 << 24)
+}

@@ -1,0 +1,69 @@
+//! `fpo bench`: how fast the parts of the engine are on this machine.
+//!
+//! Every case is warmed up, then timed several times, on random data; the median counts. What
+//! cannot be (numbers that are not finite, more operations than the machine can do) is an error.
+
+pub mod args;
+pub mod compare;
+pub mod envs;
+pub mod learner;
+pub mod machine;
+pub mod measurement;
+pub mod peak;
+mod plan;
+pub mod report;
+pub mod sampler;
+pub mod sizes;
+pub mod stats;
+pub mod table;
+mod ticker;
+pub mod train;
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::run::durable;
+use args::BenchArgs;
+use machine::Machine;
+use measurement::BenchFile;
+use ticker::Ticker;
+
+/// Measures or compares, and returns what to print on standard output.
+///
+/// # Errors
+/// A request that cannot be met, shown before anything is timed; or a part that fails.
+pub fn bench(args: &BenchArgs) -> Result<String> {
+    if let [a, b] = args.compare.as_slice() {
+        return compare::text(&compare::read(a)?, &compare::read(b)?);
+    }
+    let to_stdout = args.json.as_deref() == Some(Path::new("-"));
+    let output = args.json.as_deref().filter(|_| !to_stdout);
+    if let Some(path) = output {
+        durable::check_output(path).with_context(|| cannot_write(path))?;
+    }
+    let file = measure(args)?;
+    let json = serde_json::to_string_pretty(&file)?;
+    if let Some(path) = output {
+        durable::write_output(path, json.as_bytes()).with_context(|| cannot_write(path))?;
+    }
+    Ok(if to_stdout { json } else { report::text(&file) })
+}
+
+fn measure(args: &BenchArgs) -> Result<BenchFile> {
+    let jobs = plan::jobs(args)?;
+    let mut ticker = Ticker::on_stderr(jobs.len());
+    let mut machine = Machine::describe();
+    ticker.show("the machine's peak");
+    machine.measure();
+    let mut results = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        ticker.next(&format!("{} ({})", job.kind, job.case));
+        results.push(job.run(&machine.peak_gflops)?);
+    }
+    Ok(BenchFile { machine, results })
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!("cannot write {}", path.display())
+}

@@ -1,0 +1,289 @@
+//! From the command line to the cases to measure: what is wrong shows before anything is timed.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use candle_core::Device;
+use fpo_envs::AutoReset;
+
+use crate::commands::bench::args::{BenchArgs, Part};
+use crate::commands::bench::envs::Effort;
+use crate::commands::bench::measurement::{Case, Kind, Measurement};
+use crate::commands::bench::peak::Peak;
+use crate::commands::bench::sizes::{Sizes, desk_cheetah};
+use crate::commands::bench::stats::Repeats;
+use crate::commands::bench::{envs, learner, machine, peak, sampler, train};
+use crate::config::choices::{AlgorithmKind, DeviceChoice, PrecisionChoice};
+use crate::config::resolved::Config;
+use crate::terminal::failure::UsageError;
+use crate::training::device;
+
+/// Tasks from the lightest physics to the heaviest.
+const TASKS: [&str; 5] =
+    ["CartpoleBalance", "CheetahRun", "FingerSpin", "FishSwim", "HumanoidWalk"];
+/// Batches of environments.
+const ENVS: [usize; 2] = [256, 2048];
+/// What is trained where there is no MuJoCo.
+const GRIDWORLD: &str = include_str!("../../../../../configs/gridworld/two_walls.toml");
+
+/// A case and all that is needed to measure it.
+pub struct Job {
+    /// What it is.
+    pub kind: Kind,
+    /// Which one.
+    pub case: Case,
+    work: Work,
+}
+
+enum Work {
+    Learner { sizes: Rc<Sizes>, batch_size: usize, device: Device, repeats: Repeats },
+    Sampler { sizes: Rc<Sizes>, envs: usize, device: Device, repeats: Repeats },
+    Envs { task: String, envs: usize, effort: Effort },
+    Train { config: Box<Config>, device: Device, repeats: Repeats },
+}
+
+impl Work {
+    /// Where tensors are computed, and how exactly.
+    fn precision(&self) -> Option<(&Device, PrecisionChoice)> {
+        match self {
+            Work::Learner { sizes, device, .. } | Work::Sampler { sizes, device, .. } => {
+                Some((device, sizes.config.train.precision))
+            }
+            Work::Train { config, device, .. } => Some((device, config.train.precision)),
+            Work::Envs { .. } => None,
+        }
+    }
+}
+
+impl Job {
+    /// Measures, on as many threads as the case says.
+    ///
+    /// # Errors
+    /// Those of the part that is measured, with the case.
+    pub fn run(self, peaks: &[Peak]) -> Result<Measurement> {
+        let label = format!("{} ({})", self.kind, self.case);
+        let threads = self.case.threads.unwrap_or_else(machine::threads);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+        // The peak is the processor's.
+        let on_cpu = self.case.device.as_deref() == Some("cpu");
+        let peak = peak::widest(peaks, threads).filter(|_| on_cpu);
+        let case = self.case;
+        if let Some((device, precision)) = self.work.precision() {
+            device::set_precision(device, precision)?;
+        }
+        let measured = match self.work {
+            Work::Learner { sizes, batch_size, device, repeats } => {
+                let sizes = sizes.as_ref();
+                pool.install(|| learner::measure(sizes, batch_size, &device, repeats, case, peak))
+            }
+            Work::Sampler { sizes, envs, device, repeats } => {
+                let sizes = sizes.as_ref();
+                pool.install(|| sampler::measure(sizes, envs, &device, repeats, case, peak))
+            }
+            Work::Envs { task, envs, effort } => {
+                pool.install(|| envs::measure(&task, envs, effort, case))
+            }
+            Work::Train { config, device, repeats } => {
+                pool.install(|| train::measure(*config, &device, repeats, case))
+            }
+        };
+        measured.context(label)
+    }
+}
+
+/// All cases that were asked for, in the order of the tables.
+///
+/// # Errors
+/// A device, precision, task, size or configuration that cannot be had.
+pub fn jobs(args: &BenchArgs) -> Result<Vec<Job>> {
+    let devices = devices(args)?;
+    let mut jobs = Vec::new();
+    if args.wants(Part::Learner) || args.wants(Part::Sampler) {
+        let sizes = args.sizes.iter().map(|name| Ok(Rc::new(Sizes::named(name)?)));
+        let sizes: Vec<_> = sizes.collect::<Result<_>>()?;
+        if args.wants(Part::Learner) {
+            for sizes in &sizes {
+                learner_jobs(args, sizes, &devices, &mut jobs)?;
+            }
+        }
+        if args.wants(Part::Sampler) {
+            sizes.iter().for_each(|sizes| sampler_jobs(args, sizes, &devices, &mut jobs));
+        }
+    }
+    if args.wants(Part::Envs) {
+        env_jobs(args, &mut jobs)?;
+    }
+    if args.wants(Part::Train) {
+        train_jobs(args, &devices, &mut jobs)?;
+    }
+    for (device, precision) in jobs.iter().filter_map(|job| job.work.precision()) {
+        device::check_precision(device, precision)?;
+    }
+    Ok(jobs)
+}
+
+/// The devices with their names, each once.
+fn devices(args: &BenchArgs) -> Result<Vec<(String, Device)>> {
+    let default = [DeviceChoice::Cpu, DeviceChoice::Auto];
+    let asked = if args.devices.is_empty() { &default[..] } else { &args.devices };
+    let mut devices: Vec<(String, Device)> = Vec::new();
+    for &choice in asked {
+        let device = device::open(choice)?;
+        let name = match (&device, choice) {
+            (Device::Cpu, _) => "cpu".into(),
+            (Device::Cuda(_), DeviceChoice::Cuda(number)) => format!("cuda:{number}"),
+            (Device::Cuda(_), _) => "cuda:0".into(),
+            (Device::Metal(_), _) => "metal".into(),
+        };
+        if devices.iter().all(|(known, _)| *known != name) {
+            devices.push((name, device));
+        }
+    }
+    Ok(devices)
+}
+
+fn learner_jobs(
+    args: &BenchArgs,
+    sizes: &Rc<Sizes>,
+    devices: &[(String, Device)],
+    jobs: &mut Vec<Job>,
+) -> Result<()> {
+    let unroll = sizes.config.train.unroll_length;
+    let mut batch_sizes = sizes.batch_sizes.clone();
+    if !args.transitions.is_empty() {
+        let whole = |&n: &u32| match n as usize {
+            n if n.is_multiple_of(unroll) => Ok(n / unroll),
+            n => Err(UsageError(format!(
+                "--transitions {n}: a minibatch of `{}` holds whole unrolls of {unroll} steps",
+                sizes.name
+            ))),
+        };
+        batch_sizes = args.transitions.iter().map(whole).collect::<Result<_, _>>()?;
+    } else if args.quick {
+        batch_sizes.truncate(1);
+    }
+    for &batch_size in &batch_sizes {
+        for (name, device) in devices {
+            for threads in threads(args, &[machine::threads()]) {
+                let case = Case {
+                    device: Some(name.clone()),
+                    sizes: Some(sizes.name.clone()),
+                    transitions: Some(batch_size * unroll),
+                    threads: Some(threads),
+                    ..Case::default()
+                };
+                let (sizes, device) = (sizes.clone(), device.clone());
+                let repeats = repeats(args, 5, 25, 5.0);
+                let work = Work::Learner { sizes, batch_size, device, repeats };
+                jobs.push(Job { kind: Kind::GradientStep, case, work });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn sampler_jobs(
+    args: &BenchArgs,
+    sizes: &Rc<Sizes>,
+    devices: &[(String, Device)],
+    jobs: &mut Vec<Job>,
+) {
+    let is_flow = sizes.config.algorithm.kind != AlgorithmKind::Ppo;
+    for envs in counts(&args.envs, &[sizes.config.env.num_envs]) {
+        for (name, device) in devices {
+            for threads in threads(args, &[machine::threads()]) {
+                let case = Case {
+                    device: Some(name.clone()),
+                    sizes: Some(sizes.name.clone()),
+                    envs: Some(envs),
+                    flow_steps: is_flow.then_some(sizes.config.policy.flow_steps),
+                    threads: Some(threads),
+                    ..Case::default()
+                };
+                let (sizes, device) = (sizes.clone(), device.clone());
+                let work =
+                    Work::Sampler { sizes, envs, device, repeats: repeats(args, 9, 101, 2.0) };
+                jobs.push(Job { kind: Kind::Sample, case, work });
+            }
+        }
+    }
+}
+
+fn env_jobs(args: &BenchArgs, jobs: &mut Vec<Job>) -> Result<()> {
+    let tasks: Vec<String> = match args.tasks.as_slice() {
+        [] if cfg!(feature = "mujoco") => TASKS.map(str::to_owned).to_vec(),
+        [] => vec!["GridWorld/two_walls".into()],
+        [all] if all == "all" => fpo_envs::tasks().into_iter().map(|spec| spec.name).collect(),
+        named => named.to_vec(),
+    };
+    let effort = Effort {
+        warmup: args.warmup,
+        run: Duration::from_secs_f64(if args.quick { 0.1 } else { 0.3 }),
+        repeats: repeats(args, 5, 5, 0.0),
+    };
+    for task in &tasks {
+        fpo_envs::spec(task)?;
+    }
+    let all = machine::threads();
+    let default_threads = if args.quick || all == 1 { vec![all] } else { vec![1, all] };
+    let default_envs = if args.quick { &ENVS[..1] } else { &ENVS[..] };
+    for task in tasks {
+        for envs in counts(&args.envs, default_envs) {
+            for threads in threads(args, &default_threads) {
+                let case = Case {
+                    task: Some(task.clone()),
+                    envs: Some(envs),
+                    auto_reset: Some(args.auto_reset).filter(|&chosen| chosen != AutoReset::Fresh),
+                    threads: Some(threads),
+                    ..Case::default()
+                };
+                let work = Work::Envs { task: task.clone(), envs, effort };
+                jobs.push(Job { kind: Kind::EnvStep, case, work });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn train_jobs(args: &BenchArgs, devices: &[(String, Device)], jobs: &mut Vec<Job>) -> Result<()> {
+    let (name, config) = match &args.config {
+        Some(path) => (path.display().to_string(), Config::load(&[path], &[])?),
+        None if cfg!(feature = "mujoco") => ("desk".into(), desk_cheetah()?),
+        None => ("two_walls".into(), Config::from_toml_str(GRIDWORLD, "two_walls")?),
+    };
+    fpo_envs::spec(&config.env.task)?;
+    for (device_name, device) in devices {
+        for threads in threads(args, &[machine::threads()]) {
+            let case = Case {
+                device: Some(device_name.clone()),
+                sizes: Some(name.clone()),
+                task: Some(config.env.task.clone()),
+                envs: Some(config.env.num_envs),
+                threads: Some(threads),
+                ..Case::default()
+            };
+            let (config, device) = (Box::new(config.clone()), device.clone());
+            let work = Work::Train { config, device, repeats: repeats(args, 3, 9, 10.0) };
+            jobs.push(Job { kind: Kind::Iteration, case, work });
+        }
+    }
+    Ok(())
+}
+
+fn threads(args: &BenchArgs, default: &[usize]) -> Vec<usize> {
+    counts(&args.threads, default)
+}
+
+fn counts(asked: &[u32], default: &[usize]) -> Vec<usize> {
+    if asked.is_empty() { default.to_vec() } else { asked.iter().map(|&n| n as usize).collect() }
+}
+
+/// The number of runs: what was asked for, else 3 at a quick look, else within these bounds.
+fn repeats(args: &BenchArgs, least: usize, most: usize, enough_s: f64) -> Repeats {
+    match (args.repeats, args.quick) {
+        (Some(count), _) => Repeats::exactly(count as usize),
+        (None, true) => Repeats::exactly(3),
+        (None, false) => Repeats { least, most, enough: Duration::from_secs_f64(enough_s) },
+    }
+}

@@ -1,0 +1,211 @@
+//! The command line: what can be asked for, and who does it.
+
+pub mod bench;
+pub mod doctor;
+pub mod envs_table;
+pub mod eval;
+pub mod export;
+pub mod figure;
+pub mod sampler_args;
+pub mod train;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use candle_core::Device;
+use clap::{Args, Parser, Subcommand};
+use fpo_envs::Starts;
+
+use crate::commands::bench::args::BenchArgs;
+use crate::commands::bench::bench;
+use crate::commands::doctor::Report;
+use crate::commands::eval::{EvalArgs, PlayArgs, eval, play, require_fit};
+use crate::commands::figure::gridworld::{GridworldArgs, gridworld};
+use crate::config::choices::DeviceChoice;
+use crate::config::resolved::Config;
+use crate::training::actor::Player;
+use crate::training::evaluate::EvalPlan;
+use crate::training::policy_file;
+
+/// Flow Policy Optimization: on-policy reinforcement learning of flow-matching policies.
+///
+/// Exit codes: 0 done; 1 it could not be done (a missing or damaged file, no such device, a run
+/// that diverged); 2 the command line or the configuration is wrong; 130 stopped by Ctrl-C or
+/// SIGTERM, and saved.
+#[derive(Parser, Debug)]
+#[command(name = "fpo", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Train a policy from a configuration, or continue a run
+    Train(TrainArgs),
+    /// Play episodes with a trained policy and report their returns
+    Eval(Box<EvalArgs>),
+    /// Write the policy of a run's newest checkpoint to a safetensors file
+    Export {
+        /// Folder of the run
+        run: PathBuf,
+        /// File to write
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Draw what policies do, as SVG or PNG
+    #[command(subcommand)]
+    Figure(Figure),
+    /// List the tasks of this build, show one, or play it
+    Envs(EnvsArgs),
+    /// Measure how fast this machine learns, samples and simulates
+    Bench(Box<BenchArgs>),
+    /// Say what this build and this machine have, and what to do about what is missing
+    Doctor {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a configuration with its includes, overrides and defaults resolved
+    Config {
+        /// TOML files; later ones win
+        #[arg(required = true)]
+        config: Vec<PathBuf>,
+        #[command(flatten)]
+        overrides: Overrides,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+enum Figure {
+    /// Action samples, modes and episodes of policies on the grid world's map
+    Gridworld(GridworldArgs),
+}
+
+#[derive(Args, Debug)]
+struct TrainArgs {
+    /// TOML files of the experiment, such as a task's and a method's; later ones win
+    #[arg(required_unless_present = "resume", conflicts_with = "resume")]
+    config: Vec<PathBuf>,
+    #[command(flatten)]
+    overrides: Overrides,
+    /// Where tensors live: auto, cpu, cuda, cuda:1, metal [default: the configuration's]
+    #[arg(long, value_parser = parse_device)]
+    device: Option<DeviceChoice>,
+    /// Folder of the run [default: runs/CONFIG-seedN]
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    out: Option<PathBuf>,
+    /// Continue the run in this folder from its newest checkpoint
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["set", "seed"])]
+    resume: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+struct Overrides {
+    /// Override a field of the configuration, such as train.total_steps=100000 (repeatable)
+    #[arg(long, value_name = "FIELD=VALUE")]
+    set: Vec<String>,
+    /// Seed of the run; the same as --set train.seed=N
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    seed: Option<u64>,
+}
+
+#[derive(Args, Debug)]
+struct EnvsArgs {
+    /// One task, in full
+    task: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+    /// Play episodes of the task: random (uniform controls), zero, or a policy file
+    #[arg(long, value_name = "random|zero|FILE", requires = "task")]
+    rollout: Option<String>,
+    #[command(flatten)]
+    play: PlayArgs,
+}
+
+pub(crate) fn parse_device(text: &str) -> Result<DeviceChoice, String> {
+    DeviceChoice::try_from(text.to_string())
+}
+
+impl Overrides {
+    fn load(&self, paths: &[PathBuf]) -> Result<Config> {
+        let mut overrides = self.set.clone();
+        overrides.extend(self.seed.map(|seed| format!("train.seed={seed}")));
+        Ok(Config::load(paths, &overrides)?)
+    }
+}
+
+/// Does what was asked for.
+///
+/// # Errors
+/// Whatever went wrong, in one chain; [`crate::terminal::failure::exit_code`] ranks it.
+pub fn run(cli: Cli) -> Result<()> {
+    match cli.command {
+        Command::Train(args) => train(args),
+        Command::Eval(args) => eval(*args),
+        Command::Export { run, output } => export::export(&run, &output),
+        Command::Figure(Figure::Gridworld(args)) => gridworld(&args),
+        Command::Envs(args) => envs(args),
+        Command::Bench(args) => print(&bench(&args)?),
+        Command::Doctor { json } => doctor(json),
+        Command::Config { config, overrides } => print(&overrides.load(&config)?.to_toml()?),
+    }
+}
+
+fn train(args: TrainArgs) -> Result<()> {
+    if let Some(run) = args.resume {
+        return train::resume(&run, args.device);
+    }
+    let mut config = args.overrides.load(&args.config)?;
+    if let Some(device) = args.device {
+        config.train.device = device;
+    }
+    train::start(config, &args.config, args.out)
+}
+
+fn envs(args: EnvsArgs) -> Result<()> {
+    let Some(task) = args.task else {
+        return print(&envs_table::tasks(args.json)?);
+    };
+    let spec = fpo_envs::spec(&task)?;
+    let Some(policy) = args.rollout else {
+        return print(&envs_table::task(&spec, args.json)?);
+    };
+    let (player, action_repeat) = match policy.as_str() {
+        "random" => (Player::Random, 1),
+        "zero" => (Player::Zero, 1),
+        file => {
+            let (info, actor) = policy_file::load(Path::new(file), &Device::Cpu)?;
+            require_fit(Path::new(file), &info, &spec)?;
+            (Player::Policy(Box::new(actor)), info.action_repeat)
+        }
+    };
+    let plan = EvalPlan {
+        task,
+        episodes: args.play.episodes as usize,
+        seed: args.play.seed,
+        episode_length: None,
+        starts: Starts::default(),
+        action_repeat,
+    };
+    play(&player, &plan, &args.play, args.json)
+}
+
+fn doctor(json: bool) -> Result<()> {
+    let report = Report::make();
+    match json {
+        true => print(&serde_json::to_string_pretty(&report)?)?,
+        false => print(&report.to_string())?,
+    }
+    report.require_sound()
+}
+
+/// Prints to standard output; a reader that has gone away is no error.
+pub(crate) fn print(text: &str) -> Result<()> {
+    match writeln!(std::io::stdout(), "{}", text.trim_end()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,282 @@
+//! The flags that choose a sampler for a trained policy, and what a report says about it.
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use fpo_core::sampler::{Grid, Method, Sampler, Start};
+use serde::Serialize;
+
+use crate::config::choices::StartChoice;
+use crate::terminal::failure::UsageError;
+
+/// How actions are drawn, where it is not the policy's own way.
+#[derive(Args, Debug)]
+pub struct SamplerArgs {
+    /// Draw actions by another sampler [default: the policy's own Euler steps]
+    #[arg(long, value_enum)]
+    sampler: Option<MethodName>,
+    /// Steps of the sampler, not for dopri5 [default: the policy's]
+    #[arg(long, value_name = "N")]
+    steps: Option<usize>,
+    /// Times between which steps are taken, falling from 1 to 0, instead of even ones
+    #[arg(long, value_name = "1,…,0", value_delimiter = ',', conflicts_with = "steps")]
+    times: Option<Vec<f64>>,
+    /// Where samples start [default: the policy's]
+    #[arg(long, value_enum)]
+    start: Option<StartName>,
+    /// Relative tolerance of dopri5 [default: 1e-4]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    rtol: Option<f64>,
+    /// Absolute tolerance of dopri5 [default: 1e-5]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    atol: Option<f64>,
+    /// Noise that sde exchanges on the way; 0 is Euler [default: 1]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    churn: Option<f64>,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum MethodName {
+    /// Order 1, one velocity evaluation a step
+    Euler,
+    /// Order 2, two evaluations a step
+    Midpoint,
+    /// Order 2, two evaluations a step
+    Heun,
+    /// Order 4, four evaluations a step
+    Rk4,
+    /// Order 5, chooses its steps by a tolerance
+    Dopri5,
+    /// Euler steps with fresh noise that leaves the law of the actions as it is
+    Sde,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum StartName {
+    /// Standard normal noise, as in training
+    Noise,
+    /// Zero, the same action each time
+    Zero,
+}
+
+impl SamplerArgs {
+    /// The sampler that was asked for, `None` if at most a start was. `policy_steps` are the policy's
+    /// own steps, `policy_start` is its own start. `--steps` or `--times` alone mean Euler's method.
+    ///
+    /// # Errors
+    /// [`UsageError`] names a flag that does not apply, or a value that cannot be.
+    pub fn sampler(
+        &self,
+        policy_steps: usize,
+        policy_start: StartChoice,
+    ) -> Result<Option<Sampler>> {
+        let given = self.sampler.is_some() || self.steps.is_some() || self.times.is_some();
+        let name = self.sampler.unwrap_or(MethodName::Euler);
+        let method = match name {
+            MethodName::Euler => Method::Euler,
+            MethodName::Midpoint => Method::Midpoint,
+            MethodName::Heun => Method::Heun,
+            MethodName::Rk4 => Method::Rk4,
+            MethodName::Dopri5 => {
+                Method::Dopri5 { rtol: self.rtol.unwrap_or(1e-4), atol: self.atol.unwrap_or(1e-5) }
+            }
+            MethodName::Sde => Method::Sde { churn: self.churn.unwrap_or(1.0) },
+        };
+        let adaptive = name == MethodName::Dopri5;
+        for (flag, asked, applies, owner) in [
+            ("--rtol", self.rtol.is_some(), adaptive, "only to dopri5"),
+            ("--atol", self.atol.is_some(), adaptive, "only to dopri5"),
+            ("--churn", self.churn.is_some(), name == MethodName::Sde, "only to sde"),
+            (
+                "--steps",
+                self.steps.is_some(),
+                !adaptive,
+                "to all but dopri5, which chooses its own",
+            ),
+        ] {
+            if asked && !applies {
+                let chosen = match self.sampler {
+                    Some(_) => format!("--sampler {}", method.name()),
+                    None => "the policy's own sampler".into(),
+                };
+                let what = format!("{flag} does not apply to {chosen}; it applies {owner}");
+                return Err(UsageError(what).into());
+            }
+        }
+        if !given {
+            return Ok(None);
+        }
+        let grid = match &self.times {
+            Some(times) => Grid::Custom(times.clone()),
+            None if adaptive => Grid::Uniform(1),
+            None => Grid::Uniform(self.steps.unwrap_or(policy_steps)),
+        };
+        let start = self.start().unwrap_or(policy_start).into();
+        let sampler = Sampler { method, grid, start };
+        sampler.validate().map_err(|error| UsageError(error.to_string()))?;
+        Ok(Some(sampler))
+    }
+}
+
+impl SamplerArgs {
+    /// The start that was asked for, for a policy without steps to take.
+    ///
+    /// # Errors
+    /// [`UsageError`] names a flag that asks for steps.
+    pub fn start_alone(&self) -> Result<Option<StartChoice>> {
+        for (flag, asked) in [
+            ("--sampler", self.sampler.is_some()),
+            ("--steps", self.steps.is_some()),
+            ("--times", self.times.is_some()),
+            ("--rtol", self.rtol.is_some()),
+            ("--atol", self.atol.is_some()),
+            ("--churn", self.churn.is_some()),
+        ] {
+            if asked {
+                let what = format!(
+                    "{flag} does not apply to a Gaussian policy, which takes no steps; it applies \
+                     to flows"
+                );
+                return Err(UsageError(what).into());
+            }
+        }
+        Ok(self.start())
+    }
+
+    /// The start that was asked for.
+    pub fn start(&self) -> Option<StartChoice> {
+        self.start.map(|start| match start {
+            StartName::Noise => StartChoice::Noise,
+            StartName::Zero => StartChoice::Zero,
+        })
+    }
+}
+
+/// What a report says about a sampler that was asked for.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SamplerReport {
+    /// Name of the method.
+    pub method: &'static str,
+    /// Steps of an action, where they are fixed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<usize>,
+    /// `noise` or `zero`.
+    pub start: &'static str,
+    /// Relative tolerance of dopri5.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rtol: Option<f64>,
+    /// Absolute tolerance of dopri5.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub atol: Option<f64>,
+    /// Noise that sde exchanges.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub churn: Option<f64>,
+    /// Mean number of velocity evaluations per batch of actions.
+    pub evaluations: f64,
+}
+
+impl SamplerReport {
+    /// Of `sampler`, which needed this many evaluations in the mean.
+    pub fn new(sampler: &Sampler, evaluations: f64) -> SamplerReport {
+        let (rtol, atol, churn) = match sampler.method {
+            Method::Dopri5 { rtol, atol } => (Some(rtol), Some(atol), None),
+            Method::Sde { churn } => (None, None, Some(churn)),
+            _ => (None, None, None),
+        };
+        let steps = match (&sampler.grid, rtol) {
+            (_, Some(_)) => None,
+            (Grid::Uniform(steps), None) => Some(*steps),
+            (Grid::Custom(times), None) => Some(times.len() - 1),
+        };
+        let start = match sampler.start {
+            Start::Noise => "noise",
+            Start::Zero => "zero",
+        };
+        let method = sampler.method.name();
+        SamplerReport { method, steps, start, rtol, atol, churn, evaluations }
+    }
+}
+
+impl std::fmt::Display for SamplerReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.method)?;
+        if let Some(steps) = self.steps {
+            write!(f, " {steps} steps")?;
+        }
+        if let (Some(rtol), Some(atol)) = (self.rtol, self.atol) {
+            write!(f, " rtol {rtol} atol {atol}")?;
+        }
+        if let Some(churn) = self.churn {
+            write!(f, " churn {churn}")?;
+        }
+        write!(f, " from {} ({:.1} velocity evaluations)", self.start, self.evaluations)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: SamplerArgs,
+    }
+
+    fn parse(line: &str) -> Result<Option<Sampler>> {
+        let words = std::iter::once("x").chain(line.split_whitespace());
+        Line::try_parse_from(words)?.args.sampler(10, StartChoice::Noise)
+    }
+
+    #[test]
+    fn no_flag_is_no_sampler_and_each_flag_reaches_it() {
+        assert_eq!(parse("").unwrap(), None);
+        assert_eq!(parse("--start zero").unwrap(), None, "the policy's own steps");
+        for (line, method, steps, start) in [
+            ("--sampler heun --steps 4", Method::Heun, 4, Start::Noise),
+            ("--sampler rk4 --start zero", Method::Rk4, 10, Start::Zero),
+            ("--steps 10 --start zero", Method::Euler, 10, Start::Zero),
+            ("--steps 3 --start noise", Method::Euler, 3, Start::Noise),
+            ("--sampler sde", Method::Sde { churn: 1.0 }, 10, Start::Noise),
+            ("--sampler sde --churn 2", Method::Sde { churn: 2.0 }, 10, Start::Noise),
+            ("--sampler dopri5", Method::Dopri5 { rtol: 1e-4, atol: 1e-5 }, 1, Start::Noise),
+            (
+                "--sampler dopri5 --rtol 0.1 --atol 1",
+                Method::Dopri5 { rtol: 0.1, atol: 1.0 },
+                1,
+                Start::Noise,
+            ),
+        ] {
+            let expected = Sampler { method, grid: Grid::Uniform(steps), start };
+            assert_eq!(parse(line).unwrap(), Some(expected), "{line}");
+        }
+    }
+
+    #[test]
+    fn times_of_ones_own_take_the_place_of_even_steps() {
+        let sampler = parse("--sampler heun --times 1,0.4,0.1,0").unwrap().unwrap();
+        assert_eq!(sampler.grid, Grid::Custom(vec![1.0, 0.4, 0.1, 0.0]));
+        assert_eq!(parse("--times 1,0").unwrap().unwrap().method, Method::Euler);
+        assert!(parse("--times 1,0 --steps 3").is_err());
+        let error = parse("--times 1,0.5,0.6,0").unwrap_err().to_string();
+        assert!(error.contains("time 2 is 0.6; it must be below 0.5"), "{error}");
+    }
+
+    #[test]
+    fn a_flag_that_does_not_apply_is_a_usage_error_that_says_to_what_it_does() {
+        for (line, words) in [
+            ("--sampler heun --rtol 1e-3", "--rtol does not apply to --sampler heun; it applies"),
+            ("--sampler sde --atol 1e-3", "only to dopri5"),
+            ("--sampler euler --churn 1", "only to sde"),
+            ("--sampler dopri5 --steps 4", "--steps does not apply to --sampler dopri5"),
+            ("--churn 1", "the policy's own sampler"),
+            ("--sampler dopri5 --rtol -1", "rtol is -1; allowed: 0 or more, below 1"),
+            ("--sampler sde --churn -1", "churn is -1"),
+            ("--sampler euler --steps 0", "0 steps; allowed: 1 to 100000"),
+        ] {
+            let error = parse(line).unwrap_err();
+            assert!(error.is::<UsageError>(), "{line}: {error:?}");
+            assert!(error.to_string().contains(words), "{line}: no {words:?} in {error}");
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! `fpo train`: a run from its configuration, or from its last checkpoint, to its end.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use crate::config::choices::DeviceChoice;
+use crate::config::resolved::Config;
+use crate::run::best;
+use crate::run::best::{Offered, Score};
+use crate::run::dir::RunDir;
+use crate::run::metrics::MetricsLog;
+use crate::terminal::failure::{STOPPED, Stopped};
+use crate::terminal::output::note;
+use crate::terminal::progress::Progress;
+use crate::training::collapse::{Evaluation, Iteration};
+use crate::training::evaluate::EvalReport;
+use crate::training::trainer::{Metrics, Trainer, eval_metrics};
+use crate::training::{checkpoint, device, policy_file};
+
+/// Starts a new run in `out`, or in a new folder under `runs/` named after the configuration's
+/// files.
+///
+/// # Errors
+/// Anything that stops the run; its folder keeps the last checkpoint.
+pub fn start(config: Config, config_paths: &[PathBuf], out: Option<PathBuf>) -> Result<()> {
+    let device = device::open(config.train.device)?;
+    device::set_precision(&device, config.train.precision)?;
+    let trainer = Trainer::new(config, &device)?;
+    let folder = out.unwrap_or_else(|| free_folder(config_paths, trainer.config.train.seed));
+    let run = RunDir::create(&folder)?;
+    let _lock = run.lock()?;
+    run.save_config(&trainer.config.to_toml()?)?;
+    let log = MetricsLog::create(&run)?;
+    Session::new(run, trainer, log, 0.0).run()
+}
+
+/// Continues the run in `folder` from its newest whole checkpoint.
+///
+/// # Errors
+/// As [`start`]; also where the folder is no run or the run is finished.
+pub fn resume(folder: &Path, device_choice: Option<DeviceChoice>) -> Result<()> {
+    let run = RunDir::open(folder)?;
+    let _lock = run.lock()?;
+    let mut config = Config::load(&[run.config_path()], &[])?;
+    if let Some(choice) = device_choice {
+        config.train.device = choice;
+    }
+    let device = device::open(config.train.device)?;
+    device::set_precision(&device, config.train.precision)?;
+    let mut trainer = Trainer::new(config, &device)?;
+    let elapsed = match checkpoint::newest(&run)? {
+        Some(files) => checkpoint::restore(&files, &mut trainer)?,
+        None => {
+            note(&format!("{} has no checkpoint yet: starting over", folder.display()));
+            0.0
+        }
+    };
+    if trainer.is_done() {
+        // A kill may have come between the last checkpoint and the policy.
+        policy_file::save(&run.policy_path(), &trainer)?;
+        bail!("the run in {} is finished: there is nothing to resume", folder.display());
+    }
+    if trainer.iteration > 0 && trainer.learner.optimizer.adam().is_none() {
+        note(
+            "this optimiser's state cannot be saved: it starts afresh, so the run will differ \
+             from one that was never interrupted",
+        );
+    }
+    // At the start not even the evaluation of step 0 is kept: it is about to be repeated.
+    // Nor is a line whose evaluation is to be made once more.
+    let log = match (trainer.iteration, &trainer.pending) {
+        (0, _) => MetricsLog::restart(&run)?,
+        (_, None) => MetricsLog::resume(&run, trainer.steps())?,
+        (_, Some(_)) => MetricsLog::resume(&run, trainer.steps() - 1)?,
+    };
+    Session::new(run, trainer, log, elapsed).run()
+}
+
+/// `runs/STEMS-seedN`, or the first of `runs/STEMS-seedN-2`, `-3`, … that is free.
+fn free_folder(config_paths: &[PathBuf], seed: u64) -> PathBuf {
+    let stem = |path: &PathBuf| Some(path.file_stem()?.to_string_lossy().into_owned());
+    let stems: Vec<String> = config_paths.iter().filter_map(stem).collect();
+    let base = format!("runs/{}-seed{seed}", stems.join("-"));
+    let mut folder = PathBuf::from(&base);
+    for number in 2.. {
+        if !folder.exists() {
+            break;
+        }
+        folder = PathBuf::from(format!("{base}-{number}"));
+    }
+    folder
+}
+
+struct Session {
+    run: RunDir,
+    trainer: Trainer,
+    log: MetricsLog,
+    progress: Progress,
+    clock: Instant,
+    elapsed_before: f64,
+    last_save: Instant,
+}
+
+impl Session {
+    fn new(run: RunDir, trainer: Trainer, log: MetricsLog, elapsed_before: f64) -> Session {
+        let total = trainer.config.num_iterations() * trainer.config.steps_per_iteration();
+        let progress = Progress::on_stderr(total, trainer.steps());
+        let clock = Instant::now();
+        Session { run, trainer, log, progress, clock, elapsed_before, last_save: clock }
+    }
+
+    fn run(mut self) -> Result<()> {
+        let stop = stop_flag()?;
+        self.greet();
+        let mut report = None;
+        if self.trainer.iteration == 0 && self.trainer.evaluation_is_due() {
+            self.trainer.pending = Some(Metrics::new());
+        }
+        loop {
+            if let Some(metrics) = self.trainer.pending.take() {
+                report = self.complete(metrics, &stop)?;
+                self.progress.update(self.trainer.steps());
+                if self.trainer.pending.is_none() && self.save_is_due() {
+                    self.save()?;
+                }
+            }
+            if self.trainer.is_done() || stop.load(Ordering::Relaxed) {
+                break;
+            }
+            let (done, progress) = (self.trainer.steps(), &mut self.progress);
+            let mut watch = |phase| progress.phase(done, phase);
+            let metrics = self.trainer.iterate(&mut watch).map_err(advise)?;
+            self.trainer.pending = Some(metrics);
+        }
+        self.save()?;
+        self.progress.finish(self.trainer.steps());
+        self.farewell(report)
+    }
+
+    fn greet(&mut self) {
+        let config = &self.trainer.config;
+        let spec = self.trainer.collector.stage.envs.spec();
+        let policy = self.trainer.learner.policy.params().layout().len();
+        let learner = &self.trainer.learner;
+        let value = learner.value.params().layout().len();
+        let from = match self.trainer.iteration {
+            0 => String::new(),
+            _ => format!(", continued at step {}", self.trainer.steps()),
+        };
+        let text = format!(
+            "fpo {} · {} on {} (obs {}, act {}) · {} environments · {}\n\
+             policy {policy} parameters · value {value} · {} iterations of {} steps, {} gradient \
+             steps each\n{}\nrun: {}{from}",
+            env!("CARGO_PKG_VERSION"),
+            config.algorithm.kind.name(),
+            spec.name,
+            spec.obs_dim,
+            spec.action_dim,
+            config.env.num_envs,
+            device::describe(learner.device(), learner.policy.compute()),
+            config.num_iterations(),
+            config.steps_per_iteration(),
+            config.train.num_epochs * config.train.num_minibatches,
+            self.trainer.memory,
+            self.run.root().display(),
+        );
+        self.progress.message(&text);
+    }
+
+    /// Adds an evaluation to the metrics of an iteration if the schedule asks for one, and records
+    /// them. Stopped in the middle of it, leaves them pending.
+    fn complete(&mut self, mut metrics: Metrics, stop: &AtomicBool) -> Result<Option<EvalReport>> {
+        let mut report = None;
+        if self.trainer.evaluation_is_due() {
+            let clock = Instant::now();
+            report = self.trainer.evaluate(stop)?;
+            let Some(report) = &report else {
+                self.trainer.pending = Some(metrics);
+                return Ok(None);
+            };
+            metrics.extend(eval_metrics(report));
+            if let Some(modes) = self.trainer.modes()? {
+                metrics.push(("eval/mode_count".into(), modes));
+            }
+            metrics.push(("time/eval_s".into(), clock.elapsed().as_secs_f64()));
+            self.progress.set_return(report.return_mean);
+            self.progress.message(&format!("step {:>10}  {report}", self.trainer.steps()));
+        }
+        if let Some(report) = &report {
+            self.keep_best(report)?;
+        }
+        self.watch_for_collapse(&mut metrics, report.as_ref())?;
+        metrics.push(("time/elapsed_s".into(), self.elapsed()));
+        let values: Vec<_> = metrics.iter().map(|(key, value)| (key.as_str(), *value)).collect();
+        self.log.append(self.trainer.steps(), &values)?;
+        Ok(report)
+    }
+
+    /// Offers the present policy as the best of the run.
+    fn keep_best(&self, report: &EvalReport) -> Result<()> {
+        let score = Score {
+            step: self.trainer.steps(),
+            return_mean: report.return_mean,
+            return_stderr: report.return_stderr,
+        };
+        let policy = policy_file::to_bytes(&self.trainer)?;
+        if let Offered::TakenForDamaged(error) = best::offer(&self.run, score, &policy)? {
+            note(&format!("{error}: the present policy takes its place"));
+        }
+        Ok(())
+    }
+
+    /// Adds what the collapse detector makes of an iteration, and warns of a collapse.
+    fn watch_for_collapse(
+        &mut self,
+        metrics: &mut Metrics,
+        report: Option<&EvalReport>,
+    ) -> Result<()> {
+        let find = |key: &str| metrics.iter().find(|(k, _)| k == key).map(|(_, value)| *value);
+        let observed = self.trainer.collapse.observe(&Iteration {
+            step: self.trainer.steps(),
+            train_return: find("rollout/episode_return_mean"),
+            evaluation: report.map(|report| Evaluation {
+                return_mean: report.return_mean,
+                return_stderr: report.return_stderr,
+            }),
+            diagnostics: metrics,
+        });
+        metrics.extend(observed.metrics());
+        if let Some(collapse) = observed.collapse {
+            let best = best::load(&self.run)?;
+            self.progress.message(&format!("warning: {}", collapse.describe(best.as_ref())));
+        }
+        Ok(())
+    }
+
+    fn save_is_due(&self) -> bool {
+        self.last_save.elapsed().as_secs_f64() >= self.trainer.config.checkpoint.interval_s
+    }
+
+    fn save(&mut self) -> Result<()> {
+        self.log.sync()?;
+        let (trainer, run) = (&self.trainer, &self.run);
+        checkpoint::save(run, trainer, self.elapsed())?;
+        policy_file::save(&run.policy_path(), trainer)?;
+        self.last_save = Instant::now();
+        Ok(())
+    }
+
+    fn farewell(&mut self, report: Option<EvalReport>) -> Result<()> {
+        let folder = self.run.root().display().to_string();
+        if !self.trainer.is_done() {
+            return Err(Stopped(folder).into());
+        }
+        let result = report.map(|report| format!(": {report}")).unwrap_or_default();
+        let text = format!(
+            "finished in {:.0} s{result}\npolicy: {}\nplay it: fpo eval {folder}",
+            self.elapsed(),
+            self.run.policy_path().display()
+        );
+        self.progress.message(&text);
+        Ok(())
+    }
+
+    fn elapsed(&self) -> f64 {
+        self.elapsed_before + self.clock.elapsed().as_secs_f64()
+    }
+}
+
+/// Says of a divergence what may prevent it.
+fn advise(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref::<fpo_core::Error>() {
+        Some(fpo_core::Error::NonFinite { .. }) => error.context(
+            "training diverged (often a smaller optimizer.learning_rate helps, or \
+             optimizer.max_grad_norm, or algorithm.log_ratio_clamp)",
+        ),
+        _ => error.context("the run stopped"),
+    }
+}
+
+/// Set by the first Ctrl-C or SIGTERM; the second leaves at once.
+fn stop_flag() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(STOPPED.into());
+        }
+        note("finishing this iteration, then saving; Ctrl-C again leaves at once");
+    })
+    .context("cannot catch Ctrl-C")?;
+    Ok(stop)
+}

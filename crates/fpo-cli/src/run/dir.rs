@@ -1,0 +1,222 @@
+//! The folder of one run and where everything in it lies.
+//!
+//! ```text
+//! runs/<name>/
+//!   config.toml             the resolved configuration; written first, it makes the folder a run
+//!   metrics.jsonl           one line per iteration
+//!   tensorboard/            the same numbers as TensorBoard events
+//!   checkpoints/step_…/     what a resumed run needs
+//!   policy.safetensors      the trained policy
+//!   best/                   the policy that did best in evaluation
+//! ```
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::run::durable;
+
+const CONFIG: &str = "config.toml";
+const LOCK: &str = ".lock";
+const POLICY: &str = "policy.safetensors";
+
+/// The folder of one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunDir {
+    root: PathBuf,
+}
+
+/// Why a folder cannot be used as a run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunDirError {
+    /// A new run was to go where something is already.
+    #[error(
+        "{} is not empty: choose another folder for the new run{}",
+        path.display(),
+        if *is_run { ", or resume the run that is there" } else { "" }
+    )]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+        /// Whether a run lies there.
+        is_run: bool,
+    },
+    /// A run was expected and is not there.
+    #[error("{} is not a run: it has no {CONFIG}", .0.display())]
+    NotARun(PathBuf),
+    /// Another process is training in this folder.
+    #[error("{} is in use by another process", .0.display())]
+    InUse(PathBuf),
+    /// The file system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// The right to write into a run, held until this is dropped or the process ends in any way.
+#[derive(Debug)]
+pub struct RunLock {
+    _file: File,
+}
+
+impl RunDir {
+    /// Makes the folder of a new run, with all folders above it. An empty folder may be there;
+    /// so may the rest of a creation that was killed before the configuration was saved.
+    ///
+    /// # Errors
+    /// [`RunDirError::NotEmpty`] where anything else is at `path`.
+    pub fn create(path: &Path) -> Result<Self, RunDirError> {
+        let run = Self { root: path.into() };
+        let failed = |source| io_error(path, source);
+        fs::create_dir_all(path).map_err(failed)?;
+        for entry in fs::read_dir(path).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            let name = name.to_string_lossy();
+            if name != LOCK && !durable::is_temporary(&name) {
+                let is_run = run.config_path().is_file();
+                return Err(RunDirError::NotEmpty { path: path.into(), is_run });
+            }
+        }
+        durable::remove_leftovers(path).map_err(failed)?;
+        Ok(run)
+    }
+
+    /// Takes the folder of a run that was begun before.
+    ///
+    /// # Errors
+    /// [`RunDirError::NotARun`] where `path` has no saved configuration.
+    pub fn open(path: &Path) -> Result<Self, RunDirError> {
+        let run = Self { root: path.into() };
+        if run.config_path().is_file() { Ok(run) } else { Err(RunDirError::NotARun(path.into())) }
+    }
+
+    /// Saves the resolved configuration; from then on the folder is a run.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn save_config(&self, toml: &str) -> Result<(), RunDirError> {
+        let path = self.config_path();
+        durable::write_file(&path, toml.as_bytes()).map_err(|source| io_error(&path, source))
+    }
+
+    /// Takes the run for writing, so that no second process resumes it meanwhile.
+    ///
+    /// # Errors
+    /// [`RunDirError::InUse`] where another holds it.
+    pub fn lock(&self) -> Result<RunLock, RunDirError> {
+        let path = self.root.join(LOCK);
+        let file = File::create(&path).map_err(|source| io_error(&path, source))?;
+        match file.try_lock() {
+            Ok(()) => Ok(RunLock { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(RunDirError::InUse(self.root.clone())),
+            Err(TryLockError::Error(source)) => Err(io_error(&path, source)),
+        }
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The resolved configuration.
+    pub fn config_path(&self) -> PathBuf {
+        self.root.join(CONFIG)
+    }
+
+    /// The metrics, one JSON object per line.
+    pub fn metrics_path(&self) -> PathBuf {
+        self.root.join("metrics.jsonl")
+    }
+
+    /// The folder of TensorBoard event files.
+    pub fn tensorboard_dir(&self) -> PathBuf {
+        self.root.join("tensorboard")
+    }
+
+    /// The folder of all checkpoints.
+    pub fn checkpoints_dir(&self) -> PathBuf {
+        self.root.join("checkpoints")
+    }
+
+    /// The folder of the checkpoint after `step` environment steps. Names sort as their steps.
+    pub fn checkpoint_dir(&self, step: u64) -> PathBuf {
+        self.checkpoints_dir().join(format!("step_{step:012}"))
+    }
+
+    /// The trained policy.
+    pub fn policy_path(&self) -> PathBuf {
+        self.root.join(POLICY)
+    }
+
+    /// The folder of the policy that did best in evaluation.
+    pub fn best_dir(&self) -> PathBuf {
+        self.root.join("best")
+    }
+
+    /// That policy.
+    pub fn best_policy_path(&self) -> PathBuf {
+        self.best_dir().join(POLICY)
+    }
+}
+
+fn io_error(path: &Path, source: io::Error) -> RunDirError {
+    RunDirError::Io { path: path.into(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_was_created_can_be_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs/a");
+        let run = RunDir::create(&path).unwrap();
+        assert!(matches!(RunDir::open(&path), Err(RunDirError::NotARun(_))));
+        run.save_config("x = 1").unwrap();
+        assert_eq!(RunDir::open(&path).unwrap(), run);
+    }
+
+    #[test]
+    fn a_folder_with_anything_in_it_is_refused_for_a_new_run() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("notes.txt"), "mine").unwrap();
+        let error = RunDir::create(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("is not empty") && !error.contains("resume"), "{error}");
+        fs::write(folder.path().join("config.toml"), "").unwrap();
+        let error = RunDir::create(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("or resume the run that is there"), "{error}");
+    }
+
+    #[test]
+    fn a_creation_that_was_killed_early_can_be_repeated() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDir::create(folder.path()).unwrap();
+        drop(run.lock().unwrap());
+        let half = folder.path().join(format!("{}config.toml", durable::TEMPORARY));
+        fs::write(&half, "x =").unwrap();
+        RunDir::create(folder.path()).unwrap();
+        assert!(!half.exists());
+    }
+
+    #[test]
+    fn a_run_has_one_writer_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDir::create(folder.path()).unwrap();
+        let lock = run.lock().unwrap();
+        assert!(matches!(run.lock(), Err(RunDirError::InUse(_))));
+        drop(lock);
+        assert!(run.lock().is_ok());
+    }
+
+    #[test]
+    fn checkpoint_names_sort_as_their_steps() {
+        let run = RunDir { root: "r".into() };
+        assert!(run.checkpoint_dir(123_456_789).ends_with("checkpoints/step_000123456789"));
+        assert!(run.checkpoint_dir(9) < run.checkpoint_dir(10));
+    }
+}

@@ -1,0 +1,288 @@
+//! The metrics of a run: one JSON object per iteration, one line each, in `metrics.jsonl`, and
+//! the same numbers as TensorBoard events.
+//!
+//! ```text
+//! {"step":15360,"train/policy_loss":-0.0012,"eval/episode_return_mean":402.1}
+//! ```
+//!
+//! `step` comes first and counts environment steps; the other keys follow in the order they are
+//! given. Numbers are `f64` in the shortest form that reads back to the same bits. JSON has no
+//! non-finite numbers: they are the strings `"NaN"`, `"inf"` and `"-inf"`.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use crate::run::dir::RunDir;
+use crate::run::durable;
+use crate::run::tensorboard::EventWriter;
+
+const STEP: &str = "step";
+
+/// The open log of a run.
+#[derive(Debug)]
+pub struct MetricsLog {
+    path: PathBuf,
+    file: File,
+    events: EventWriter,
+}
+
+/// Why metrics cannot be written or taken up again.
+#[derive(Debug, thiserror::Error)]
+pub enum MetricsError {
+    /// A key is given twice, or is `step`.
+    #[error("the metric `{0}` is given twice")]
+    DuplicateKey(String),
+    /// A line that should be kept is no metrics object.
+    #[error("{}:{line}: not a line of metrics", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+    },
+    /// The file system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl MetricsLog {
+    /// Begins the log of a new run.
+    ///
+    /// # Errors
+    /// Those of the file system; `AlreadyExists` where the run has metrics.
+    pub fn create(run: &RunDir) -> Result<Self, MetricsError> {
+        let path = run.metrics_path();
+        File::create_new(&path).map_err(io_error(&path))?;
+        durable::sync_folder(run.root()).map_err(io_error(run.root()))?;
+        Self::open(run, None)
+    }
+
+    /// Goes on with the log of a run that is resumed after `step` environment steps.
+    ///
+    /// Lines of later steps are dropped, for they will be written again, and so is a half-written
+    /// end. A log that is missing altogether is begun anew.
+    ///
+    /// # Errors
+    /// [`MetricsError::Damaged`] where a line before the last that is kept cannot be read; those
+    /// of the file system.
+    pub fn resume(run: &RunDir, step: u64) -> Result<Self, MetricsError> {
+        let path = run.metrics_path();
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Self::create(run),
+            Err(error) => return Err(io_error(&path)(error)),
+        };
+        let kept = kept_length(&text, step)
+            .map_err(|line| MetricsError::Damaged { path: path.clone(), line })?;
+        if kept < text.len() {
+            durable::write_file(&path, &text[..kept]).map_err(io_error(&path))?;
+        }
+        Self::open(run, Some(step + 1))
+    }
+
+    /// Begins the log anew, for a run that starts over: what it holds is dropped.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn restart(run: &RunDir) -> Result<Self, MetricsError> {
+        let path = run.metrics_path();
+        durable::write_file(&path, b"").map_err(io_error(&path))?;
+        Self::open(run, Some(0))
+    }
+
+    /// Appends one line with `step` and `values`, in this order.
+    ///
+    /// # Errors
+    /// [`MetricsError::DuplicateKey`], before anything is written, and those of the file system.
+    pub fn append(&mut self, step: u64, values: &[(&str, f64)]) -> Result<(), MetricsError> {
+        let mut object = Map::from_iter([(STEP.to_string(), Value::from(step))]);
+        for (key, value) in values {
+            if object.insert((*key).into(), number(*value)).is_some() {
+                return Err(MetricsError::DuplicateKey((*key).into()));
+            }
+        }
+        // One write, so that a kill leaves a whole line, or a beginning that resuming drops.
+        let line = format!("{}\n", Value::Object(object));
+        self.file.write_all(line.as_bytes()).map_err(io_error(&self.path))?;
+        self.events.scalars(step, values).map_err(io_error(&self.path))
+    }
+
+    /// Makes all lines durable. To be called before a checkpoint that counts on them.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn sync(&self) -> Result<(), MetricsError> {
+        self.file.sync_data().map_err(io_error(&self.path))
+    }
+
+    fn open(run: &RunDir, restart_at: Option<u64>) -> Result<Self, MetricsError> {
+        let path = run.metrics_path();
+        let file = OpenOptions::new().append(true).open(&path).map_err(io_error(&path))?;
+        let folder = run.tensorboard_dir();
+        let events = EventWriter::create(&folder, restart_at).map_err(io_error(&folder))?;
+        Ok(Self { path, file, events })
+    }
+}
+
+/// The value of a metric in JSON.
+fn number(value: f64) -> Value {
+    let text = if value.is_nan() {
+        "NaN"
+    } else if value == f64::INFINITY {
+        "inf"
+    } else if value == f64::NEG_INFINITY {
+        "-inf"
+    } else {
+        return Value::from(value);
+    };
+    Value::from(text)
+}
+
+/// How many bytes at the start of `text` are whole lines of steps up to `step`, or the number of
+/// a damaged line among them.
+fn kept_length(text: &[u8], step: u64) -> Result<usize, usize> {
+    let mut kept = 0;
+    let mut end = 0;
+    let mut first_damaged = None;
+    for (index, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        end += line.len();
+        let found = line.ends_with(b"\n").then(|| step_of(line)).flatten();
+        match (found, first_damaged) {
+            (None, _) => first_damaged = first_damaged.or(Some(index + 1)),
+            (Some(found), _) if found > step => {}
+            (Some(_), Some(damaged)) => return Err(damaged),
+            (Some(_), None) => kept = end,
+        }
+    }
+    Ok(kept)
+}
+
+/// The step of a line, if it is a metrics object.
+fn step_of(line: &[u8]) -> Option<u64> {
+    serde_json::from_slice::<Map<String, Value>>(line).ok()?.get(STEP)?.as_u64()
+}
+
+fn io_error(path: &Path) -> impl Fn(io::Error) -> MetricsError {
+    move |source| MetricsError::Io { path: path.into(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn run() -> (tempfile::TempDir, RunDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDir::create(folder.path()).unwrap();
+        (folder, run)
+    }
+
+    fn text(run: &RunDir) -> String {
+        fs::read_to_string(run.metrics_path()).unwrap()
+    }
+
+    #[test]
+    fn a_line_has_the_step_first_and_keys_in_the_order_given() {
+        let (_folder, run) = run();
+        let mut log = MetricsLog::create(&run).unwrap();
+        let values = [("z", 0.1), ("a", 3.0), ("n", f64::NAN), ("p", f64::INFINITY)];
+        log.append(480, &values).unwrap();
+        log.append(960, &[("m", f64::NEG_INFINITY)]).unwrap();
+        log.sync().unwrap();
+        let expected = "{\"step\":480,\"z\":0.1,\"a\":3.0,\"n\":\"NaN\",\"p\":\"inf\"}\n\
+                        {\"step\":960,\"m\":\"-inf\"}\n";
+        assert_eq!(text(&run), expected);
+    }
+
+    #[test]
+    fn a_key_given_twice_is_refused_and_nothing_is_written() {
+        let (_folder, run) = run();
+        let mut log = MetricsLog::create(&run).unwrap();
+        assert!(log.append(1, &[("a", 1.0), ("a", 2.0)]).is_err());
+        assert!(log.append(1, &[("step", 1.0)]).is_err());
+        assert_eq!(text(&run), "");
+    }
+
+    #[test]
+    fn resuming_drops_later_lines_and_a_half_written_end() {
+        let (_folder, run) = run();
+        let lines = "{\"step\":10}\n{\"step\":20}\n{\"step\":30}\n{\"st";
+        for (step, kept) in
+            [(9, ""), (10, "{\"step\":10}\n"), (25, "{\"step\":10}\n{\"step\":20}\n")]
+        {
+            fs::write(run.metrics_path(), lines).unwrap();
+            let mut log = MetricsLog::resume(&run, step).unwrap();
+            assert_eq!(text(&run), kept);
+            log.append(30, &[]).unwrap();
+            assert_eq!(text(&run), format!("{kept}{{\"step\":30}}\n"));
+        }
+    }
+
+    #[test]
+    fn resuming_with_nothing_to_drop_leaves_the_file_alone() {
+        let (_folder, run) = run();
+        let lines = "{\"step\":10}\n{\"step\":20}\n";
+        fs::write(run.metrics_path(), lines).unwrap();
+        MetricsLog::resume(&run, 20).unwrap();
+        assert_eq!(text(&run), lines);
+    }
+
+    #[test]
+    fn damage_before_a_kept_line_is_an_error_with_its_number() {
+        let (_folder, run) = run();
+        fs::write(run.metrics_path(), "{\"step\":10}\nrubbish\n{\"step\":20}\n").unwrap();
+        let error = MetricsLog::resume(&run, 20).unwrap_err().to_string();
+        assert!(error.ends_with("metrics.jsonl:2: not a line of metrics"), "{error}");
+        MetricsLog::resume(&run, 10).unwrap();
+        assert_eq!(text(&run), "{\"step\":10}\n");
+    }
+
+    #[test]
+    fn a_run_whose_metrics_were_deleted_can_still_be_resumed() {
+        let (_folder, run) = run();
+        let mut log = MetricsLog::resume(&run, 20).unwrap();
+        log.append(30, &[]).unwrap();
+        assert_eq!(text(&run), "{\"step\":30}\n");
+    }
+
+    #[test]
+    fn every_start_and_resumption_has_an_event_file_of_its_own() {
+        let (_folder, run) = run();
+        MetricsLog::create(&run).unwrap();
+        MetricsLog::resume(&run, 0).unwrap();
+        assert_eq!(fs::read_dir(run.tensorboard_dir()).unwrap().count(), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn every_finite_number_reads_back_to_the_same_bits(bits in any::<u64>()) {
+            let value = f64::from_bits(bits);
+            prop_assume!(value.is_finite());
+            let text = number(value).to_string();
+            prop_assert_eq!(text.parse::<f64>().unwrap().to_bits(), bits);
+        }
+    }
+
+    proptest! {
+        // Every case writes and syncs real files.
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_log_cut_anywhere_keeps_exactly_its_whole_lines(cut in 0_usize..48) {
+            let (_folder, run) = run();
+            let lines = "{\"step\":10}\n{\"step\":20}\n{\"step\":30}\n{\"step\":40}\n";
+            fs::write(run.metrics_path(), &lines[..cut]).unwrap();
+            MetricsLog::resume(&run, 100).unwrap();
+            prop_assert_eq!(text(&run), &lines[..cut / 12 * 12]);
+        }
+    }
+}

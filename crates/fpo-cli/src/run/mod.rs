@@ -1,0 +1,10 @@
+//! The folder of a run: its files, written whole or not at all.
+
+pub mod best;
+pub mod checkpoint_files;
+pub mod dir;
+pub mod durable;
+pub mod metrics;
+pub mod sealed_json;
+pub mod tensor_file;
+pub mod tensorboard;

@@ -1,0 +1,6 @@
+//! What a person sees: status, messages, numbers in words, errors and exit codes.
+
+pub mod failure;
+pub mod humanize;
+pub mod output;
+pub mod progress;

@@ -1,0 +1,183 @@
+//! A trainer's whole state as checkpoint files, and back.
+//!
+//! `learner.safetensors` holds both networks, Adam's moments and the observation statistics;
+//! `envs.safetensors` every environment's state and running episode; `state.json` the counters,
+//! which are also the positions of all random streams.
+
+use anyhow::{Context, Result, bail};
+use candle_core::{DType, Device, Tensor};
+use fpo_core::{Counters, LearnerState, Rate};
+use fpo_envs::VecEnvState;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::config::choices::{DeviceChoice, OverlapChoice};
+use crate::config::resolved::Config;
+use crate::run::checkpoint_files::CheckpointFiles;
+use crate::run::dir::RunDir;
+use crate::run::tensor_file::{Data, TensorFile};
+use crate::terminal::output::note;
+use crate::training::collapse::CollapseDetector;
+use crate::training::collector::Position;
+use crate::training::trainer::{Metrics, Trainer};
+
+const LEARNER: &str = "learner.safetensors";
+const ENVS: &str = "envs.safetensors";
+const STATE: &str = "state.json";
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct State {
+    /// SHA-256 of the configuration, but for its device and `train.overlap`.
+    config: String,
+    iteration: u64,
+    rollout_steps: u64,
+    elapsed_s: f64,
+    pending: Option<Metrics>,
+    rate: Rate,
+    collapse: CollapseDetector,
+    learner: Counters,
+}
+
+/// Saves `trainer` as the newest checkpoint of `run`.
+///
+/// # Errors
+/// Where writing fails, or the state holds a number that is not finite: such a state is not saved.
+pub fn save(run: &RunDir, trainer: &Trainer, elapsed_s: f64) -> Result<()> {
+    let learner = LearnerState::capture(&trainer.learner)?;
+    let state = State {
+        config: digest(&trainer.config)?,
+        iteration: trainer.iteration,
+        rollout_steps: trainer.collector.position.steps,
+        elapsed_s,
+        pending: trainer.pending.clone(),
+        rate: trainer.rate,
+        collapse: trainer.collapse.clone(),
+        learner: learner.counters,
+    };
+    let learner = learner_file(&learner)?.to_bytes()?;
+    let envs =
+        envs_file(&trainer.collector.stage.envs.save(), &trainer.collector.position).to_bytes()?;
+    let state = serde_json::to_vec_pretty(&state)?;
+    let files: [(&str, &[u8]); 3] = [(LEARNER, &learner), (ENVS, &envs), (STATE, &state)];
+    CheckpointFiles::write(run, trainer.steps(), &files, trainer.config.checkpoint.keep)?;
+    Ok(())
+}
+
+/// The newest whole checkpoint of `run`; damaged ones are passed over, and named on standard
+/// error.
+///
+/// # Errors
+/// If there are checkpoints but all are damaged, or one cannot be read.
+pub fn newest(run: &RunDir) -> Result<Option<CheckpointFiles>> {
+    let search = CheckpointFiles::latest_good(run)?;
+    for (folder, why) in &search.refused {
+        note(&format!("checkpoint {} is left aside: {why}", folder.display()));
+    }
+    if search.found.is_none() && !search.refused.is_empty() {
+        bail!("no checkpoint of {} is whole", run.root().display());
+    }
+    Ok(search.found)
+}
+
+/// Puts a checkpoint into a freshly built trainer; returns the seconds the run had taken.
+///
+/// # Errors
+/// Names the checkpoint and what does not fit.
+pub fn restore(files: &CheckpointFiles, trainer: &mut Trainer) -> Result<f64> {
+    restore_parts(files, trainer)
+        .with_context(|| format!("checkpoint {}", files.folder().display()))
+}
+
+fn restore_parts(files: &CheckpointFiles, trainer: &mut Trainer) -> Result<f64> {
+    let state: State = serde_json::from_slice(files.file(STATE)?).context(STATE)?;
+    if state.config != digest(&trainer.config)? {
+        bail!(
+            "it was saved under another configuration: config.toml of a run must not be edited \
+             (for other settings start a new run)"
+        );
+    }
+    let learner = TensorFile::from_bytes(files.file(LEARNER)?).context(LEARNER)?;
+    let learner = LearnerState { tensors: tensors(&learner)?, counters: state.learner };
+    learner.restore(&mut trainer.learner).context(LEARNER)?;
+
+    let envs = TensorFile::from_bytes(files.file(ENVS)?).context(ENVS)?;
+    let (env_state, position) = env_state(&envs, state.rollout_steps).context(ENVS)?;
+    let num_envs = trainer.config.env.num_envs;
+    let counts = [position.returns.len(), position.lengths.len(), position.succeeded.len()];
+    if counts != [num_envs; 3] {
+        bail!("{ENVS}: running episodes of {counts:?} environments, expected {num_envs}");
+    }
+    trainer.collector.stage.envs.restore(&env_state).context(ENVS)?;
+    trainer.collector.stage.obs.copy_from_slice(&env_state.obs);
+    trainer.collector.position = position;
+    trainer.iteration = state.iteration;
+    trainer.pending = state.pending;
+    trainer.rate = state.rate;
+    trainer.collapse = state.collapse;
+    Ok(state.elapsed_s)
+}
+
+fn digest(config: &Config) -> Result<String> {
+    let mut config = config.clone();
+    config.train.device = DeviceChoice::Auto;
+    config.train.overlap = OverlapChoice::Auto;
+    let digest = Sha256::digest(config.to_toml()?.as_bytes());
+    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn learner_file(state: &LearnerState) -> Result<TensorFile> {
+    let mut file = TensorFile::default();
+    for (name, tensor) in &state.tensors {
+        let flat = tensor.flatten_all()?;
+        let data = match tensor.dtype() {
+            DType::F64 => Data::F64(flat.to_vec1()?),
+            _ => Data::F32(flat.to_dtype(DType::F32)?.to_vec1()?),
+        };
+        file.insert(name, tensor.dims(), data);
+    }
+    Ok(file)
+}
+
+fn tensors(file: &TensorFile) -> Result<Vec<(String, Tensor)>> {
+    let tensor = |name: &str| -> Result<Tensor> {
+        let array = file.get(name)?;
+        let shape = array.shape.clone();
+        Ok(match &array.data {
+            Data::F64(values) => Tensor::from_slice(values, shape, &Device::Cpu)?,
+            _ => Tensor::from_vec(file.f32(name)?, shape, &Device::Cpu)?,
+        })
+    };
+    file.arrays().keys().map(|name| Ok((name.clone(), tensor(name)?))).collect()
+}
+
+fn envs_file(state: &VecEnvState, position: &Position) -> TensorFile {
+    let mut file = TensorFile::default();
+    let mut put = |name: &str, len: usize, data: Data| file.insert(name, &[len], data);
+    put("states", state.states.len(), Data::F64(state.states.clone()));
+    put("first_states", state.first_states.len(), Data::F64(state.first_states.clone()));
+    put("obs", state.obs.len(), Data::F32(state.obs.clone()));
+    put("episode_steps", state.episode_steps.len(), Data::U32(state.episode_steps.clone()));
+    put("episodes", state.episodes.len(), Data::U64(state.episodes.clone()));
+    put("running.returns", position.returns.len(), Data::F64(position.returns.clone()));
+    put("running.lengths", position.lengths.len(), Data::U32(position.lengths.clone()));
+    put("running.succeeded", position.succeeded.len(), Data::U32(position.succeeded.clone()));
+    file
+}
+
+fn env_state(file: &TensorFile, steps: u64) -> Result<(VecEnvState, Position)> {
+    let state = VecEnvState {
+        states: file.f64("states")?,
+        first_states: file.f64("first_states")?,
+        obs: file.f32("obs")?,
+        episode_steps: file.u32("episode_steps")?,
+        episodes: file.u64("episodes")?,
+    };
+    let position = Position {
+        steps,
+        returns: file.f64("running.returns")?,
+        lengths: file.u32("running.lengths")?,
+        succeeded: file.u32("running.succeeded")?,
+    };
+    Ok((state, position))
+}

@@ -1,0 +1,157 @@
+//! Evaluation: whole episodes from fixed seeds, one per environment.
+//!
+//! Environment `i` plays its first episode; what it does afterwards does not count. Starts come
+//! from the evaluation's own seed and so does the sampler's noise, so that two evaluations of the
+//! same weights give the same numbers.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result};
+use fpo_core::Noise;
+use fpo_envs::{Starts, VecEnvOptions};
+use serde::Serialize;
+
+use crate::commands::sampler_args::SamplerReport;
+use crate::training::actor::Player;
+use crate::training::recording::Recording;
+use crate::training::stage::Stage;
+
+/// What to play.
+#[derive(Clone, Debug)]
+pub struct EvalPlan {
+    /// The task's name.
+    pub task: String,
+    /// Episodes, each in an environment of its own.
+    pub episodes: usize,
+    /// Seed of starts and noise.
+    pub seed: u64,
+    /// Step limit in control steps, if not the task's own.
+    pub episode_length: Option<usize>,
+    /// Which starts the episodes may have.
+    pub starts: Starts,
+    /// Control steps for which each action is held.
+    pub action_repeat: usize,
+}
+
+/// The outcome of an evaluation.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EvalReport {
+    /// The task's name.
+    pub task: String,
+    /// Episodes played.
+    pub episodes: usize,
+    /// Mean of the episodes' summed rewards.
+    pub return_mean: f64,
+    /// Standard error of that mean; of one episode there is none.
+    pub return_stderr: Option<f64>,
+    /// Smallest return.
+    pub return_min: f64,
+    /// Largest return.
+    pub return_max: f64,
+    /// Mean number of steps.
+    pub length_mean: f64,
+    /// Share of episodes that reached the goal, where the task has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub success_rate: Option<f64>,
+    /// Episodes of the batch, counted ones and their successors, that were cut because a number
+    /// stopped being finite.
+    pub divergences: u64,
+    /// The sampler, where it was not the policy's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sampler: Option<SamplerReport>,
+}
+
+impl std::fmt::Display for EvalReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "return {:.1}", self.return_mean)?;
+        if let Some(stderr) = self.return_stderr {
+            write!(f, " ± {stderr:.1}")?;
+        }
+        write!(f, " (min {:.1}, max {:.1})", self.return_min, self.return_max)?;
+        write!(f, ", length {:.1}", self.length_mean)?;
+        if let Some(rate) = self.success_rate {
+            write!(f, ", success {:.1} %", 100.0 * rate)?;
+        }
+        if self.divergences > 0 {
+            write!(f, ", {} cut by numbers that are not finite", self.divergences)?;
+        }
+        write!(f, ", {} episodes", self.episodes)?;
+        self.sampler.iter().try_for_each(|sampler| write!(f, ", {sampler}"))
+    }
+}
+
+/// Plays `plan` with `player`; every step is also written to `recording`, if given. `None` if
+/// `stop` was set before the last episode ended.
+pub fn evaluate(
+    player: &Player,
+    plan: &EvalPlan,
+    mut recording: Option<&mut Recording>,
+    stop: &AtomicBool,
+) -> Result<Option<EvalReport>> {
+    let options = VecEnvOptions {
+        num_envs: plan.episodes,
+        seed: plan.seed,
+        episode_length: plan.episode_length,
+        starts: plan.starts,
+        action_repeat: plan.action_repeat,
+        ..VecEnvOptions::default()
+    };
+    let mut stage = Stage::new(fpo_envs::make(&plan.task, &options)?)?;
+    let noise = Noise::new(plan.seed);
+    let mut draws = vec![0.0; plan.episodes * stage.spec().action_dim];
+    let mut episodes = vec![Episode::default(); plan.episodes];
+    for step in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let mut actions = player
+            .act(&noise, step, &stage.obs, &mut draws)
+            .with_context(|| format!("evaluation step {step}"))?;
+        if let Some(recording) = recording.as_deref_mut() {
+            recording.before_step(&stage.obs, &draws, &actions);
+        }
+        player.squash().apply(&mut actions);
+        stage.step(&actions)?;
+        if let Some(recording) = recording.as_deref_mut() {
+            recording.after_step(&actions, &stage);
+        }
+        for (env, episode) in episodes.iter_mut().enumerate().filter(|(_, e)| !e.over) {
+            episode.reward += stage.reward[env] as f64;
+            episode.steps += 1;
+            episode.success |= stage.success[env];
+            episode.over = stage.ended(env);
+        }
+        if episodes.iter().all(|episode| episode.over) {
+            break;
+        }
+    }
+    Ok(Some(report(player, plan, &stage, &episodes)))
+}
+
+#[derive(Clone, Default)]
+struct Episode {
+    reward: f64,
+    steps: u64,
+    success: bool,
+    over: bool,
+}
+
+fn report(player: &Player, plan: &EvalPlan, stage: &Stage, episodes: &[Episode]) -> EvalReport {
+    let n = episodes.len() as f64;
+    let returns = || episodes.iter().map(|episode| episode.reward);
+    let mean = returns().sum::<f64>() / n;
+    let variance = returns().map(|r| (r - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    let successes = episodes.iter().filter(|episode| episode.success).count();
+    EvalReport {
+        task: plan.task.clone(),
+        episodes: episodes.len(),
+        return_mean: mean,
+        return_stderr: (episodes.len() > 1).then(|| (variance / n).sqrt()),
+        return_min: returns().fold(f64::INFINITY, f64::min),
+        return_max: returns().fold(f64::NEG_INFINITY, f64::max),
+        length_mean: episodes.iter().map(|episode| episode.steps).sum::<u64>() as f64 / n,
+        success_rate: stage.spec().has_success.then_some(successes as f64 / n),
+        divergences: stage.envs.divergences(),
+        sampler: player.sampler_report(),
+    }
+}

@@ -1,0 +1,217 @@
+//! How much memory a run will take, known before it starts.
+//!
+//! An iteration holds a rollout of `T` steps of `E` environments,
+//!
+//! ```text
+//! T·E·(obs + act + 4 + rows·act + 2·N) + T/U·E·obs    numbers of 4 bytes,
+//! ```
+//!
+//! where `rows` vectors and N losses are stored with an action ([`fpo_core::Policy::stored`]),
+//! and beside it the networks with Adam's moments and what a gradient step works with: a few
+//! accumulators in the fused kernels, but the whole graph of a minibatch in composed operations.
+
+use std::fmt;
+
+use anyhow::{Result, bail};
+use candle_core::Device;
+use fpo_core::Compute;
+use fpo_envs::VecEnv;
+
+use crate::config::choices::AlgorithmKind;
+use crate::config::resolved::Config;
+use crate::training::build;
+
+const FLOAT: u64 = size_of::<f32>() as u64;
+/// An allowance for the program, MuJoCo's library and the stacks of a few threads, in bytes.
+const PROGRAM: u64 = 24 << 20;
+/// An allowance for a worker's simulation of the largest task here, in bytes.
+const SIMULATION: u64 = 1 << 20;
+/// Rows that eight of the fused kernels' blocks have at least, which share a gradient accumulator.
+const ROWS_PER_ACCUMULATOR: u64 = 8 * 48;
+/// Fewest and most accumulators of a network.
+const ACCUMULATORS: (u64, u64) = (4, 32);
+/// Rows of the activations that a thread of the fused kernels keeps, about.
+const BLOCK_ROWS: u64 = 128;
+
+/// Bytes that the parts of a run take at its peak.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Memory {
+    /// What was collected, with its Monte-Carlo pairs and stored losses.
+    pub rollout: u64,
+    /// Networks, optimiser and the buffers of a gradient step.
+    pub learner: u64,
+    /// Environments, and the program itself.
+    pub environments: u64,
+}
+
+impl Memory {
+    /// What a run of `config` in `envs` will need on `device`.
+    pub fn of(config: &Config, envs: &dyn VecEnv, device: &Device) -> Memory {
+        let spec = envs.spec();
+        let (obs, act) = (spec.obs_dim as u64, spec.action_dim as u64);
+        let transitions = config.steps_per_iteration();
+        let stored = build::stored(config);
+        let (rows, losses) = (stored.rows as u64, stored.losses as u64);
+        let bootstraps = transitions / config.train.unroll_length as u64;
+        let rollout = transitions * (obs + act + 4 + rows * act + 2 * losses) + bootstraps * obs;
+
+        let policy = parameters(&build::policy_sizes(config, spec));
+        let value = parameters(&build::value_sizes(config, spec));
+        let averaged = if config.algorithm.ema_decay.is_some() { policy } else { 0 };
+        let work = match build::compute(config, device) {
+            Compute::Fused(_) => {
+                let gaussian = config.algorithm.kind == AlgorithmKind::Ppo;
+                let composed = if gaussian { gathered(config, 1, obs, act) } else { 0 };
+                fused(config, [policy, value], losses) + composed * 5 / 4
+            }
+            Compute::Composed => composed(config, losses, obs, act),
+        };
+        // The parameters, two moments and a gradient.
+        let learner = 4 * (policy + value) + averaged + work;
+        Memory {
+            rollout: rollout * FLOAT,
+            learner: learner * FLOAT,
+            environments: environments(envs, config.eval.episodes),
+        }
+    }
+
+    /// All parts together.
+    pub fn total(&self) -> u64 {
+        self.rollout + self.learner + self.environments
+    }
+
+    /// Compares the need with what is free, where that is known.
+    ///
+    /// # Errors
+    /// Names the need, what is free, and which settings to lower.
+    pub fn check(&self, config: &Config, device: &Device) -> Result<()> {
+        // What a device computes with is collected on the host first.
+        let (on_host, on_device) = match device {
+            Device::Cpu => (self.total(), 0),
+            _ => (self.rollout + self.environments, self.rollout + self.learner),
+        };
+        self.fits(config, on_host, free_on_host(), "this machine")?;
+        self.fits(config, on_device, free_on_device(device), "the device")
+    }
+
+    fn fits(&self, config: &Config, need: u64, free: Option<u64>, place: &str) -> Result<()> {
+        let Some(free) = free.filter(|&free| need > free) else { return Ok(()) };
+        let train = &config.train;
+        let lower = if self.rollout > self.learner {
+            format!(
+                "train.num_minibatches (now {}) or algorithm.num_samples (now {})",
+                train.num_minibatches, config.algorithm.num_samples
+            )
+        } else {
+            format!(
+                "train.batch_size (now {}) or the widths in value.hidden and policy.hidden",
+                train.batch_size
+            )
+        };
+        bail!(
+            "this run needs about {} MB, and {place} has {} MB free: lower {lower}",
+            megabytes(need),
+            megabytes(free)
+        )
+    }
+}
+
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let [total, rollout, learner, environments] =
+            [self.total(), self.rollout, self.learner, self.environments].map(megabytes);
+        write!(
+            f,
+            "memory: about {total} MB (rollout {rollout}, learner {learner}, environments and \
+             program {environments})"
+        )
+    }
+}
+
+fn megabytes(bytes: u64) -> u64 {
+    bytes.div_ceil(1_000_000)
+}
+
+/// Numbers that the fused kernels work with: packed weights both ways, accumulators, estimates of
+/// a minibatch, and per thread activations and slopes of a block.
+fn fused(config: &Config, [policy, value]: [u64; 2], losses: u64) -> u64 {
+    let minibatch = (config.train.batch_size * config.train.unroll_length) as u64;
+    let widths = |hidden: &[usize]| hidden.iter().sum::<usize>() as u64;
+    let block = 2 * BLOCK_ROWS * (widths(&config.policy.hidden) + widths(&config.value.hidden));
+    let accumulators =
+        |rows: u64| rows.div_ceil(ROWS_PER_ACCUMULATOR).clamp(ACCUMULATORS.0, ACCUMULATORS.1);
+    let nets =
+        (2 + accumulators(minibatch * losses)) * policy + (2 + accumulators(minibatch)) * value;
+    nets + 4 * minibatch + rayon::current_num_threads() as u64 * block
+}
+
+/// Numbers that composed operations keep for the way back: the minibatch, and per row of each
+/// network its inputs and three results per hidden layer (product, biased sum, activation); then
+/// on the way back about as many again of the widest layer. A quarter more, measured, is what the
+/// allocator does not give back.
+fn composed(config: &Config, samples: u64, obs: u64, act: u64) -> u64 {
+    let train = &config.train;
+    let rows = (train.batch_size * train.unroll_length + train.batch_size) as u64;
+    let value = layers(&config.value.hidden) + 3 * obs;
+    (gathered(config, samples, obs, act) + rows * value) * 5 / 4
+}
+
+/// Of these, the minibatch and the policy's.
+fn gathered(config: &Config, samples: u64, obs: u64, act: u64) -> u64 {
+    let transitions = (config.train.batch_size * config.train.unroll_length) as u64;
+    let embedding = config.policy.time_embedding as u64;
+    let minibatch = obs + act + 4 + samples * (act + 2);
+    let policy = samples * (layers(&config.policy.hidden) + 10 * act + 3 * embedding);
+    transitions * (minibatch + policy)
+}
+
+fn layers(hidden: &[usize]) -> u64 {
+    let widest = hidden.iter().copied().max().unwrap_or(0) as u64;
+    3 * hidden.iter().sum::<usize>() as u64 + 3 * widest
+}
+
+/// Weights and biases of a perceptron.
+fn parameters(sizes: &[usize]) -> u64 {
+    sizes.windows(2).map(|pair| (pair[0] as u64 + 1) * pair[1] as u64).sum()
+}
+
+/// Bytes of the environments' states, those of evaluations too, twice because starts are drawn
+/// ahead, and of what runs them.
+fn environments(envs: &dyn VecEnv, episodes: usize) -> u64 {
+    let state = envs.save();
+    let doubles = state.states.len() + state.first_states.len() + state.episodes.len();
+    let singles = state.obs.len() * 3 + state.episode_steps.len();
+    let bytes = (doubles * size_of::<f64>() + singles * size_of::<f32>()) as u64;
+    let each = bytes / state.episode_steps.len().max(1) as u64;
+    2 * (bytes + each * episodes as u64)
+        + rayon::current_num_threads() as u64 * SIMULATION
+        + PROGRAM
+}
+
+/// Bytes that the kernel says new programs can have; `None` where it does not say.
+fn free_on_host() -> Option<u64> {
+    available(&std::fs::read_to_string("/proc/meminfo").ok()?)
+}
+
+fn available(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+/// Free bytes of a CUDA device; `None` for the others.
+#[cfg(feature = "cuda")]
+fn free_on_device(device: &Device) -> Option<u64> {
+    let stream = device.as_cuda_device().ok()?.cuda_stream();
+    let (free, _) = stream.context().mem_get_info().ok()?;
+    Some(free as u64)
+}
+
+/// Not known without CUDA.
+#[cfg(not(feature = "cuda"))]
+fn free_on_device(_: &Device) -> Option<u64> {
+    None
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,55 @@
+//! Looks at what a policy does at a few states: how undecided it is, and in how many ways.
+
+use anyhow::Result;
+use fpo_core::modality::mode_count;
+use fpo_core::{DEFAULT_NEIGHBOURS, Noise, Purpose, mean_knn_entropy};
+
+use crate::training::actor::Actor;
+
+/// States at which the entropy of actions is estimated, at most.
+const STATES: usize = 16;
+/// Actions drawn at each of them.
+const SAMPLES: usize = 64;
+/// Actions drawn at a state whose modes are counted.
+const MODE_SAMPLES: usize = 256;
+
+/// The mean differential entropy in nats of actions before squashing, by nearest neighbours, at
+/// states evenly spread over the rows of `obs`; `index` tells one look from the next.
+pub fn action_entropy(actor: &Actor, obs: &[f32], noise: &Noise, index: u64) -> Result<f64> {
+    let width = actor.policy.obs_dim();
+    let rows = obs.len() / width;
+    let states = rows.min(STATES);
+    let chosen: Vec<&[f32]> = (0..states)
+        .map(|state| state * rows / states)
+        .map(|row| &obs[row * width..(row + 1) * width])
+        .collect();
+    let actions = draw(actor, &chosen, SAMPLES, noise, index)?;
+    let dim = actor.policy.action_dim();
+    Ok(mean_knn_entropy(&actions, SAMPLES, dim, DEFAULT_NEIGHBOURS)?)
+}
+
+/// The mean number of modes of the actions at `states`.
+pub fn modes(actor: &Actor, states: &[Vec<f32>], noise: &Noise, index: u64) -> Result<f64> {
+    let chosen: Vec<&[f32]> = states.iter().map(Vec::as_slice).collect();
+    let actions = draw(actor, &chosen, MODE_SAMPLES, noise, index)?;
+    let dim = actor.policy.action_dim();
+    let mut sum = 0;
+    for actions in actions.chunks_exact(MODE_SAMPLES * dim) {
+        sum += mode_count(actions, dim)?;
+    }
+    Ok(sum as f64 / states.len() as f64)
+}
+
+/// `samples` actions before squashing at each of `states`.
+fn draw(
+    actor: &Actor,
+    states: &[&[f32]],
+    samples: usize,
+    noise: &Noise,
+    index: u64,
+) -> Result<Vec<f32>> {
+    let obs: Vec<f32> = states.iter().flat_map(|state| state.repeat(samples)).collect();
+    let mut draws = vec![0.0; states.len() * samples * actor.policy.noise_len()];
+    noise.fill_normal(Purpose::Probe, index, &mut draws);
+    actor.act(&obs, &draws)
+}

@@ -1,0 +1,249 @@
+//! One iteration of training: roll out, update the statistics, compute the stored losses, update.
+
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use anyhow::{Error, Result};
+use candle_core::Device;
+use fpo_core::sampler::Start;
+use fpo_core::{Learner, Noise, PhaseTimes, Rate};
+
+use crate::config::choices::UpdateChoice;
+use crate::config::resolved::Config;
+use crate::terminal::progress::Phase;
+use crate::training::actor::{ACTION, Actor, NotFinite, Player};
+use crate::training::collapse::CollapseDetector;
+use crate::training::collector::{Collector, FinishedEpisodes, Plan};
+use crate::training::evaluate::{EvalPlan, EvalReport, evaluate};
+use crate::training::memory::Memory;
+use crate::training::{build, probe};
+
+/// Everything that training changes, and the frozen configuration.
+pub struct Trainer {
+    /// The configuration.
+    pub config: Config,
+    /// Networks, optimiser and statistics.
+    pub learner: Learner,
+    /// Environments and where they are.
+    pub collector: Collector,
+    /// What it all takes.
+    pub memory: Memory,
+    /// Iterations done.
+    pub iteration: u64,
+    /// The learning rate.
+    pub rate: Rate,
+    /// Watches for a collapse.
+    pub collapse: CollapseDetector,
+    /// Metrics of the last iteration, while the evaluation that belongs to them is still to be
+    /// made: an interruption can come between.
+    pub pending: Option<Metrics>,
+    noise: Noise,
+}
+
+/// Metrics of an iteration by key.
+pub type Metrics = Vec<(String, f64)>;
+
+impl Trainer {
+    /// A trainer at the start of a run.
+    ///
+    /// # Errors
+    /// Also where the run would not fit into memory; nothing large has been made then.
+    pub fn new(config: Config, device: &Device) -> Result<Trainer> {
+        let noise = Noise::new(config.train.seed);
+        let envs = build::envs(&config)?;
+        let memory = Memory::of(&config, envs.as_ref(), device);
+        memory.check(&config, device)?;
+        let learner = build::learner(&config, envs.spec(), &noise, device)?;
+        let collector = Collector::new(envs)?;
+        let rate = Rate::new(config.optimizer.learning_rate);
+        let (collapse, pending) = (CollapseDetector::default(), None);
+        Ok(Trainer {
+            config,
+            learner,
+            collector,
+            memory,
+            iteration: 0,
+            rate,
+            collapse,
+            pending,
+            noise,
+        })
+    }
+
+    /// Environment steps done.
+    pub fn steps(&self) -> u64 {
+        self.iteration * self.config.steps_per_iteration()
+    }
+
+    /// Whether all iterations are done, evaluations included.
+    pub fn is_done(&self) -> bool {
+        self.iteration >= self.config.num_iterations() && self.pending.is_none()
+    }
+
+    /// Whether the schedule asks for an evaluation now: `eval.count` of them, evenly spread, the
+    /// first before any update and the last after all of them.
+    pub fn evaluation_is_due(&self) -> bool {
+        let (count, total) = (self.config.eval.count as u64, self.config.num_iterations());
+        match count {
+            0 => false,
+            1 => self.iteration == total,
+            _ => (0..count).any(|k| {
+                let at = u128::from(k) * u128::from(total) / u128::from(count - 1);
+                at == u128::from(self.iteration)
+            }),
+        }
+    }
+
+    /// Rolls out, then learns from it (Algorithm 1, lines 3–14); `watch` hears how far it is.
+    pub fn iterate(&mut self, watch: &mut dyn FnMut(Phase)) -> Result<Metrics> {
+        let config = &self.config;
+        let plan = Plan {
+            length: config.iteration_length(),
+            unroll_length: config.train.unroll_length,
+            num_samples: config.algorithm.num_samples,
+            training_times: build::training_times(config),
+            overlap: config.train.overlap.on(self.learner.device()),
+        };
+        let clock = Instant::now();
+        let divergences = self.collector.stage.envs.divergences();
+        let mut rolled = |done| watch(Phase { name: "rollout", done, total: plan.length });
+        let collected = self.collector.collect(&self.learner, &self.noise, plan, &mut rolled)?;
+        let (env, sample) = (collected.env_time, collected.sample_time);
+        let episodes = collected.episodes;
+
+        // With the statistics taken in first, L_old is computed under them: the first ratio is 1.
+        self.learner.times = PhaseTimes::default();
+        let mut statistics = self.learner.normalizer.clone();
+        collected.with_obs(|obs| statistics.update(obs))??;
+        let rollout = match config.normalizer.update {
+            UpdateChoice::Before => {
+                self.learner.normalizer = statistics;
+                collected.into_rollout(&mut self.learner, &self.noise)?
+            }
+            UpdateChoice::After => {
+                let rollout = collected.into_rollout(&mut self.learner, &self.noise)?;
+                self.learner.normalizer = statistics;
+                rollout
+            }
+        };
+        let (schedule, rates) = (build::schedule(config), &config.optimizer.schedule);
+        let base = config.optimizer.learning_rate;
+        self.rate.begin(rates, base, self.iteration, config.num_iterations());
+        self.learner.optimizer.set_learning_rate(self.rate.current());
+        let total = schedule.num_epochs * schedule.num_minibatches;
+        let mut stepped = |done| watch(Phase { name: "update", done, total });
+        let steps = self.learner.update(&rollout, schedule, &self.noise, &mut stepped)?;
+        let used = self.rate.current();
+        self.rate.after(rates, steps.mean("divergence"));
+        let (actor, obs) = (Actor::of(&self.learner)?, &self.collector.stage.obs);
+        let entropy = probe::action_entropy(&actor, obs, &self.noise, self.iteration)
+            .map_err(|error| spoilt(error, self.learner.gradient_steps))?;
+        let whole = clock.elapsed();
+        self.iteration += 1;
+
+        let mut metrics: Metrics =
+            steps.summary().into_iter().map(|(k, v)| (format!("train/{k}"), v)).collect();
+        metrics.push(("train/action_entropy".into(), entropy));
+        metrics.push(("train/learning_rate".into(), used));
+        let epochs = steps.rows.len() / schedule.num_minibatches;
+        metrics.push(("train/epochs".into(), epochs as f64));
+        metrics.extend(episode_metrics(&episodes, self.collector.stage.envs.spec().has_success));
+        let diverged = self.collector.stage.envs.divergences() - divergences;
+        metrics.push(("rollout/divergences".into(), diverged as f64));
+        metrics.extend(time_metrics(whole, env, sample, &self.learner.times));
+        let steps_per_s = self.config.steps_per_iteration() as f64 / whole.as_secs_f64();
+        metrics.push(("time/steps_per_s".into(), steps_per_s));
+        Ok(metrics)
+    }
+
+    /// Evaluates the present policy over the configured episodes; `None` if `stop` was set.
+    pub fn evaluate(&self, stop: &AtomicBool) -> Result<Option<EvalReport>> {
+        let player = Player::Policy(Box::new(Actor::deployed(&self.learner, self.start())?));
+        let plan = EvalPlan {
+            task: self.config.env.task.clone(),
+            episodes: self.config.eval.episodes,
+            seed: self.config.eval.seed,
+            episode_length: self.config.env.episode_length,
+            starts: self.config.env.starts,
+            action_repeat: self.config.env.action_repeat,
+        };
+        evaluate(&player, &plan, None, stop)
+    }
+}
+
+impl Trainer {
+    /// How many modes the present policy has where several ways are equally good, for tasks with
+    /// such states.
+    pub fn modes(&self) -> Result<Option<f64>> {
+        let saddles = fpo_envs::saddles(&self.config.env.task);
+        if saddles.is_empty() {
+            return Ok(None);
+        }
+        let actor = Actor::deployed(&self.learner, Start::Noise)?;
+        Ok(Some(probe::modes(&actor, &saddles, &self.noise, self.iteration)?))
+    }
+
+    /// What actions start from in evaluations and in the exported policy.
+    pub fn start(&self) -> Start {
+        self.config.eval.start.into()
+    }
+}
+
+/// Calls it a divergence at gradient step `step` if a policy that was just updated makes an action
+/// that is not finite: no diagnostic of the update has seen what its last step made.
+fn spoilt(error: Error, step: u64) -> Error {
+    match error.downcast_ref::<NotFinite>() {
+        Some(&NotFinite { what: ACTION, value, .. }) => {
+            let (tensor, value) = ("an action of the updated policy".into(), f64::from(value));
+            fpo_core::Error::NonFinite { tensor, value, step }.into()
+        }
+        _ => error,
+    }
+}
+
+/// The metrics of an evaluation.
+pub fn eval_metrics(report: &EvalReport) -> Metrics {
+    let mut metrics: Metrics = vec![
+        ("eval/episode_return_mean".into(), report.return_mean),
+        ("eval/episode_return_min".into(), report.return_min),
+        ("eval/episode_return_max".into(), report.return_max),
+        ("eval/episode_length_mean".into(), report.length_mean),
+    ];
+    let optional = [
+        ("eval/episode_return_stderr", report.return_stderr),
+        ("eval/success_rate", report.success_rate),
+    ];
+    metrics.extend(optional.into_iter().filter_map(|(key, value)| Some((key.into(), value?))));
+    metrics
+}
+
+fn episode_metrics(episodes: &FinishedEpisodes, has_success: bool) -> Metrics {
+    let mut metrics = vec![("rollout/episodes".into(), episodes.count as f64)];
+    if episodes.count > 0 {
+        let n = episodes.count as f64;
+        metrics.push(("rollout/episode_return_mean".into(), episodes.returns / n));
+        metrics.push(("rollout/episode_length_mean".into(), episodes.lengths as f64 / n));
+        if has_success {
+            metrics.push(("rollout/success_rate".into(), episodes.successes as f64 / n));
+        }
+    }
+    metrics
+}
+
+/// Where the wall-clock of an iteration went; the parts add up to `time/iteration_s`. While the
+/// environments step in halves (`train.overlap`), `env` is the time in which one of them stepped,
+/// and `sample` only what sampling for the other took beyond it.
+fn time_metrics(whole: Duration, env: Duration, sample: Duration, update: &PhaseTimes) -> Metrics {
+    let PhaseTimes { gae, policy, value, optim } = *update;
+    let known = [
+        ("env", env),
+        ("sample", sample),
+        ("gae", gae),
+        ("policy", policy),
+        ("value", value),
+        ("optim", optim),
+    ];
+    let other = whole.saturating_sub(known.iter().map(|(_, time)| *time).sum());
+    let all = known.into_iter().chain([("other", other), ("iteration", whole)]);
+    all.map(|(name, time)| (format!("time/{name}_s"), time.as_secs_f64())).collect()
+}

@@ -1,0 +1,154 @@
+//! Gradients of a layer's weight and bias on a block of rows, in register tiles as in
+//! [`super::gemm`].
+
+#![allow(clippy::needless_range_loop, reason = "indices over constant bounds unroll in any build")]
+
+use crate::backend::fused::kernels::gemm::{Rows, check_rows, panel_width};
+use crate::simd::vector::{RowTile, Simd};
+
+/// What a block's gradient does to the sums of its chunk.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Write {
+    /// Starts them: the first block, whatever the memory held.
+    Start,
+    /// Is added to them.
+    Add,
+}
+
+impl Write {
+    /// That of block `k` of a chunk.
+    pub(crate) fn of_block(k: usize) -> Write {
+        if k == 0 { Write::Start } else { Write::Add }
+    }
+}
+
+/// `dw = aᵀ·dz`, or `dw += aᵀ·dz`: `a` is `rows × inner`, `dz` is `rows × columns`, `dw` is `inner × columns` with
+/// rows `columns` apart.
+#[inline(always)]
+#[allow(clippy::too_many_arguments, reason = "a matrix product has this many sides")]
+pub(crate) fn weight_gradient<S: Simd>(
+    s: S,
+    rows: usize,
+    inner: usize,
+    columns: usize,
+    a: Rows,
+    dz: Rows,
+    write: Write,
+    dw: &mut [f32],
+) {
+    check_rows(rows, a.data.len(), a.stride, inner);
+    check_rows(rows, dz.data.len(), dz.stride, columns);
+    check_rows(inner, dw.len(), columns, columns);
+    assert!(columns.is_multiple_of(S::LANES));
+    let (a, a_stride) = (a.data.as_ptr(), a.stride);
+    let (dz, dz_stride) = (dz.data.as_ptr(), dz.stride);
+    let dw = dw.as_mut_ptr();
+    s.vectorize(
+        #[inline(always)]
+        || {
+            let mut column = 0;
+            while column < columns {
+                let width = panel_width(s, column, columns);
+                // SAFETY: `column` lies inside the rows that were checked.
+                let (dz, dw) = unsafe { (dz.add(column), dw.add(column)) };
+                let target = Target { dw, columns, write };
+                if width == S::LANES {
+                    let tile = GradientTile::<S, 1> { s, rows, a, a_stride, dz, dz_stride, target };
+                    s.tiles(inner, &tile);
+                } else {
+                    let tile = GradientTile::<S, 2> { s, rows, a, a_stride, dz, dz_stride, target };
+                    s.tiles(inner, &tile);
+                }
+                column += width;
+            }
+        },
+    );
+}
+
+/// Where tiles go: `columns` is the stride.
+#[derive(Clone, Copy)]
+struct Target {
+    dw: *mut f32,
+    columns: usize,
+    write: Write,
+}
+
+/// Rows of `dw` by `NV` vectors of columns.
+struct GradientTile<S, const NV: usize> {
+    s: S,
+    rows: usize,
+    a: *const f32,
+    a_stride: usize,
+    dz: *const f32,
+    dz_stride: usize,
+    target: Target,
+}
+
+impl<S: Simd, const NV: usize> RowTile for GradientTile<S, NV> {
+    #[inline(always)]
+    fn run<const ROWS: usize>(&self, row: usize) {
+        let (s, target) = (self.s, self.target);
+        let mut sums = [[s.splat(0.0); NV]; ROWS];
+        // SAFETY: `weight_gradient` checked the three matrices; `tiles` hands out rows below
+        // `inner` only, and the panel's columns lie below `columns`.
+        unsafe {
+            let mut dz = [s.splat(0.0); NV];
+            for r in 0..self.rows {
+                for v in 0..NV {
+                    dz[v] = s.load(self.dz.add(r * self.dz_stride + v * S::LANES));
+                }
+                let a = self.a.add(r * self.a_stride + row);
+                for i in 0..ROWS {
+                    let x = s.splat(*a.add(i));
+                    for v in 0..NV {
+                        sums[i][v] = s.mul_add(x, dz[v], sums[i][v]);
+                    }
+                }
+            }
+            for i in 0..ROWS {
+                for v in 0..NV {
+                    let dw = target.dw.add((row + i) * target.columns + v * S::LANES);
+                    let sum = match target.write {
+                        Write::Start => sums[i][v],
+                        Write::Add => s.add(s.load(dw), sums[i][v]),
+                    };
+                    s.store(dw, sum);
+                }
+            }
+        }
+    }
+}
+
+/// `db = Σ_rows dz`, or `db += Σ_rows dz`.
+#[inline(always)]
+pub(crate) fn bias_gradient<S: Simd>(
+    s: S,
+    rows: usize,
+    columns: usize,
+    dz: Rows,
+    write: Write,
+    db: &mut [f32],
+) {
+    check_rows(rows, dz.data.len(), dz.stride, columns);
+    assert!(columns.is_multiple_of(S::LANES) && db.len() >= columns);
+    s.vectorize(
+        #[inline(always)]
+        || {
+            for column in (0..columns).step_by(S::LANES) {
+                // SAFETY: `column` and the vector after it lie inside the rows checked above.
+                unsafe {
+                    let db = db.as_mut_ptr().add(column);
+                    let mut sum = s.splat(0.0);
+                    for row in 0..rows {
+                        let dz = dz.data.as_ptr().add(row * dz.stride + column);
+                        sum = s.add(sum, s.load(dz));
+                    }
+                    if write == Write::Add {
+                        sum = s.add(s.load(db), sum);
+                    }
+                    s.store(db, sum);
+                }
+            }
+        },
+    );
+}

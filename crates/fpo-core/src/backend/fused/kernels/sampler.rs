@@ -1,0 +1,167 @@
+//! Sampling with all steps of a block of rows in one go: the flow's end, or a whole noisy chain.
+//!
+//! The observation's share of the first layer is the same for all steps, and the time's share the
+//! same for all rows; both are computed once. A step is `x ← keep·x + gain·output`
+//! ([`crate::flow::path::Geometry::step`]).
+
+use rayon::prelude::*;
+
+use crate::backend::fused::kernels::gemm::check_rows;
+use crate::backend::fused::kernels::perceptron::{Block, Keep, Perceptron};
+use crate::flow::config::FlowConfig;
+use crate::flow::time::{embedding, grid};
+use crate::simd::vector::Simd;
+
+/// Rows that one block takes from the first step to the last.
+const BLOCK_ROWS: usize = 96;
+
+/// A network packed for a walk from noise to action.
+struct Walk<S> {
+    s: S,
+    net: Perceptron,
+    obs_dim: usize,
+    dim: usize,
+    steps: Vec<Step>,
+}
+
+/// One step of the walk.
+struct Step {
+    /// The time's share of the first layer, padded.
+    share: Vec<f32>,
+    keep: f32,
+    gain: f32,
+}
+
+/// Moves `x` (rows of actions) from noise at `t = 1` to `t = 0` for normalised observations `obs`.
+pub(crate) fn sample<S: Simd>(
+    s: S,
+    config: &FlowConfig,
+    params: &[f32],
+    obs: &[f32],
+    x: &mut [f32],
+) {
+    let walk = Walk::new(s, config, params);
+    let Walk { dim, obs_dim, .. } = walk;
+    let blocks = x.par_chunks_mut(BLOCK_ROWS * dim).zip(obs.par_chunks(BLOCK_ROWS * obs_dim));
+    blocks.for_each_init(
+        || walk.block(),
+        |block, (x, obs)| {
+            let starts = x.chunks_exact(dim);
+            walk.run(obs, starts, block, |_, _| {});
+            for (row, x) in block.input.chunks_exact(block.input_stride).zip(x.chunks_mut(dim)) {
+                x.copy_from_slice(&row[..dim]);
+            }
+        },
+    );
+}
+
+/// Replaces `states`, for each row the unit normals `(K + 1, A)` that start and disturb its chain,
+/// by the states of the chain.
+pub(crate) fn chain<S: Simd>(
+    s: S,
+    config: &FlowConfig,
+    params: &[f32],
+    sigma: f32,
+    obs: &[f32],
+    states: &mut [f32],
+) {
+    let walk = Walk::new(s, config, params);
+    let Walk { dim, obs_dim, .. } = walk;
+    let per_row = (config.flow_steps + 1) * dim;
+    let blocks =
+        states.par_chunks_mut(BLOCK_ROWS * per_row).zip(obs.par_chunks(BLOCK_ROWS * obs_dim));
+    blocks.for_each_init(
+        || (walk.block(), Vec::new()),
+        |(block, starts), (states, obs)| {
+            starts.clear();
+            states.chunks_exact(per_row).for_each(|row| starts.extend_from_slice(&row[..dim]));
+            walk.run(obs, starts.chunks_exact(dim), block, |k, block| {
+                let rows = block.input.chunks_exact_mut(block.input_stride);
+                for (x, states) in rows.zip(states.chunks_exact_mut(per_row)) {
+                    let state = &mut states[(k + 1) * dim..(k + 2) * dim];
+                    for (x, state) in x.iter_mut().zip(state) {
+                        *x += sigma * *state;
+                        *state = *x;
+                    }
+                }
+            });
+        },
+    );
+}
+
+impl<S: Simd> Walk<S> {
+    fn new(s: S, config: &FlowConfig, params: &[f32]) -> Walk<S> {
+        let sizes = config.sizes();
+        let mut net = Perceptron::new(s, &sizes, config.obs_dim, config.activation);
+        net.pack(s, params);
+        let (obs_dim, dim, width) = (config.obs_dim, config.action_dim, sizes[1]);
+        let time_rows = &params[(obs_dim + dim) * width..][..config.time_embedding * width];
+        let step = |pair: &[f64]| {
+            let mut share = vec![0.0; width.next_multiple_of(S::LANES)];
+            let embedded = embedding(pair[0], config.time_embedding);
+            for (e, row) in embedded.iter().zip(time_rows.chunks(width)) {
+                share.iter_mut().zip(row).for_each(|(x, &w)| *x += *e as f32 * w);
+            }
+            let (keep, gain) = config.geometry().step(pair[0], pair[1]);
+            Step { share, keep: keep as f32, gain: (gain * config.output_scale) as f32 }
+        };
+        let steps = grid(config.flow_steps).windows(2).map(step).collect();
+        Walk { s, net, obs_dim, dim, steps }
+    }
+
+    fn block(&self) -> Block {
+        self.net.block(BLOCK_ROWS, BLOCK_ROWS, 0)
+    }
+
+    /// Takes rows from `starts` through all steps, in the block's input; `after` hears of each step.
+    fn run<'a>(
+        &self,
+        obs: &[f32],
+        starts: impl ExactSizeIterator<Item = &'a [f32]>,
+        block: &mut Block,
+        mut after: impl FnMut(usize, &mut Block),
+    ) {
+        let Walk { s, net, obs_dim, dim, .. } = self;
+        let rows = starts.len();
+        let shared = block.shared_input.chunks_exact_mut(block.shared_stride);
+        for (row, obs) in shared.zip(obs.chunks_exact(*obs_dim)) {
+            row[..*obs_dim].copy_from_slice(obs);
+        }
+        net.forward_shared(*s, rows, block);
+        for (row, start) in block.input.chunks_exact_mut(block.input_stride).zip(starts) {
+            row[..*dim].copy_from_slice(start);
+        }
+        for (k, step) in self.steps.iter().enumerate() {
+            net.forward(*s, rows, 1, *dim, Some(&step.share), Keep::Nothing, block);
+            advance(*s, rows, *dim, step, block);
+            after(k, block);
+        }
+    }
+}
+
+/// `input = keep·input + gain·output` for the first `dim` numbers of `rows` rows.
+#[inline(always)]
+fn advance<S: Simd>(s: S, rows: usize, dim: usize, step: &Step, block: &mut Block) {
+    let columns = dim.next_multiple_of(S::LANES);
+    let (input_stride, output_stride) = (block.input_stride, block.output_stride);
+    check_rows(rows, block.input.len(), input_stride, columns);
+    check_rows(rows, block.output.len(), output_stride, columns);
+    let (input, output) = (block.input.as_mut_ptr(), block.output.as_ptr());
+    s.vectorize(
+        #[inline(always)]
+        || {
+            let (keep, gain) = (s.splat(step.keep), s.splat(step.gain));
+            for row in 0..rows {
+                for column in (0..columns).step_by(S::LANES) {
+                    // SAFETY: both matrices hold a vector from `column` on in every row; behind
+                    // `dim` numbers the output is zero, and the input is padding.
+                    unsafe {
+                        let x = input.add(row * input_stride + column);
+                        let v = s.load(output.add(row * output_stride + column));
+                        s.store(x, s.mul_add(gain, v, s.mul(keep, s.load(x))));
+                    }
+                }
+            }
+        },
+    );
+}

@@ -1,0 +1,179 @@
+//! The rows of a policy block: network inputs from transitions and samples, losses from outputs.
+//!
+//! A row is a regression of the network's scaled output `p` at one flow time, for a flow on a
+//! Monte-Carlo pair, for a chain on one of its transitions ([`crate::flow::path`],
+//! [`crate::DenoisingMdp`]):
+//!
+//! ```text
+//! flow:   input x_t = α·a + σ·ε     target the velocity, noise or action      f = reduction·weight²
+//! chain:  input x_k                 target (x_{k+1} − keep·x_k)/gain          f = ½·(gain/σ)²
+//! loss = f·Σ (p − target)² + constant
+//! ```
+//!
+//! The observation is shared by an action's rows.
+
+use crate::backend::fused::batch::{Batch, ObsMap};
+use crate::backend::fused::kernels::math::TimeEmbedding;
+use crate::backend::fused::kernels::perceptron::{Block, Keep, Perceptron};
+use crate::flow::config::FlowConfig;
+use crate::policy::denoising::DenoisingMdp;
+use crate::simd::vector::Simd;
+
+/// Fills and reads the rows of a block.
+#[derive(Clone, Copy)]
+pub(crate) struct PolicyRows<'a, S> {
+    pub(crate) s: S,
+    pub(crate) config: &'a FlowConfig,
+    pub(crate) chain: Option<DenoisingMdp>,
+    pub(crate) net: &'a Perceptron,
+    pub(crate) embedding: &'a TimeEmbedding,
+    pub(crate) batch: &'a Batch<'a>,
+    pub(crate) map: ObsMap<'a>,
+}
+
+/// One row: input and target are sums of two stored vectors.
+struct Regression<'a> {
+    /// The action, or the state a transition leads to.
+    first: &'a [f32],
+    /// The noise, or the state it comes from.
+    second: &'a [f32],
+    /// Flow time.
+    t: f32,
+    /// Shares of the two in the input.
+    input: [f32; 2],
+    /// Shares of the two in the target.
+    target: [f32; 2],
+    /// Factor on the sum of squares.
+    factor: f32,
+}
+
+impl<S: Simd> PolicyRows<'_, S> {
+    pub(crate) fn block(&self, transitions: usize, samples: usize) -> Block {
+        let spare = self.embedding.padded_len();
+        self.net.block(transitions * samples, transitions, spare)
+    }
+
+    /// Where transition `k` of the minibatch lies in the rollout.
+    pub(crate) fn row(&self, k: usize) -> usize {
+        self.batch.row(k / self.batch.unroll_length, k % self.batch.unroll_length)
+    }
+
+    /// Sample `n` of the `samples` of the rollout's transition `row`.
+    #[inline(always)]
+    fn regression(&self, row: usize, n: usize, samples: usize) -> Regression<'_> {
+        let (batch, dim) = (self.batch, self.config.action_dim);
+        let geometry = self.config.geometry();
+        if let Some(mdp) = self.chain {
+            let state = (row * (samples + 1) + n) * dim;
+            let steps = self.config.flow_steps as f64;
+            let (t, end) = ((samples - n) as f64 / steps, (samples - n - 1) as f64 / steps);
+            let (keep, gain) = geometry.step(t, end);
+            return Regression {
+                first: &batch.eps[state + dim..state + 2 * dim],
+                second: &batch.eps[state..state + dim],
+                t: t as f32,
+                input: [0.0, 1.0],
+                target: [(1.0 / gain) as f32, (-keep / gain) as f32],
+                factor: (0.5 * (gain / mdp.deviation()).powi(2)) as f32,
+            };
+        }
+        let sample = row * samples + n;
+        let t = batch.t[sample];
+        let rule = geometry.regression(f64::from(t));
+        let reduction = self.config.loss_reduction.factor(dim);
+        Regression {
+            first: &batch.action[row * dim..(row + 1) * dim],
+            second: &batch.eps[sample * dim..(sample + 1) * dim],
+            t,
+            input: [rule.alpha as f32, rule.sigma as f32],
+            target: [rule.of_action as f32, rule.of_noise as f32],
+            factor: (reduction * rule.weight * rule.weight) as f32,
+        }
+    }
+
+    /// The network's outputs, not scaled, for `count` transitions from `first` on, to the block's
+    /// output.
+    pub(crate) fn forward(
+        &self,
+        first: usize,
+        count: usize,
+        samples: usize,
+        keep: Keep,
+        block: &mut Block,
+    ) {
+        let PolicyRows { s, config, net, embedding, batch, map, .. } = *self;
+        let dim = config.action_dim;
+        for (k, x) in
+            block.shared_input.chunks_exact_mut(block.shared_stride).enumerate().take(count)
+        {
+            map.write(batch.obs, self.row(first + k), x);
+        }
+        let stride = block.input_stride;
+        let groups = block.input.chunks_exact_mut(samples * stride).take(count);
+        s.vectorize(
+            #[inline(always)]
+            || {
+                for (k, rows) in groups.enumerate() {
+                    let row = self.row(first + k);
+                    for (n, x) in rows.chunks_exact_mut(stride).enumerate() {
+                        let of_row = self.regression(row, n, samples);
+                        let [a, b] = of_row.input;
+                        let (x_t, time) = x.split_at_mut(dim);
+                        for ((x, &first), &second) in
+                            x_t.iter_mut().zip(of_row.first).zip(of_row.second)
+                        {
+                            *x = a * first + b * second;
+                        }
+                        embedding.write(s, of_row.t, time);
+                    }
+                }
+            },
+        );
+        net.forward_shared(s, count, block);
+        let inner = dim + config.time_embedding;
+        net.forward(s, count * samples, samples, inner, None, keep, block);
+    }
+
+    /// The losses of the rows of a block, and in place of the block's output their gradients with
+    /// respect to it.
+    pub(crate) fn losses(
+        &self,
+        first: usize,
+        samples: usize,
+        block: &mut Block,
+        losses: &mut [f32],
+    ) {
+        let PolicyRows { s, config, .. } = *self;
+        let dim = config.action_dim;
+        let scale = config.output_scale as f32;
+        let constant = match self.chain {
+            Some(_) => DenoisingMdp::constant(dim) as f32,
+            None => 0.0,
+        };
+        let output_stride = block.output_stride;
+        s.vectorize(
+            #[inline(always)]
+            || {
+                for (k, losses) in losses.chunks_exact_mut(samples).enumerate() {
+                    let row = self.row(first + k);
+                    for (n, loss) in losses.iter_mut().enumerate() {
+                        let of_row = self.regression(row, n, samples);
+                        let [a, b] = of_row.target;
+                        let slope = 2.0 * of_row.factor * scale;
+                        let at = (k * samples + n) * output_stride;
+                        let out = &mut block.output[at..][..dim];
+                        let mut sum = 0.0;
+                        for ((out, &first), &second) in
+                            out.iter_mut().zip(of_row.first).zip(of_row.second)
+                        {
+                            let error = scale * *out - (a * first + b * second);
+                            sum += error * error;
+                            *out = slope * error;
+                        }
+                        *loss = of_row.factor * sum + constant;
+                    }
+                }
+            },
+        );
+    }
+}

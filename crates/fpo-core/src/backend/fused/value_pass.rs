@@ -1,0 +1,163 @@
+//! The value network's part of a gradient step: values, advantages, value loss, gradient.
+//!
+//! A block is some whole sub-sequences with their bootstrap observations behind them, so that the
+//! advantages of a block need nothing from outside, and the activations of the forward pass are
+//! still in the cache when the backward pass wants them.
+
+use std::time::{Duration, Instant};
+
+use crate::backend::fused::advantage::{Estimate, estimate};
+use crate::backend::fused::batch::{Batch, ObsMap};
+use crate::backend::fused::chunks::{Blocks, for_each, parts};
+use crate::backend::fused::kernels::gradients::Write;
+use crate::backend::fused::kernels::perceptron::{Block, Keep, Perceptron};
+use crate::nn::mlp::Activation;
+use crate::objective::Objective;
+use crate::objective::gae::Truncation;
+use crate::simd::aligned::AlignedVec;
+use crate::simd::vector::Simd;
+
+/// Rows that a block aims at: enough to pay for reading all weights once, few enough for the
+/// second-level cache.
+const BLOCK_ROWS: usize = 120;
+
+/// The value network's packed weights and buffers, kept from step to step.
+pub(crate) struct ValuePass {
+    net: Perceptron,
+    sums: Vec<AlignedVec>,
+    blocks: Blocks,
+    block_rows: usize,
+}
+
+/// What a pass came to.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct ValueOutcome {
+    /// Σ (R − V)² over the transitions that have a target.
+    pub(crate) squares: f64,
+    /// Σ (R − V) over them.
+    pub(crate) errors: f64,
+    /// Thread time in the advantage estimator, and in the whole pass.
+    pub(crate) time: [Duration; 2],
+}
+
+impl ValuePass {
+    /// Buffers for a network of `sizes`.
+    pub(crate) fn new<S: Simd>(s: S, sizes: &[usize], activation: Activation) -> ValuePass {
+        let net = Perceptron::new(s, sizes, 0, activation);
+        ValuePass { net, sums: Vec::new(), blocks: Blocks::default(), block_rows: 0 }
+    }
+
+    /// Writes values, advantages and targets, one per transition of `batch`, to `estimates`, and
+    /// the gradient of `value_coefficient · mean (R − V)²` with respect to `params` to `gradient`.
+    #[allow(clippy::too_many_arguments, reason = "a pass reads four things and writes two")]
+    pub(crate) fn run<S: Simd>(
+        &mut self,
+        s: S,
+        params: &[f32],
+        config: &Objective,
+        batch: &Batch,
+        map: ObsMap,
+        estimates: &mut [Estimate],
+        gradient: &mut [f32],
+    ) -> ValueOutcome {
+        self.net.pack(s, params);
+        let length = batch.unroll_length;
+        let sequences = (BLOCK_ROWS / length).max(1);
+        let rows = sequences * (length + 1);
+        if self.block_rows != rows {
+            (self.blocks, self.block_rows) = (Blocks::default(), rows);
+        }
+        let parts = parts(estimates, sequences * length);
+        self.sums.resize_with(parts.len(), || AlignedVec::zeros(self.net.gradient().len()));
+        let work = parts.into_iter().zip(&mut self.sums).collect();
+
+        let (net, blocks) = (&self.net, &self.blocks);
+        let pass = Pass { s, net, config, batch, map };
+        let outcomes =
+            for_each(work, |((first, estimates), sums): ((usize, &mut [_]), &mut AlignedVec)| {
+                let first = first / length;
+                blocks.with(
+                    || net.block(rows, 0, 0),
+                    |block| {
+                        let clock = Instant::now();
+                        let mut outcome = ValueOutcome::default();
+                        for (k, estimates) in estimates.chunks_mut(sequences * length).enumerate() {
+                            let (first, write) = (first + k * sequences, Write::of_block(k));
+                            pass.block(first, estimates, block, write, sums, &mut outcome);
+                        }
+                        outcome.time[1] = clock.elapsed();
+                        outcome
+                    },
+                )
+            });
+        let sums: Vec<&[f32]> = self.sums.iter().map(|sums| &**sums).collect();
+        self.net.gradient().reduce(&sums, gradient);
+        outcomes.into_iter().fold(ValueOutcome::default(), |all, one| ValueOutcome {
+            squares: all.squares + one.squares,
+            errors: all.errors + one.errors,
+            time: [all.time[0] + one.time[0], all.time[1] + one.time[1]],
+        })
+    }
+}
+
+/// What all blocks of a pass read.
+struct Pass<'a, S> {
+    s: S,
+    net: &'a Perceptron,
+    config: &'a Objective,
+    batch: &'a Batch<'a>,
+    map: ObsMap<'a>,
+}
+
+impl<S: Simd> Pass<'_, S> {
+    /// The sub-sequences from `first` on, as many as `estimates` has room for.
+    fn block(
+        &self,
+        first: usize,
+        estimates: &mut [Estimate],
+        block: &mut Block,
+        write: Write,
+        sums: &mut [f32],
+        outcome: &mut ValueOutcome,
+    ) {
+        let Pass { s, net, config, batch, map } = *self;
+        let length = batch.unroll_length;
+        let (sequences, trained) = (estimates.len() / length, estimates.len());
+        let rows = trained + sequences;
+        let (own, bootstrap) =
+            block.input[..rows * block.input_stride].split_at_mut(trained * block.input_stride);
+        for (k, x) in own.chunks_exact_mut(block.input_stride).enumerate() {
+            map.write(batch.obs, batch.row(first + k / length, k % length), x);
+        }
+        for (k, x) in bootstrap.chunks_exact_mut(block.input_stride).enumerate() {
+            map.write(batch.bootstrap_obs, batch.bootstrap_row(first + k), x);
+        }
+        net.forward(s, rows, 1, map.mean.len(), None, Keep::Slopes, block);
+
+        let clock = Instant::now();
+        let stride = block.output_stride;
+        for (k, estimates) in estimates.chunks_exact_mut(length).enumerate() {
+            for (step, of_step) in estimates.iter_mut().enumerate() {
+                of_step.value = block.output[(k * length + step) * stride];
+            }
+            estimate(config, batch, first + k, block.output[(trained + k) * stride], estimates);
+        }
+        outcome.time[0] += clock.elapsed();
+
+        // d/dV of c/n · Σ (R − V)², where R counts as a constant.
+        let scale = -2.0 * config.value_coefficient / batch.transitions() as f64;
+        for (k, of_step) in estimates.iter().enumerate() {
+            let counts = match config.truncation {
+                Truncation::Mask => {
+                    1.0 - batch.truncated[batch.row(first + k / length, k % length)]
+                }
+                Truncation::Bootstrap => 1.0,
+            };
+            let error = (of_step.target - of_step.value) * counts;
+            outcome.squares += f64::from(error) * f64::from(error);
+            outcome.errors += f64::from(error);
+            block.output[k * stride] = (scale * f64::from(error * counts)) as f32;
+        }
+        net.backward(s, trained, 1, block, write, sums);
+    }
+}

@@ -1,0 +1,146 @@
+//! How many modes a set of samples has.
+//!
+//! A mode is a peak of the density that a valley parts from every higher peak. The density is
+//! estimated with Gaussian kernels on standardised axes,
+//!
+//! ```text
+//! f(z) = Σⱼ exp(−|z − zⱼ|² / 2h²),   zⱼ = xⱼ / σ per axis,   h = 0.8 (4 / ((d + 2) n))^(1/(d + 4))
+//! ```
+//!
+//! where h without its factor is Silverman's bandwidth; that is meant for one normal peak and the
+//! factor makes up for the σ of several. Peaks are joined by generalised single linkage (W. Stuetzle
+//! and R. Nugent, Journal of Computational and Graphical Statistics 19, 2010): near samples are
+//! linked at the smallest density on the way between them, the densest links first. A link makes
+//! two peaks one if its density is at least half the lower peak's; otherwise they stay two. A mode
+//! counts if it holds at least 5 % of the samples, so that a few stray ones are none.
+//!
+//! Single linkage by distance would not do: a flow maps a connected cloud of noise, so that a thin
+//! trail of samples always joins its modes. Measured on 300 sets of 500 samples in the plane each:
+//! no normal and no uniform set had more than one mode; two equal normal peaks were found in 299
+//! sets at 5 standard deviations apart and in 128 at 4. Fewer samples, and more dimensions than
+//! three or four, hide more modes.
+
+use crate::diagnostics::modality::neighbours::links;
+use crate::diagnostics::modality::samples::rows;
+use crate::error::Result;
+
+/// Bandwidth, as a share of Silverman's.
+const BANDWIDTH: f64 = 0.8;
+/// Density between two peaks, as a share of the lower one's, from which on they are one mode.
+const VALLEY: f64 = 0.5;
+/// Smallest share of the samples that counts as a mode.
+const LEAST_SHARE: f64 = 0.05;
+
+/// The number of modes of `samples`, rows of `dim` numbers; at least 1.
+///
+/// # Errors
+/// As [`mode_shares`].
+pub fn mode_count(samples: &[f32], dim: usize) -> Result<usize> {
+    Ok(mode_shares(samples, dim)?.len())
+}
+
+/// The shares of `samples`, rows of `dim` numbers, that belong to each mode, the largest first.
+/// Only modes of at least 5 % are listed, so that the sum may be below 1; without any, all samples
+/// are one mode. The time taken grows with the square of the number of rows.
+///
+/// # Errors
+/// [`Error::Invalid`](crate::Error::Invalid) if `samples` is empty, does not consist of whole
+/// rows, or holds a number that is not finite.
+pub fn mode_shares(samples: &[f32], dim: usize) -> Result<Vec<f64>> {
+    let count = rows(samples, dim)?.len();
+    let points = Points::standardized(samples, dim);
+    if points.dim == 0 {
+        return Ok(vec![1.0]);
+    }
+    let (n, d) = (count as f64, points.dim as f64);
+    let bandwidth = BANDWIDTH * (4.0 / ((d + 2.0) * n)).powf(1.0 / (d + 4.0));
+    let density: Vec<f64> = (0..count).map(|i| points.density(points.row(i), bandwidth)).collect();
+    let between = |(a, b): (usize, usize)| {
+        let middle = points.row(a).iter().zip(points.row(b)).map(|(x, y)| 0.5 * (x + y));
+        let middle = points.density(&middle.collect::<Vec<_>>(), bandwidth);
+        (middle.min(density[a]).min(density[b]), a, b)
+    };
+    let mut links: Vec<_> = links(&points).into_iter().map(between).collect();
+    links.sort_by(|a, b| b.0.total_cmp(&a.0));
+
+    let mut peaks = Peaks { of: (0..count).collect() };
+    for (height, a, b) in links {
+        let (a, b) = (peaks.of(a), peaks.of(b));
+        let (higher, lower) = if density[a] >= density[b] { (a, b) } else { (b, a) };
+        if height >= VALLEY * density[lower] {
+            peaks.of[lower] = higher;
+        }
+    }
+    let mut members = vec![0; count];
+    (0..count).for_each(|point| members[peaks.of(point)] += 1);
+    let mut shares: Vec<f64> = members.into_iter().map(|m| f64::from(m) / n).collect();
+    shares.retain(|&share| share >= LEAST_SHARE);
+    shares.sort_by(|a, b| b.total_cmp(a));
+    Ok(if shares.is_empty() { vec![1.0] } else { shares })
+}
+
+/// Points whose every axis has standard deviation 1; axes without any are left out.
+pub(crate) struct Points {
+    values: Vec<f64>,
+    dim: usize,
+}
+
+impl Points {
+    fn standardized(samples: &[f32], dim: usize) -> Points {
+        let count = samples.len() / dim;
+        let column = |axis: usize| samples.iter().skip(axis).step_by(dim).map(|&x| f64::from(x));
+        let mut columns = Vec::new();
+        for axis in 0..dim {
+            let mean = column(axis).sum::<f64>() / count as f64;
+            let variance = column(axis).map(|x| (x - mean).powi(2)).sum::<f64>() / count as f64;
+            // Equal numbers may differ from their mean by its rounding.
+            if variance > (1e-12 * mean).powi(2) {
+                let std = variance.sqrt();
+                columns.push(column(axis).map(|x| (x - mean) / std).collect::<Vec<f64>>());
+            }
+        }
+        let values = (0..count).flat_map(|row| columns.iter().map(move |column| column[row]));
+        Points { values: values.collect(), dim: columns.len() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.values.len() / self.dim
+    }
+
+    fn row(&self, index: usize) -> &[f64] {
+        &self.values[index * self.dim..(index + 1) * self.dim]
+    }
+
+    pub(crate) fn distance2(&self, a: usize, b: usize) -> f64 {
+        squared_distance(self.row(a), self.row(b))
+    }
+
+    fn density(&self, place: &[f64], bandwidth: f64) -> f64 {
+        let scale = -0.5 / (bandwidth * bandwidth);
+        let rows = self.values.chunks_exact(self.dim);
+        rows.map(|row| (scale * squared_distance(row, place)).exp()).sum()
+    }
+}
+
+fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(x, y)| (x - y).powi(2)).sum()
+}
+
+/// Disjoint sets of points, each named by its densest point.
+struct Peaks {
+    of: Vec<usize>,
+}
+
+impl Peaks {
+    fn of(&mut self, point: usize) -> usize {
+        let mut peak = point;
+        while self.of[peak] != peak {
+            peak = self.of[peak];
+        }
+        let mut next = point;
+        while next != peak {
+            next = std::mem::replace(&mut self.of[next], peak);
+        }
+        peak
+    }
+}

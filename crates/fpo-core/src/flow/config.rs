@@ -1,0 +1,154 @@
+//! What defines a flow policy but its weights: sizes, path, what is predicted and measured.
+//!
+//! The defaults are the paper's; the names are those of the configuration and of exported policies.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::flow::path::{Geometry, Path, Quantity};
+use crate::nn::mlp::{Activation, Mlp, validate_hidden};
+
+/// How squared errors over action dimensions become one loss.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reduction {
+    /// Their mean, as the official code; clip ranges of the paper go with it.
+    #[default]
+    Mean,
+    /// Their sum, as the paper writes it.
+    Sum,
+    /// Their sum over the root of the number of dimensions (FPO++ for locomotion).
+    Sqrt,
+}
+
+impl Reduction {
+    /// What the sum over `dim` dimensions is multiplied with.
+    pub fn factor(self, dim: usize) -> f64 {
+        match self {
+            Reduction::Mean => 1.0 / dim as f64,
+            Reduction::Sum => 1.0,
+            Reduction::Sqrt => 1.0 / (dim as f64).sqrt(),
+        }
+    }
+}
+
+/// How a stored action becomes what the environment receives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Squash {
+    /// `tanh(action)`, for environments with controls in [−1, 1].
+    #[default]
+    Tanh,
+    /// The action itself; the environment clips.
+    None,
+}
+
+impl Squash {
+    /// Applies the squashing in place.
+    pub fn apply(self, actions: &mut [f32]) {
+        if self == Squash::Tanh {
+            actions.iter_mut().for_each(|a| *a = a.tanh());
+        }
+    }
+}
+
+/// Everything that defines a flow policy but its weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FlowConfig {
+    /// Length of an observation.
+    pub obs_dim: usize,
+    /// Length of an action.
+    pub action_dim: usize,
+    /// Widths of the hidden layers.
+    pub hidden: Vec<usize>,
+    /// Non-linearity of the hidden layers.
+    pub activation: Activation,
+    /// How noise is mixed into an action.
+    #[serde(default)]
+    pub path: Path,
+    /// What the network's scaled output predicts.
+    #[serde(default)]
+    pub prediction: Quantity,
+    /// What the CFM loss measures: ε-MSE (the paper's best), u-MSE or the error of the action.
+    pub output_mode: Quantity,
+    /// How the CFM loss treats action dimensions.
+    #[serde(default)]
+    pub loss_reduction: Reduction,
+    /// Factor on the network's output.
+    pub output_scale: f64,
+    /// Euler steps of the sampler.
+    pub flow_steps: usize,
+    /// Length of the time embedding, even.
+    pub time_embedding: usize,
+    /// How actions reach the environment.
+    pub squash: Squash,
+}
+
+impl FlowConfig {
+    /// The paper's Playground policy: 4 × 32 SiLU, output scale 0.25, 10 Euler steps, ε-MSE.
+    pub fn new(obs_dim: usize, action_dim: usize) -> FlowConfig {
+        FlowConfig {
+            obs_dim,
+            action_dim,
+            hidden: vec![32; 4],
+            activation: Activation::Silu,
+            path: Path::Linear,
+            prediction: Quantity::Velocity,
+            output_mode: Quantity::Noise,
+            loss_reduction: Reduction::Mean,
+            output_scale: 0.25,
+            flow_steps: 10,
+            time_embedding: 8,
+            squash: Squash::Tanh,
+        }
+    }
+
+    /// Checks sizes that come from outside.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] names the field and its range.
+    pub fn validate(&self) -> Result<()> {
+        let embedding = self.time_embedding;
+        let whole = (1..=1000).contains(&self.flow_steps);
+        for (field, value, good, range) in [
+            ("flow_steps", self.flow_steps, whole, "1 to 1000"),
+            ("time_embedding", embedding, even_up_to_64(embedding), "even, 2 to 64"),
+        ] {
+            if !good {
+                return Err(Error::Invalid(format!("{field} is {value}; allowed: {range}")));
+            }
+        }
+        if !(self.output_scale > 0.0 && self.output_scale.is_finite()) {
+            let scale = self.output_scale;
+            return Err(Error::Invalid(format!(
+                "output_scale is {scale}; allowed: above 0, finite"
+            )));
+        }
+        validate_hidden(&self.hidden)
+    }
+
+    /// The path, what is predicted along it, and what the loss measures.
+    pub fn geometry(&self) -> Geometry {
+        let FlowConfig { path, prediction, output_mode: measure, .. } = *self;
+        Geometry { path, prediction, measure }
+    }
+
+    /// Sizes of the network: input, hidden layers, output.
+    pub fn sizes(&self) -> Vec<usize> {
+        let input = self.obs_dim + self.action_dim + self.time_embedding;
+        [&[input], &self.hidden[..], &[self.action_dim]].concat()
+    }
+
+    /// The network.
+    ///
+    /// # Errors
+    /// Those of [`FlowConfig::validate`].
+    pub(crate) fn mlp(&self) -> Result<Mlp> {
+        self.validate()?;
+        Ok(Mlp::new("policy", &self.sizes(), self.activation))
+    }
+}
+
+fn even_up_to_64(dim: usize) -> bool {
+    (2..=64).contains(&dim) && dim.is_multiple_of(2)
+}

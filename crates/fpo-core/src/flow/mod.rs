@@ -1,0 +1,7 @@
+//! Flows from noise to actions: the path, flow time, what defines a flow, and samplers
+//! (eq. 7 to 9).
+
+pub(crate) mod config;
+pub mod path;
+pub mod sampler;
+pub mod time;

@@ -1,0 +1,146 @@
+//! Everything a learner must save to continue as if it had never stopped.
+
+use candle_core::{DType, Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::learner::Learner;
+use crate::learner::ema::Ema;
+use crate::nn::normalizer::{Normalizer, NormalizerKind};
+use crate::optimizer::adam::Moments;
+
+/// A learner's state: named tensors for safetensors, and counters for JSON.
+#[derive(Clone, Debug)]
+pub struct LearnerState {
+    /// Parameters, Adam's moments and observation statistics by name.
+    pub tensors: Vec<(String, Tensor)>,
+    /// Counters.
+    pub counters: Counters,
+}
+
+/// The counters of a learner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Gradient steps taken.
+    pub gradient_steps: u64,
+    /// Passes over rollouts made.
+    pub epochs: u64,
+    /// Adam's step count, absent for an optimiser whose state cannot be saved.
+    pub adam_steps: Option<u64>,
+    /// Updates of the averaged weights, absent where weights are not averaged.
+    pub ema_updates: Option<u64>,
+    /// Observations in the statistics.
+    pub normalizer_count: u64,
+    /// Which statistics they are.
+    pub normalizer_kind: NormalizerKind,
+}
+
+const MOMENTS: [&str; 2] = ["policy", "value"];
+const EMA: &str = "ema.policy";
+
+impl LearnerState {
+    /// The current state of `learner`.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] names a tensor that must not be saved because it is not finite.
+    pub fn capture(learner: &Learner) -> Result<LearnerState> {
+        let mut tensors = Vec::new();
+        for params in [learner.policy.params(), learner.value.params()] {
+            // Copies: later steps change parameters and moments in place.
+            tensors.extend(params.layout().views(&params.flat().copy()?)?);
+        }
+        if let Some(adam) = learner.optimizer.adam() {
+            for (name, moments) in MOMENTS.iter().zip(adam.moments()) {
+                tensors.push((format!("adam.{name}.m"), moments.first.copy()?));
+                tensors.push((format!("adam.{name}.v"), moments.second.copy()?));
+            }
+        }
+        if let Some(ema) = &learner.ema {
+            tensors.push((EMA.into(), ema.weights().copy()?));
+        }
+        let (normalizer_count, mean, sum_squares) = learner.normalizer.parts();
+        for (name, values) in [("mean", mean), ("sum_squares", sum_squares)] {
+            let tensor = Tensor::from_slice(values, values.len(), &Device::Cpu)?;
+            tensors.push((format!("normalizer.{name}"), tensor));
+        }
+        for (name, tensor) in &tensors {
+            let values = tensor.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+            if let Some(&value) = values.iter().find(|x| !x.is_finite()) {
+                let step = learner.gradient_steps;
+                return Err(Error::NonFinite { tensor: name.clone(), value, step });
+            }
+        }
+        let counters = Counters {
+            gradient_steps: learner.gradient_steps,
+            epochs: learner.epochs,
+            adam_steps: learner.optimizer.adam().map(|adam| adam.steps()),
+            ema_updates: learner.ema.as_ref().map(Ema::updates),
+            normalizer_count,
+            normalizer_kind: learner.normalizer.kind(),
+        };
+        Ok(LearnerState { tensors, counters })
+    }
+
+    /// Puts the state into `learner`.
+    ///
+    /// # Errors
+    /// [`Error::State`] names what is missing or does not fit; `learner` may then be half loaded.
+    pub fn restore(&self, learner: &mut Learner) -> Result<()> {
+        let find = |name: &str| {
+            self.tensors.iter().find(|(found, _)| found == name).map(|(_, tensor)| tensor.clone())
+        };
+        let need = |name: String| {
+            find(&name).ok_or_else(|| Error::State(format!("tensor `{name}` is missing")))
+        };
+        learner.policy.params().load(find)?;
+        learner.value.params().load(find)?;
+
+        let device = learner.device().clone();
+        match (learner.optimizer.adam_mut(), self.counters.adam_steps) {
+            (Some(adam), Some(steps)) => {
+                let mut moments = Vec::new();
+                for name in MOMENTS {
+                    moments.push(Moments {
+                        first: need(format!("adam.{name}.m"))?.to_device(&device)?,
+                        second: need(format!("adam.{name}.v"))?.to_device(&device)?,
+                    });
+                }
+                adam.restore(steps, moments)?;
+            }
+            (None, None) => {}
+            _ => return Err(Error::State("it is of another optimiser".into())),
+        }
+        match (&mut learner.ema, self.counters.ema_updates) {
+            (Some(ema), Some(updates)) => ema.restore(updates, &need(EMA.into())?)?,
+            (None, None) => {}
+            _ => return Err(Error::State("only one of the two averages its weights".into())),
+        }
+        if self.counters.normalizer_kind != learner.normalizer.kind() {
+            return Err(Error::State(format!(
+                "statistics are of kind {:?}, the learner's of kind {:?}",
+                self.counters.normalizer_kind,
+                learner.normalizer.kind()
+            )));
+        }
+        let row = |name: &str| -> Result<Vec<f64>> {
+            Ok(need(format!("normalizer.{name}"))?.to_dtype(DType::F64)?.to_vec1()?)
+        };
+        let (mean, sum_squares) = (row("mean")?, row("sum_squares")?);
+        if mean.len() != learner.policy.obs_dim() {
+            return Err(Error::State(format!(
+                "statistics of {} observations, the policy sees {}",
+                mean.len(),
+                learner.policy.obs_dim()
+            )));
+        }
+        learner.normalizer = Normalizer::from_parts(
+            self.counters.normalizer_kind,
+            self.counters.normalizer_count,
+            mean,
+            sum_squares,
+        )?;
+        learner.gradient_steps = self.counters.gradient_steps;
+        learner.epochs = self.counters.epochs;
+        Ok(())
+    }
+}

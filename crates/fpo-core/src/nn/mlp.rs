@@ -1,0 +1,189 @@
+//! A multi-layer perceptron over a flat parameter vector: `h ← act(h·W + b)`, linear at the end.
+//!
+//! Weights start lecun-uniform, `U(−√(3/fan_in), √(3/fan_in))`, biases at zero, as in the official
+//! code.
+
+use candle_core::Tensor;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::nn::params::Layout;
+use crate::random::{Noise, Purpose};
+
+/// The non-linearity of the hidden layers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// `x·sigmoid(x)`.
+    #[default]
+    Silu,
+    /// `max(x, 0)`.
+    Relu,
+}
+
+impl Activation {
+    fn apply(self, x: &Tensor) -> Result<Tensor> {
+        Ok(match self {
+            Activation::Silu => x.silu()?,
+            Activation::Relu => x.relu()?,
+        })
+    }
+}
+
+/// Checks widths of hidden layers that come from outside.
+///
+/// # Errors
+/// [`Error::Invalid`] says what is allowed.
+pub(crate) fn validate_hidden(widths: &[usize]) -> Result<()> {
+    const WIDEST: usize = 65_536;
+    if widths.is_empty() {
+        return Err(Error::Invalid("there are no hidden layers; allowed: at least 1".into()));
+    }
+    match widths.iter().find(|width| !(1..=WIDEST).contains(*width)) {
+        None => Ok(()),
+        Some(width) => {
+            let allowed = format!("allowed: 1 to {WIDEST}");
+            Err(Error::Invalid(format!("the width of a hidden layer is {width}; {allowed}")))
+        }
+    }
+}
+
+/// Sizes and activation of a perceptron; its parameters live outside, in a flat vector.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mlp {
+    sizes: Vec<usize>,
+    activation: Activation,
+    layout: Layout,
+}
+
+impl Mlp {
+    /// A perceptron of `sizes` (input, hidden…, output) whose tensors are named
+    /// `name.k.weight|bias`.
+    pub fn new(name: &str, sizes: &[usize], activation: Activation) -> Mlp {
+        let mut layout = Layout::default();
+        for (k, pair) in sizes.windows(2).enumerate() {
+            layout.push(format!("{name}.{k}.weight"), &[pair[0], pair[1]]);
+            layout.push(format!("{name}.{k}.bias"), &[pair[1]]);
+        }
+        Mlp { sizes: sizes.to_vec(), activation, layout }
+    }
+
+    /// Sizes: input, hidden layers, output.
+    pub fn sizes(&self) -> &[usize] {
+        &self.sizes
+    }
+
+    /// The non-linearity.
+    pub fn activation(&self) -> Activation {
+        self.activation
+    }
+
+    /// Where the weights lie.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Lecun-uniform weights and zero biases, drawn from the stream of `purpose`.
+    pub fn init(&self, noise: &Noise, purpose: Purpose) -> Vec<f32> {
+        let mut values = vec![0.0; self.layout.len()];
+        let mut offset = 0;
+        for (k, pair) in self.sizes.windows(2).enumerate() {
+            let (fan_in, out) = (pair[0], pair[1]);
+            let weights = &mut values[offset..offset + fan_in * out];
+            noise.fill_uniform(purpose, k as u64, weights);
+            let limit = (3.0 / fan_in as f64).sqrt() as f32;
+            weights.iter_mut().for_each(|w| *w = limit * (2.0 * *w - 1.0));
+            offset += fan_in * out + out;
+        }
+        values
+    }
+
+    /// The output `(…, output)` for an input `(…, input)`.
+    pub fn forward(&self, flat: &Tensor, x: &Tensor) -> Result<Tensor> {
+        let mut lead = x.dims().to_vec();
+        lead.pop();
+        let x = x.reshape(((), self.sizes[0]))?;
+        let first = x.matmul(&self.weight(flat, 0)?)?.broadcast_add(&self.bias(flat, 0)?)?;
+        let out = self.forward_from_first(flat, &first)?;
+        lead.push(self.sizes[self.sizes.len() - 1]);
+        Ok(out.reshape(lead)?)
+    }
+
+    /// The output `(rows, output)` given the first layer's pre-activations `(rows, hidden[0])`.
+    ///
+    /// A caller whose input has a part shared by many rows computes that part's share once.
+    pub(crate) fn forward_from_first(&self, flat: &Tensor, first: &Tensor) -> Result<Tensor> {
+        let mut h = first.clone();
+        for k in 1..self.sizes.len() - 1 {
+            h = self.activation.apply(&h)?;
+            h = h.matmul(&self.weight(flat, k)?)?.broadcast_add(&self.bias(flat, k)?)?;
+        }
+        Ok(h)
+    }
+
+    /// The weight `(in, out)` of layer `k`.
+    pub(crate) fn weight(&self, flat: &Tensor, k: usize) -> Result<Tensor> {
+        self.layout.view(flat, 2 * k)
+    }
+
+    /// The bias `(out)` of layer `k`.
+    pub(crate) fn bias(&self, flat: &Tensor, k: usize) -> Result<Tensor> {
+        self.layout.view(flat, 2 * k + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::config::FlowConfig;
+    use crate::policy::gaussian::GaussianConfig;
+    use candle_core::Device;
+
+    #[test]
+    fn widths_without_a_meaning_are_refused_for_both_kinds_of_policy() {
+        let flow = |hidden: &[usize]| {
+            let config = FlowConfig { hidden: hidden.to_vec(), ..FlowConfig::new(3, 2) };
+            config.validate()
+        };
+        let gaussian = |hidden: &[usize]| {
+            let config = GaussianConfig { hidden: hidden.to_vec(), ..GaussianConfig::new(3, 2) };
+            config.validate()
+        };
+        for hidden in [&[][..], &[8, 0, 8], &[65_537]] {
+            for error in [flow(hidden), gaussian(hidden)] {
+                let text = error.unwrap_err().to_string();
+                assert!(text.contains("hidden layer"), "{text}");
+            }
+        }
+        assert!(flow(&[1, 65_536]).is_ok() && gaussian(&[1]).is_ok());
+        let silent = FlowConfig { output_scale: 0.0, ..FlowConfig::new(3, 2) };
+        assert!(silent.validate().unwrap_err().to_string().contains("output_scale"));
+    }
+
+    #[test]
+    fn initial_weights_fill_the_lecun_interval_and_biases_are_zero() {
+        let mlp = Mlp::new("net", &[48, 64, 3], Activation::Silu);
+        let values = mlp.init(&Noise::new(0), Purpose::PolicyInit);
+        let limit = (3.0f32 / 48.0).sqrt();
+        let weights = &values[..48 * 64];
+        assert!(weights.iter().all(|w| w.abs() <= limit));
+        assert!(
+            weights.iter().any(|&w| w > 0.95 * limit) && weights.iter().any(|&w| w < -0.95 * limit)
+        );
+        let variance = weights.iter().map(|w| w * w).sum::<f32>() / weights.len() as f32;
+        assert!((variance * 48.0 - 1.0).abs() < 0.1, "lecun variance is 1/fan_in");
+        assert!(values[48 * 64..48 * 64 + 64].iter().all(|&b| b == 0.0));
+    }
+
+    #[test]
+    fn a_two_layer_network_computes_what_its_formula_says() {
+        let mlp = Mlp::new("net", &[2, 2, 1], Activation::Relu);
+        let flat = [1.0f32, -1.0, 2.0, 0.5, 0.25, -3.0, 3.0, 4.0, 0.125];
+        let flat = Tensor::new(&flat, &Device::Cpu).unwrap();
+        let x = Tensor::new(&[[[1.0f32, 2.0], [-1.0, 0.5]]], &Device::Cpu).unwrap();
+        // h = relu([x0 + 2·x1 + 0.25, −x0 + 0.5·x1 − 3]) and y = 3·h0 + 4·h1 + 0.125.
+        let y = mlp.forward(&flat, &x).unwrap();
+        assert_eq!(y.dims(), [1, 2, 1]);
+        assert_eq!(y.flatten_all().unwrap().to_vec1::<f32>().unwrap(), [15.875, 0.875]);
+    }
+}

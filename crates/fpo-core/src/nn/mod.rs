@@ -1,0 +1,6 @@
+//! Networks over flat parameter vectors, and the statistics that normalise their inputs.
+
+pub(crate) mod mlp;
+pub(crate) mod normalizer;
+pub(crate) mod params;
+pub(crate) mod value_net;

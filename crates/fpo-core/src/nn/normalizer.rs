@@ -1,0 +1,215 @@
+//! Running mean and standard deviation of observations: `obs_norm = (obs − mean) / std`.
+//!
+//! Statistics live on the host in f64 and are merged batch by batch (Welford; Chan et al. 1983):
+//!
+//! ```text
+//! n' = n + k,   δ_i = x_i − mean,   mean' = mean + Σδ_i / n'
+//! M2' = M2 + Σ δ_i·(x_i − mean'),   std = √(M2/n)
+//! ```
+//!
+//! The official code forgets `M2 +`, so that its standard deviation decays like 1/√k over k
+//! updates. [`NormalizerKind::Official`] reproduces that fault by name.
+
+use candle_core::{DType, Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// Standard deviations below this count as this: a constant observation stays finite.
+const MIN_STD: f64 = 1e-6;
+
+/// Which statistics normalise observations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NormalizerKind {
+    /// The mean and standard deviation of all observations so far.
+    #[default]
+    Welford,
+    /// The official code's statistics, whose sum of squares is overwritten instead of extended.
+    Official,
+    /// None: observations pass unchanged.
+    None,
+}
+
+/// Running statistics of one observation vector.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Normalizer {
+    kind: NormalizerKind,
+    count: u64,
+    mean: Vec<f64>,
+    sum_squares: Vec<f64>,
+}
+
+impl Normalizer {
+    /// Statistics of nothing yet: mean 0, standard deviation 1.
+    pub fn new(kind: NormalizerKind, obs_dim: usize) -> Normalizer {
+        Normalizer { kind, count: 0, mean: vec![0.0; obs_dim], sum_squares: vec![0.0; obs_dim] }
+    }
+
+    /// Statistics as saved by [`Normalizer::parts`].
+    ///
+    /// # Errors
+    /// [`Error::State`] if the vectors differ in length or hold numbers that are not finite.
+    pub fn from_parts(
+        kind: NormalizerKind,
+        count: u64,
+        mean: Vec<f64>,
+        sum_squares: Vec<f64>,
+    ) -> Result<Normalizer> {
+        if mean.len() != sum_squares.len() {
+            return Err(Error::State(format!(
+                "normaliser has {} means but {} sums of squares",
+                mean.len(),
+                sum_squares.len()
+            )));
+        }
+        if !mean.iter().chain(&sum_squares).all(|x| x.is_finite()) {
+            return Err(Error::State("normaliser holds a number that is not finite".into()));
+        }
+        Ok(Normalizer { kind, count, mean, sum_squares })
+    }
+
+    /// Count, mean and sum of squared deviations, for saving.
+    pub fn parts(&self) -> (u64, &[f64], &[f64]) {
+        (self.count, &self.mean, &self.sum_squares)
+    }
+
+    /// Which statistics these are.
+    pub fn kind(&self) -> NormalizerKind {
+        self.kind
+    }
+
+    /// Adds a batch of rows, `obs_dim` numbers each.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if `rows` does not hold whole rows.
+    pub fn update(&mut self, rows: &[f32]) -> Result<()> {
+        let dim = self.mean.len();
+        if dim == 0 || !rows.len().is_multiple_of(dim) {
+            let got = rows.len();
+            return Err(Error::Invalid(format!("{got} numbers are no rows of {dim} observations")));
+        }
+        if self.kind == NormalizerKind::None || rows.is_empty() {
+            return Ok(());
+        }
+        self.count += (rows.len() / dim) as u64;
+        let mut shift = vec![0.0; dim];
+        for row in rows.chunks_exact(dim) {
+            for ((s, &x), m) in shift.iter_mut().zip(row).zip(&self.mean) {
+                *s += x as f64 - m;
+            }
+        }
+        let old = self.mean.clone();
+        for (m, s) in self.mean.iter_mut().zip(&shift) {
+            *m += s / self.count as f64;
+        }
+        if self.kind == NormalizerKind::Official {
+            self.sum_squares.fill(0.0);
+        }
+        for row in rows.chunks_exact(dim) {
+            for (i, &x) in row.iter().enumerate() {
+                self.sum_squares[i] += (x as f64 - old[i]) * (x as f64 - self.mean[i]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Current means.
+    pub fn mean(&self) -> &[f64] {
+        &self.mean
+    }
+
+    /// Current standard deviations, at least 1e-6; 1 before the first batch.
+    pub fn std(&self) -> Vec<f64> {
+        if self.count == 0 {
+            return vec![1.0; self.mean.len()];
+        }
+        let n = self.count as f64;
+        self.sum_squares.iter().map(|m2| (m2 / n).sqrt().max(MIN_STD)).collect()
+    }
+
+    /// The affine map as tensors, for use inside an update.
+    pub fn on_device(&self, dtype: DType, device: &Device) -> Result<DeviceNormalizer> {
+        let row = |x: &[f64]| -> Result<Tensor> {
+            Ok(Tensor::from_slice(x, x.len(), &Device::Cpu)?.to_dtype(dtype)?.to_device(device)?)
+        };
+        Ok(DeviceNormalizer::new(row(&self.mean)?, row(&self.std())?))
+    }
+}
+
+/// Means and standard deviations on a device.
+#[derive(Clone, Debug)]
+pub struct DeviceNormalizer {
+    mean: Tensor,
+    std: Tensor,
+}
+
+impl DeviceNormalizer {
+    /// The map with the given means and standard deviations, both `(O,)`.
+    pub fn new(mean: Tensor, std: Tensor) -> DeviceNormalizer {
+        DeviceNormalizer { mean, std }
+    }
+
+    /// Means and standard deviations, both `(O,)`.
+    pub(crate) fn parts(&self) -> (&Tensor, &Tensor) {
+        (&self.mean, &self.std)
+    }
+
+    /// `(obs − mean) / std` over the last dimension.
+    pub fn normalize(&self, obs: &Tensor) -> Result<Tensor> {
+        Ok(obs.broadcast_sub(&self.mean)?.broadcast_div(&self.std)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn batches_give_the_two_pass_variance(
+            rows in prop::collection::vec(-1e3f32..1e3, 2..200),
+            cut in 1usize..199,
+        ) {
+            let mut stats = Normalizer::new(NormalizerKind::Welford, 1);
+            let (a, b) = rows.split_at(cut.min(rows.len()));
+            stats.update(a).unwrap();
+            stats.update(b).unwrap();
+            let n = rows.len() as f64;
+            let mean = rows.iter().map(|&x| x as f64).sum::<f64>() / n;
+            let variance = rows.iter().map(|&x| (x as f64 - mean).powi(2)).sum::<f64>() / n;
+            prop_assert!((stats.mean()[0] - mean).abs() < 1e-9 * (1.0 + mean.abs()));
+            prop_assert!((stats.std()[0] - variance.sqrt().max(MIN_STD)).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn before_any_data_observations_pass_unchanged() {
+        let stats = Normalizer::new(NormalizerKind::Welford, 2);
+        let map = stats.on_device(DType::F32, &Device::Cpu).unwrap();
+        let obs = Tensor::new(&[[3.0f32, -4.0]], &Device::Cpu).unwrap();
+        assert_eq!(map.normalize(&obs).unwrap().to_vec2::<f32>().unwrap(), [[3.0, -4.0]]);
+    }
+
+    #[test]
+    fn a_constant_observation_becomes_zero_not_nan() {
+        let mut stats = Normalizer::new(NormalizerKind::Welford, 1);
+        stats.update(&[5.0; 10]).unwrap();
+        let map = stats.on_device(DType::F32, &Device::Cpu).unwrap();
+        let obs = Tensor::new(&[[5.0f32]], &Device::Cpu).unwrap();
+        assert_eq!(map.normalize(&obs).unwrap().to_vec2::<f32>().unwrap(), [[0.0]]);
+    }
+
+    #[test]
+    fn the_official_fault_shrinks_the_deviation_like_one_over_root_k() {
+        let rows: Vec<f32> = (0..1000).map(|i| (i as f32 * 0.618).fract()).collect();
+        let mut right = Normalizer::new(NormalizerKind::Welford, 1);
+        let mut official = Normalizer::new(NormalizerKind::Official, 1);
+        for _ in 0..16 {
+            right.update(&rows).unwrap();
+            official.update(&rows).unwrap();
+        }
+        assert!((right.std()[0] / official.std()[0] - 4.0).abs() < 1e-3);
+    }
+}

@@ -1,0 +1,194 @@
+//! The choice of optimiser.
+//!
+//! Adam is ours, so that its state can be saved. The others are candle-optimisers'; they keep
+//! their state private, so a run that uses one resumes with fresh moments, and says so.
+
+pub(crate) mod adam;
+mod adam_in_place;
+pub(crate) mod rate_schedule;
+
+use candle_core::backprop::GradStore;
+use candle_core::{Tensor, Var};
+use candle_nn::Optimizer as _;
+use candle_optimisers::Decay;
+use candle_optimisers::adamax::{Adamax, ParamsAdaMax};
+use candle_optimisers::nadam::{NAdam, ParamsNAdam};
+use candle_optimisers::radam::{ParamsRAdam, RAdam};
+use candle_optimisers::rmsprop::{ParamsRMSprop, RMSprop};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::optimizer::adam::{Adam, AdamConfig, clip_global_norm, global_norm};
+
+/// Which optimiser moves the parameters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OptimizerKind {
+    /// Adam, AdamW with weight decay; resumable exactly.
+    #[default]
+    Adam,
+    /// Rectified Adam.
+    Radam,
+    /// Adam with Nesterov momentum.
+    Nadam,
+    /// Adam with the infinity norm.
+    Adamax,
+    /// RMSprop; β₂ is its smoothing constant.
+    Rmsprop,
+}
+
+/// An optimiser and what is done to the gradient before it.
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+pub struct OptimizerConfig {
+    /// The algorithm.
+    pub kind: OptimizerKind,
+    /// Step size and decay constants.
+    pub adam: AdamConfig,
+    /// Bound on the global gradient norm over both networks, if any.
+    pub max_grad_norm: Option<f64>,
+}
+
+/// An optimiser of several flat variables.
+pub struct Optimizer {
+    config: OptimizerConfig,
+    vars: Vec<Var>,
+    inner: Inner,
+}
+
+enum Inner {
+    Adam(Adam),
+    Radam(RAdam),
+    Nadam(NAdam),
+    Adamax(Adamax),
+    Rmsprop(RMSprop),
+}
+
+impl Optimizer {
+    /// An optimiser of `vars` in its initial state.
+    pub fn new(vars: Vec<Var>, config: OptimizerConfig) -> Result<Optimizer> {
+        let AdamConfig { learning_rate: lr, beta1, beta2, epsilon: eps, weight_decay } =
+            config.adam;
+        let decay = (weight_decay != 0.0).then_some(Decay::DecoupledWeightDecay(weight_decay));
+        let owned = vars.clone();
+        let inner = match config.kind {
+            OptimizerKind::Adam => Inner::Adam(Adam::new(owned, config.adam)?),
+            OptimizerKind::Radam => Inner::Radam(RAdam::new(
+                owned,
+                ParamsRAdam { lr, beta_1: beta1, beta_2: beta2, weight_decay: decay, eps },
+            )?),
+            OptimizerKind::Nadam => Inner::Nadam(NAdam::new(
+                owned,
+                ParamsNAdam {
+                    lr,
+                    beta_1: beta1,
+                    beta_2: beta2,
+                    eps,
+                    weight_decay: decay,
+                    ..ParamsNAdam::default()
+                },
+            )?),
+            OptimizerKind::Adamax => Inner::Adamax(Adamax::new(
+                owned,
+                ParamsAdaMax { lr, beta_1: beta1, beta_2: beta2, weight_decay: decay, eps },
+            )?),
+            OptimizerKind::Rmsprop if weight_decay != 0.0 => {
+                return Err(Error::Invalid(
+                    "rmsprop has no decoupled weight decay: set weight_decay to 0".into(),
+                ));
+            }
+            OptimizerKind::Rmsprop => Inner::Rmsprop(RMSprop::new(
+                owned,
+                ParamsRMSprop { lr, alpha: beta2, eps, ..ParamsRMSprop::default() },
+            )?),
+        };
+        Ok(Optimizer { config, vars, inner })
+    }
+
+    /// Moves the variables one step down the gradient of a loss, which is taken out of `grads`;
+    /// returns the gradient's global norm before clipping.
+    pub fn step(&mut self, grads: &mut GradStore) -> Result<Tensor> {
+        let mut flat = Vec::with_capacity(self.vars.len());
+        for var in &self.vars {
+            flat.push(match grads.remove(var) {
+                Some(grad) => grad,
+                None => var.zeros_like()?,
+            });
+        }
+        let norm = match self.config.max_grad_norm {
+            Some(max_norm) => clip_global_norm(&mut flat, max_norm)?,
+            None => global_norm(&flat)?,
+        };
+        if let Inner::Adam(adam) = &mut self.inner {
+            adam.step(&flat)?;
+            return Ok(norm);
+        }
+        for (var, grad) in self.vars.iter().zip(flat) {
+            grads.insert(var, grad);
+        }
+        match &mut self.inner {
+            Inner::Adam(_) => {}
+            Inner::Radam(inner) => inner.step(grads)?,
+            Inner::Nadam(inner) => inner.step(grads)?,
+            Inner::Adamax(inner) => inner.step(grads)?,
+            Inner::Rmsprop(inner) => inner.step(grads)?,
+        }
+        Ok(norm)
+    }
+
+    /// The step size of the coming steps.
+    pub fn set_learning_rate(&mut self, rate: f64) {
+        match &mut self.inner {
+            Inner::Adam(adam) => adam.set_learning_rate(rate),
+            Inner::Radam(inner) => inner.set_learning_rate(rate),
+            Inner::Nadam(inner) => inner.set_learning_rate(rate),
+            Inner::Adamax(inner) => inner.set_learning_rate(rate),
+            Inner::Rmsprop(inner) => inner.set_learning_rate(rate),
+        }
+    }
+
+    /// Adam's state, or `None` for an optimiser whose state cannot be saved.
+    pub fn adam(&self) -> Option<&Adam> {
+        match &self.inner {
+            Inner::Adam(adam) => Some(adam),
+            _ => None,
+        }
+    }
+
+    /// Adam's state for restoring.
+    pub fn adam_mut(&mut self) -> Option<&mut Adam> {
+        match &mut self.inner {
+            Inner::Adam(adam) => Some(adam),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    #[test]
+    fn every_optimiser_goes_down_a_quadratic() {
+        use OptimizerKind::*;
+        for kind in [Adam, Radam, Nadam, Adamax, Rmsprop] {
+            let var = Var::new(&[2.0f64, -3.0], &Device::Cpu).unwrap();
+            let adam = AdamConfig { learning_rate: 0.05, ..AdamConfig::default() };
+            let config = OptimizerConfig { kind, adam, max_grad_norm: Some(1.0) };
+            let mut optimizer = Optimizer::new(vec![var.clone()], config).unwrap();
+            // A rate of nothing moves nothing, whatever the first rate was.
+            optimizer.set_learning_rate(0.0);
+            let mut grads = var.sqr().unwrap().sum_all().unwrap().backward().unwrap();
+            optimizer.step(&mut grads).unwrap();
+            assert_eq!(var.to_vec1::<f64>().unwrap(), [2.0, -3.0], "{kind:?}");
+            optimizer.set_learning_rate(0.05);
+            for _ in 0..400 {
+                let loss = var.sqr().unwrap().sum_all().unwrap();
+                let mut grads = loss.backward().unwrap();
+                optimizer.step(&mut grads).unwrap();
+            }
+            let end = var.sqr().unwrap().sum_all().unwrap().to_scalar::<f64>().unwrap();
+            assert!(end < 0.05, "{kind:?} ended at {end}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Learning rates over a run: constant, falling with its progress, or following the divergence.
+//!
+//! With base rate `r`, iteration `i` of `I` and the divergence `D` from the policy before an update,
+//! the mean over the update's gradient steps, each measured before it is taken,
+//!
+//! ```text
+//! linear:       r·(1 + (to − 1)·i/I)                   GridWorld's official program has to = 0
+//! exponential:  r·max(exp(−decay·i), floor)            humanoid tracking: 1.5e-4, floor 0.2
+//! adaptive:     rate/factor   if D > 2·target          as in rsl_rl
+//!               rate·factor   if 1e-6 < D < target/2
+//! ```
+//!
+//! All but the adaptive rate are functions of the iteration alone. [`Rate`] is what a checkpoint
+//! keeps, so that a resumed run goes on with the adaptive rate that it had.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// How the learning rate moves away from its base, the optimiser's `learning_rate`.
+///
+/// In TOML: `{ kind = "constant" }`, `{ kind = "linear", to = 0.1 }`, and so on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum RateSchedule {
+    /// The base throughout (the paper's Playground experiments).
+    #[default]
+    Constant,
+    /// In a straight line from the base, at the start of the run, to a fraction of it at the end.
+    Linear {
+        /// The fraction of the base at the end. Range 0 and up.
+        to: f64,
+    },
+    /// Exponentially down from the base.
+    Exponential {
+        /// Decay per iteration, in natural units: the rate falls by the factor `exp(−decay)`.
+        /// Range 0 and up. The paper's humanoid tracking has 1.5e-4.
+        decay: f64,
+        /// The fraction of the base below which the rate does not fall. Range 0 to 1. The
+        /// paper's humanoid tracking has 0.2.
+        floor: f64,
+    },
+    /// Down where an update moves the policy too far, up where it hardly moves it (rsl_rl).
+    Adaptive {
+        /// The divergence that an update should have, in nats. Range above 0. rsl_rl's
+        /// locomotion tasks have 0.01.
+        target: f64,
+        /// What the rate is divided or multiplied by. Range above 1. Default 1.5 (rsl_rl).
+        #[serde(default = "default_factor")]
+        factor: f64,
+        /// The smallest rate. Range above 0. Default 1e-5 (rsl_rl).
+        #[serde(default = "default_min")]
+        min: f64,
+        /// The largest rate. Range from `min`. Default 1e-2 (rsl_rl).
+        #[serde(default = "default_max")]
+        max: f64,
+    },
+}
+
+fn default_factor() -> f64 {
+    1.5
+}
+
+fn default_min() -> f64 {
+    1e-5
+}
+
+fn default_max() -> f64 {
+    1e-2
+}
+
+impl RateSchedule {
+    /// The adaptive schedule with rsl_rl's factor and bounds.
+    pub fn adaptive(target: f64) -> RateSchedule {
+        let (factor, min, max) = (default_factor(), default_min(), default_max());
+        RateSchedule::Adaptive { target, factor, min, max }
+    }
+
+    /// Whether this schedule can start from the rate `base`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] naming the first number out of range.
+    pub fn validate(&self, base: f64) -> Result<()> {
+        let within = |name: &str, value: f64, fits: bool, allowed: &str| match fits {
+            true => Ok(()),
+            false => Err(Error::Invalid(format!("{name} is {value}; allowed: {allowed}"))),
+        };
+        let (above_zero, from_zero) = ("above 0, finite", "0 or more, finite");
+        let is_above_zero = |x: f64| x > 0.0 && x.is_finite();
+        let is_from_zero = |x: f64| x >= 0.0 && x.is_finite();
+        within("the learning rate", base, is_above_zero(base), above_zero)?;
+        match *self {
+            RateSchedule::Constant => Ok(()),
+            RateSchedule::Linear { to } => within("to", to, is_from_zero(to), from_zero),
+            RateSchedule::Exponential { decay, floor } => {
+                within("decay", decay, is_from_zero(decay), from_zero)?;
+                within("floor", floor, (0.0..=1.0).contains(&floor), "0 to 1")
+            }
+            RateSchedule::Adaptive { target, factor, min, max } => {
+                within("target", target, is_above_zero(target), above_zero)?;
+                let grows = factor > 1.0 && factor.is_finite();
+                within("factor", factor, grows, "above 1, finite")?;
+                within("min", min, is_above_zero(min), above_zero)?;
+                within("max", max, max >= min && max.is_finite(), "from min, finite")?;
+                let bounds = format!("from min, {min}, to max, {max}");
+                within("the learning rate", base, (min..=max).contains(&base), &bounds)
+            }
+        }
+    }
+}
+
+/// The learning rate of a run as it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rate {
+    current: f64,
+}
+
+/// Divergences up to here are rounding errors of ratios near 1, in nats.
+const ROUNDING: f64 = 1e-6;
+
+impl Rate {
+    /// The rate at the start of a run.
+    pub fn new(base: f64) -> Rate {
+        Rate { current: base }
+    }
+
+    /// What the optimiser is to use now.
+    pub fn current(&self) -> f64 {
+        self.current
+    }
+
+    /// Sets the rate of an iteration, counted from 0, before its update; the adaptive one stays as
+    /// the update before left it. Beyond the end of the run it is that at the end.
+    pub fn begin(
+        &mut self,
+        schedule: &RateSchedule,
+        base: f64,
+        iteration: u64,
+        num_iterations: u64,
+    ) {
+        self.current = match *schedule {
+            RateSchedule::Constant => base,
+            RateSchedule::Linear { to } if iteration >= num_iterations => base * to,
+            RateSchedule::Linear { to } => {
+                let progress = iteration as f64 / num_iterations as f64;
+                base * (1.0 + (to - 1.0) * progress)
+            }
+            RateSchedule::Exponential { decay, floor } => {
+                base * (-decay * iteration as f64).exp().max(floor)
+            }
+            RateSchedule::Adaptive { .. } => self.current,
+        };
+    }
+
+    /// Hears how far an update has moved the policy: an estimate of the divergence in nats, from
+    /// 0 up. Only the adaptive rate changes.
+    ///
+    /// A divergence that is not a number says nothing, and one that rounding alone can make, up to
+    /// 1e-6, comes of an update with a single step or without any gradient: neither raises the rate.
+    pub fn after(&mut self, schedule: &RateSchedule, divergence: f64) {
+        let RateSchedule::Adaptive { target, factor, min, max } = *schedule else { return };
+        if divergence > 2.0 * target {
+            self.current = (self.current / factor).max(min);
+        } else if divergence > ROUNDING && divergence < 0.5 * target {
+            self.current = (self.current * factor).min(max);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,227 @@
+//! The flow policy: a velocity field over actions, its CFM loss, and Euler sampling.
+//!
+//! The network sees `concat(obs, x_t, embed(t))` and its output, times `output_scale`, predicts the
+//! velocity, the noise or the action ([`crate::flow::path`]). The CFM loss of one (ε, t) pair compares it
+//! with the truth; by default, on the linear path,
+//!
+//! ```text
+//! x_t = t·ε + (1−t)·a,  v ≈ ε − a
+//! velocity mode:  l = mean (v − (ε − a))²
+//! noise mode:     l = mean (ε̂ − ε)²,  ε̂ = x_t + (1−t)·v      which is (1−t)² times the above
+//! ```
+//!
+//! with a **mean** over action dimensions, unless [`Reduction`] says otherwise.
+
+use candle_core::{DType, Device, Tensor};
+
+use crate::backend::Compute;
+use crate::backend::fused::sampling::fused_sample;
+use crate::error::Result;
+use crate::flow::config::{FlowConfig, Reduction};
+use crate::flow::time::{embed, grid, upload};
+use crate::nn::mlp::Mlp;
+use crate::nn::params::FlatParams;
+use crate::random::{Noise, Purpose};
+
+/// A velocity field with its parameters.
+#[derive(Clone, Debug)]
+pub struct FlowPolicy {
+    config: FlowConfig,
+    mlp: Mlp,
+    params: FlatParams,
+    compute: Compute,
+}
+
+impl FlowPolicy {
+    /// A policy with freshly drawn weights.
+    ///
+    /// # Errors
+    /// [`crate::Error::Invalid`] for sizes that cannot work.
+    pub fn new(
+        config: FlowConfig,
+        noise: &Noise,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<FlowPolicy> {
+        let mlp = config.mlp()?;
+        let values = mlp.init(noise, Purpose::PolicyInit);
+        let params = FlatParams::new(mlp.layout().clone(), values, dtype, device)?;
+        Ok(FlowPolicy { config, mlp, params, compute: Compute::best(device, dtype) })
+    }
+
+    /// A policy with the weights `policy.k.weight|bias` that `find` yields.
+    ///
+    /// # Errors
+    /// [`crate::Error::State`] names a tensor that is missing or does not fit.
+    pub fn from_tensors(
+        config: FlowConfig,
+        device: &Device,
+        find: impl Fn(&str) -> Option<Tensor>,
+    ) -> Result<FlowPolicy> {
+        let mlp = config.mlp()?;
+        let flat = mlp.layout().flatten(find)?.to_dtype(DType::F32)?.to_device(device)?;
+        let params = FlatParams::from_flat(mlp.layout().clone(), &flat)?;
+        Ok(FlowPolicy { config, mlp, params, compute: Compute::best(device, DType::F32) })
+    }
+
+    /// Sizes and conventions.
+    pub fn config(&self) -> &FlowConfig {
+        &self.config
+    }
+
+    /// The trainable parameters.
+    pub fn params(&self) -> &FlatParams {
+        &self.params
+    }
+
+    /// Who computes samples and, in a learner, losses; at first the fastest.
+    pub fn compute(&self) -> Compute {
+        self.compute
+    }
+
+    /// The same policy computed by `compute`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Invalid`] for the fused kernels where the policy is not f32 on the CPU.
+    pub fn with_compute(self, compute: Compute) -> Result<FlowPolicy> {
+        compute.require(self.params.var())?;
+        Ok(FlowPolicy { compute, ..self })
+    }
+
+    /// The same policy without gradients, for acting and for stored losses.
+    pub fn frozen(&self) -> FlowPolicy {
+        self.with_params(self.params.frozen())
+    }
+
+    /// The same policy with other parameters of the same layout.
+    pub fn with_params(&self, params: FlatParams) -> FlowPolicy {
+        FlowPolicy { params, ..self.clone() }
+    }
+
+    /// The velocity `(…, A)` at `x_t (…, A)` and `t (…, 1)` for normalised `obs (…, O)`.
+    pub fn velocity(&self, obs: &Tensor, x_t: &Tensor, t: &Tensor) -> Result<Tensor> {
+        self.config.geometry().velocity_of(self.predict(obs, x_t, t)?, x_t, t)
+    }
+
+    /// What the network predicts, in the shapes of [`FlowPolicy::velocity`].
+    pub fn predict(&self, obs: &Tensor, x_t: &Tensor, t: &Tensor) -> Result<Tensor> {
+        let rows = x_t.elem_count() / self.config.action_dim;
+        let obs = obs.reshape((rows, self.config.obs_dim))?;
+        let flow = self
+            .flow_inputs(&x_t.reshape((rows, self.config.action_dim))?, &t.reshape((rows, 1))?)?;
+        let first = (self.obs_share(&obs)? + self.flow_share(&flow)?)?;
+        Ok(self.finish(&first)?.reshape(x_t.shape())?)
+    }
+
+    /// The CFM loss per sample, `(T, B, N)`.
+    ///
+    /// `obs (T, B, O)` is normalised, `action (T, B, A)` is the taken action before squashing,
+    /// `eps (T, B, N, A)` and `t (T, B, N, 1)` are the Monte-Carlo pairs.
+    pub fn cfm_loss(
+        &self,
+        obs: &Tensor,
+        action: &Tensor,
+        eps: &Tensor,
+        t: &Tensor,
+    ) -> Result<Tensor> {
+        let (steps, batch, samples, action_dim) = eps.dims4()?;
+        let rows = steps * batch;
+        let eps = eps.reshape((rows, samples, action_dim))?;
+        let t = t.reshape((rows, samples, 1))?;
+        let action = action.reshape((rows, 1, action_dim))?;
+
+        let (x_t, target, weight) = self.config.geometry().regress(&action, &eps, &t)?;
+
+        let obs_share = self.obs_share(&obs.reshape((rows, self.config.obs_dim))?)?;
+        let flow_share = self.flow_share(&self.flow_inputs(&x_t, &t)?)?;
+        let width = obs_share.dim(1)?;
+        let first = flow_share
+            .reshape((rows, samples, width))?
+            .broadcast_add(&obs_share.unsqueeze(1)?)?
+            .reshape((rows * samples, width))?;
+        let predicted = self.finish(&first)?.reshape((rows, samples, action_dim))?;
+
+        let error = (predicted - target)?;
+        let error = match weight {
+            Some(weight) => error.broadcast_mul(&weight)?,
+            None => error,
+        };
+        let squares = error.sqr()?;
+        let losses = match self.config.loss_reduction {
+            Reduction::Mean => squares.mean(2)?,
+            other => (squares.sum(2)? * other.factor(action_dim))?,
+        };
+        Ok(losses.reshape((steps, batch, samples))?)
+    }
+
+    /// Actions `(B, A)` before squashing: even steps ([`crate::flow::path::Geometry::step`]) from `start`
+    /// (noise at `t = 1`) to `t = 0`, for normalised `obs (B, O)`. No gradient flows through the
+    /// kernels.
+    ///
+    /// # Errors
+    /// For tensors of other shapes.
+    pub fn sample(&self, obs: &Tensor, start: &Tensor) -> Result<Tensor> {
+        match self.compute {
+            Compute::Fused(isa) => fused_sample(isa, self, obs, start),
+            Compute::Composed => self.integrate(obs, start, |_, x| Ok(x)),
+        }
+    }
+
+    /// As [`FlowPolicy::sample`], with `disturb(k, x)` applied after step `k`.
+    pub fn integrate(
+        &self,
+        obs: &Tensor,
+        start: &Tensor,
+        disturb: impl Fn(usize, Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let obs_share = self.obs_share(obs)?;
+        let times = grid(self.config.flow_steps);
+        let (action_share, time_shares) = self.sampling_weights(&times, start)?;
+        let mut x = start.clone();
+        for (k, pair) in times.windows(2).enumerate() {
+            let moving = x.matmul(&action_share)?.broadcast_add(&time_shares.narrow(0, k, 1)?)?;
+            let out = self.mlp.forward_from_first(self.params.flat(), &(&obs_share + moving)?)?;
+            let (keep, gain) = self.config.geometry().step(pair[0], pair[1]);
+            let kept = if keep == 1.0 { x } else { (x * keep)? };
+            x = disturb(k, (kept + (out * (gain * self.config.output_scale))?)?)?;
+        }
+        Ok(x)
+    }
+
+    /// The actions' part of the first layer's weight, and the shares of the starts of the Euler
+    /// steps in its output, `(K, hidden[0])`: the same for every row.
+    fn sampling_weights(&self, times: &[f64], like: &Tensor) -> Result<(Tensor, Tensor)> {
+        let FlowConfig { obs_dim, action_dim, flow_steps, time_embedding, .. } = self.config;
+        let weight = self.mlp.weight(self.params.flat(), 0)?;
+        let starts = upload(&times[..flow_steps], (flow_steps, 1), like)?;
+        let embedded = embed(&starts, time_embedding)?;
+        let of_time = weight.narrow(0, obs_dim + action_dim, time_embedding)?;
+        Ok((weight.narrow(0, obs_dim, action_dim)?, embedded.matmul(&of_time)?))
+    }
+
+    /// `concat(x_t, embed(t))` as rows.
+    fn flow_inputs(&self, x_t: &Tensor, t: &Tensor) -> Result<Tensor> {
+        let last = x_t.rank() - 1;
+        let inputs = Tensor::cat(&[x_t, &embed(t, self.config.time_embedding)?], last)?;
+        Ok(inputs.reshape(((), self.config.action_dim + self.config.time_embedding))?)
+    }
+
+    /// The observation's share of the first layer, bias included: the same for all samples.
+    fn obs_share(&self, obs: &Tensor) -> Result<Tensor> {
+        let flat = self.params.flat();
+        let weight = self.mlp.weight(flat, 0)?.narrow(0, 0, self.config.obs_dim)?;
+        Ok(obs.matmul(&weight)?.broadcast_add(&self.mlp.bias(flat, 0)?)?)
+    }
+
+    /// The share of `concat(x_t, embed(t))` in the first layer.
+    fn flow_share(&self, flow: &Tensor) -> Result<Tensor> {
+        let len = self.config.action_dim + self.config.time_embedding;
+        let weight = self.mlp.weight(self.params.flat(), 0)?;
+        Ok(flow.matmul(&weight.narrow(0, self.config.obs_dim, len)?)?)
+    }
+
+    fn finish(&self, first: &Tensor) -> Result<Tensor> {
+        let out = self.mlp.forward_from_first(self.params.flat(), first)?;
+        Ok((out * self.config.output_scale)?)
+    }
+}
