@@ -5,7 +5,7 @@
 mod common;
 
 use candle_core::{DType, Tensor};
-use common::{Golden, device, host, policy, sizes, surrogate, usize_of};
+use common::{Golden, device, host, policy, sizes, surrogates, usize_of};
 use fpo_core::gae::AdvantageKind;
 use fpo_core::{
     Activation, AdamConfig, AdvantageNormalization, Compute, DeviceNormalizer, FpoLoss, Isa,
