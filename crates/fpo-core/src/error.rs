@@ -20,10 +20,48 @@ pub enum Error {
         /// Gradient steps taken before it.
         step: u64,
     },
-    /// A setting that cannot work.
+    /// A number that an environment or a policy made is not finite.
+    #[error("environment {environment}: element {element} of the {what} is {value}")]
+    NotFinite {
+        /// An observation, a reward, or an action.
+        what: &'static str,
+        /// The number.
+        value: f32,
+        /// The number of the environment.
+        environment: usize,
+        /// The number's place in it.
+        element: usize,
+    },
+    /// A setting is outside its range.
+    #[error("{field} is {value}; allowed: {allowed}")]
+    OutOfRange {
+        /// The field of the settings that were checked.
+        field: &'static str,
+        /// Its value.
+        value: String,
+        /// The range, in words.
+        allowed: &'static str,
+    },
+    /// A setting or an argument that cannot work.
     #[error("{0}")]
     Invalid(String),
     /// A saved state that does not fit what it is loaded into.
     #[error("saved state: {0}")]
     State(String),
+    /// A file of tensors or a policy file that cannot be read or written.
+    #[error("{0}")]
+    File(String),
+}
+
+/// Fails with the field's name and range unless `good`.
+pub(crate) fn require(
+    good: bool,
+    field: &'static str,
+    value: impl ToString,
+    allowed: &'static str,
+) -> Result<()> {
+    match good {
+        true => Ok(()),
+        false => Err(Error::OutOfRange { field, value: value.to_string(), allowed }),
+    }
 }

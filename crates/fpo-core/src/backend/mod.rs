@@ -1,36 +1,53 @@
-//! Which code computes: the fused kernels of the CPU, or composed Candle operations.
+//! Who computes: the same policies, losses and gradients by Candle operations or by fused kernels.
+//!
+//! [`Composed`](composed::Composed) runs on every device and is the reference.
+//! [`Fused`](fused::Fused) runs the kernels of this crate on f32 tensors in host memory, several
+//! times faster, and composes what has no kernels.
 
+pub(crate) mod choice;
+pub(crate) mod composed;
 pub(crate) mod fused;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::Tensor;
 
-use crate::error::{Error, Result};
-use crate::simd::isa::Isa;
+use crate::error::Result;
+use crate::nn::normalizer::DeviceNormalizer;
+use crate::objective::step_loss::{LossInputs, StepLoss};
+use crate::policy::{Acted, Policy};
+use crate::rollout::{Minibatch, Transitions};
+use crate::timing::PhaseTimes;
 
-/// Who computes losses, gradients and samples.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compute {
-    /// Candle operations and its automatic differentiation, on any device: the reference.
-    Composed,
-    /// The kernels of this crate on one instruction set; f32 on the CPU only.
-    Fused(Isa),
-}
+/// Computes actions, stored losses and the losses of gradient steps.
+pub trait Backend: Send + Sync {
+    /// What [`Policy::act`] returns; no gradient flows through the actions.
+    ///
+    /// # Errors
+    /// For tensors of other shapes.
+    fn act(&self, policy: &dyn Policy, obs: &Tensor, noise: &Tensor) -> Result<Acted>;
 
-impl Compute {
-    /// The fastest for tensors of this kind.
-    pub fn best(device: &Device, dtype: DType) -> Compute {
-        match (device, dtype) {
-            (Device::Cpu, DType::F32) => Compute::Fused(Isa::best()),
-            _ => Compute::Composed,
-        }
-    }
+    /// The losses `(T, E, N)` of a rollout's actions under the present parameters and statistics:
+    /// the `L_old` of the coming update. Composed operations take `chunk` steps at a time to bound
+    /// memory.
+    ///
+    /// # Errors
+    /// For tensors of other shapes.
+    fn losses(
+        &mut self,
+        policy: &dyn Policy,
+        normalizer: &DeviceNormalizer,
+        rollout: &Transitions<Tensor, ()>,
+        chunk: usize,
+    ) -> Result<Tensor>;
 
-    /// Fails unless this can compute with tensors like `params`.
-    pub(crate) fn require(self, params: &Tensor) -> Result<()> {
-        let possible = Compute::best(params.device(), params.dtype()) != Compute::Composed;
-        if self == Compute::Composed || possible {
-            return Ok(());
-        }
-        Err(Error::Invalid("the fused kernels need f32 tensors on the CPU".into()))
-    }
+    /// The losses of a minibatch, ready to be differentiated. Adds the time that each phase took
+    /// to `times`.
+    ///
+    /// # Errors
+    /// Those of the tensor operations.
+    fn step_loss(
+        &mut self,
+        inputs: &LossInputs,
+        minibatch: &Minibatch,
+        times: &mut PhaseTimes,
+    ) -> Result<StepLoss>;
 }

@@ -4,8 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::flow::path::{Geometry, Path, Quantity};
+use crate::error::{Result, require};
+use crate::flow::path::{Parametrization, Path, Quantity};
 use crate::nn::mlp::{Activation, Mlp, validate_hidden};
 
 /// How squared errors over action dimensions become one loss.
@@ -106,31 +106,23 @@ impl FlowConfig {
     /// Checks sizes that come from outside.
     ///
     /// # Errors
-    /// [`Error::Invalid`] names the field and its range.
+    /// [`crate::Error::OutOfRange`] names the field and its range.
     pub fn validate(&self) -> Result<()> {
-        let embedding = self.time_embedding;
-        let whole = (1..=1000).contains(&self.flow_steps);
-        for (field, value, good, range) in [
-            ("flow_steps", self.flow_steps, whole, "1 to 1000"),
-            ("time_embedding", embedding, even_up_to_64(embedding), "even, 2 to 64"),
-        ] {
-            if !good {
-                return Err(Error::Invalid(format!("{field} is {value}; allowed: {range}")));
-            }
-        }
-        if !(self.output_scale > 0.0 && self.output_scale.is_finite()) {
-            let scale = self.output_scale;
-            return Err(Error::Invalid(format!(
-                "output_scale is {scale}; allowed: above 0, finite"
-            )));
-        }
+        let FlowConfig { obs_dim, action_dim, flow_steps, time_embedding, .. } = *self;
+        require(obs_dim > 0, "obs_dim", obs_dim, "at least 1")?;
+        require(action_dim > 0, "action_dim", action_dim, "at least 1")?;
+        require((1..=1000).contains(&flow_steps), "flow_steps", flow_steps, "1 to 1000")?;
+        let even = (2..=64).contains(&time_embedding) && time_embedding.is_multiple_of(2);
+        require(even, "time_embedding", time_embedding, "even, 2 to 64")?;
+        let scale = self.output_scale;
+        require(scale > 0.0 && scale.is_finite(), "output_scale", scale, "above 0")?;
         validate_hidden(&self.hidden)
     }
 
     /// The path, what is predicted along it, and what the loss measures.
-    pub fn geometry(&self) -> Geometry {
+    pub fn parametrization(&self) -> Parametrization {
         let FlowConfig { path, prediction, output_mode: measure, .. } = *self;
-        Geometry { path, prediction, measure }
+        Parametrization { path, prediction, measure }
     }
 
     /// Sizes of the network: input, hidden layers, output.
@@ -147,8 +139,4 @@ impl FlowConfig {
         self.validate()?;
         Ok(Mlp::new("policy", &self.sizes(), self.activation))
     }
-}
-
-fn even_up_to_64(dim: usize) -> bool {
-    (2..=64).contains(&dim) && dim.is_multiple_of(2)
 }

@@ -2,6 +2,7 @@
 //! (eq. 7 to 9).
 
 pub(crate) mod config;
+pub(crate) mod denoising;
 pub mod path;
 pub mod sampler;
 pub mod time;

@@ -3,24 +3,36 @@
 pub(crate) mod ema;
 pub(crate) mod state;
 
+use std::sync::Arc;
+
 use candle_core::{DType, Device, Tensor};
 
-use crate::backend::Compute;
-use crate::backend::fused::FusedLearner;
+use crate::acting::Actor;
+use crate::backend::Backend;
+use crate::backend::choice::Compute;
 use crate::error::{Error, Result};
-use crate::learner::ema::Ema;
+use crate::flow::sampler::Start;
+use crate::flow::time::TrainingTimes;
+use crate::learner::ema::{Ema, EmaConfig};
 use crate::nn::normalizer::{DeviceNormalizer, Normalizer};
 use crate::nn::params::FlatParams;
 use crate::nn::value_net::ValueNet;
 use crate::objective::Objective;
 use crate::objective::diagnostics::StepMetrics;
-use crate::objective::loss::fpo_loss;
-use crate::objective::step_loss::StepLoss;
+use crate::objective::gae::Truncation;
+use crate::objective::step_loss::{LossInputs, StepLoss};
+use crate::objective::surrogate::Surrogate;
 use crate::optimizer::{Optimizer, OptimizerConfig};
-use crate::policy::Policy;
+use crate::policy::{Acted, Policy};
 use crate::random::{Noise, Purpose};
-use crate::rollout::{Minibatch, Rollout};
+use crate::reduce::{Alone, Reduce};
+use crate::rollout::storage::{RolloutStorage, RolloutView};
+use crate::rollout::{Minibatch, Rollout, Transitions};
 use crate::timing::{PhaseTimes, timed};
+
+/// Bytes that the network's widest activation may take while composed operations compute stored
+/// losses.
+const LOSS_CHUNK_BYTES: usize = 64 << 20;
 
 /// How a rollout is cut into gradient steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,67 +51,202 @@ pub struct MinibatchSchedule {
 }
 
 /// Policy, value network, optimiser and observation statistics.
+///
+/// Networks, optimiser and backend belong together, so none of them can be replaced alone.
 pub struct Learner {
-    /// The policy being trained.
-    pub policy: Policy,
-    /// The value network.
-    pub value: ValueNet,
-    /// The optimiser of both.
-    pub optimizer: Optimizer,
+    policy: Arc<dyn Policy>,
+    value: ValueNet,
+    optimizer: Optimizer,
+    ema: Option<Ema>,
+    objective: Objective,
+    surrogate: Option<Arc<dyn Surrogate>>,
+    reduce: Arc<dyn Reduce>,
+    compute: Compute,
+    backend: Box<dyn Backend>,
+    gradient_steps: u64,
+    epochs: u64,
     /// Statistics of the observations.
     pub normalizer: Normalizer,
-    /// The policy's averaged weights, if they are averaged.
-    pub ema: Option<Ema>,
-    /// The objective's constants.
-    pub config: Objective,
-    /// Gradient steps taken.
-    pub gradient_steps: u64,
-    /// Passes over rollouts made; the index of the next permutation.
-    pub epochs: u64,
     /// Where the time of gradient steps went; whoever reads it sets it back.
     pub times: PhaseTimes,
-    fused: Option<FusedLearner>,
 }
 
 impl Learner {
-    /// A learner whose optimiser moves the parameters of both networks, and who computes as the
-    /// policy does ([`Policy::compute`]).
+    /// A learner whose optimiser moves the parameters of both networks, and whose losses the
+    /// fastest possible backend computes.
     ///
     /// # Errors
-    /// [`crate::Error::Invalid`] for an objective that cannot be followed
-    /// ([`Objective::validate`]).
+    /// [`Error::OutOfRange`] for an objective that cannot be followed ([`Objective::validate`]).
     pub fn new(
-        policy: impl Into<Policy>,
+        policy: Arc<dyn Policy>,
         value: ValueNet,
         normalizer: Normalizer,
         optimizer: OptimizerConfig,
-        config: Objective,
+        objective: Objective,
     ) -> Result<Learner> {
-        config.validate()?;
-        let policy = policy.into();
+        objective.validate()?;
         let vars = vec![policy.params().var().clone(), value.params().var().clone()];
         let optimizer = Optimizer::new(vars, optimizer)?;
-        let fused = match policy.compute() {
-            Compute::Fused(isa) => Some(FusedLearner::new(isa, &policy, &value)),
-            Compute::Composed => None,
-        };
-        let (gradient_steps, epochs, times) = (0, 0, PhaseTimes::default());
+        let compute = Compute::best_for(policy.params().var());
+        let backend = compute.for_networks(policy.as_ref(), &value)?;
         Ok(Learner {
             policy,
             value,
             optimizer,
-            normalizer,
             ema: None,
-            config,
-            gradient_steps,
-            epochs,
-            times,
-            fused,
+            objective,
+            surrogate: None,
+            reduce: Arc::new(Alone),
+            compute,
+            backend,
+            gradient_steps: 0,
+            epochs: 0,
+            normalizer,
+            times: PhaseTimes::default(),
         })
     }
 
+    /// The same learner computed by `compute`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] names both networks where the kernels cannot take them.
+    pub fn with_compute(self, compute: Compute) -> Result<Learner> {
+        let backend = compute.for_networks(self.policy.as_ref(), &self.value)?;
+        Ok(Learner { compute, backend, ..self })
+    }
+
+    /// The same learner with `surrogate` maximised instead of the objective's.
+    pub fn with_surrogate(self, surrogate: Arc<dyn Surrogate>) -> Learner {
+        Learner { surrogate: Some(surrogate), ..self }
+    }
+
+    /// The same learner as one of several participants that share every minibatch.
+    pub fn with_reduce(self, reduce: Arc<dyn Reduce>) -> Learner {
+        Learner { reduce, ..self }
+    }
+
+    /// The same learner with averaged weights, which begin as the present ones.
+    ///
+    /// # Errors
+    /// Those of the tensor operations.
+    pub fn with_averaged_weights(self, config: EmaConfig) -> Result<Learner> {
+        let ema = Ema::new(config, self.policy.params().flat())?;
+        Ok(Learner { ema: Some(ema), ..self })
+    }
+
+    /// The policy being trained.
+    pub fn policy(&self) -> &Arc<dyn Policy> {
+        &self.policy
+    }
+
+    /// The value network.
+    pub fn value(&self) -> &ValueNet {
+        &self.value
+    }
+
+    /// The constants of the objective.
+    pub fn objective(&self) -> &Objective {
+        &self.objective
+    }
+
+    /// Which code computes.
+    pub fn compute(&self) -> Compute {
+        self.compute
+    }
+
+    /// Gradient steps taken.
+    pub fn gradient_steps(&self) -> u64 {
+        self.gradient_steps
+    }
+
+    /// Passes over rollouts made; the index of the next permutation.
+    pub fn epochs(&self) -> u64 {
+        self.epochs
+    }
+
+    /// Whether a resumed run takes the steps of an uninterrupted one: whether the optimiser's state
+    /// can be saved.
+    pub fn resumes_exactly(&self) -> bool {
+        self.optimizer.adam().is_some()
+    }
+
+    /// Sets the step size of the coming gradient steps.
+    pub fn set_learning_rate(&mut self, rate: f64) {
+        self.optimizer.set_learning_rate(rate);
+    }
+
+    /// Actions of the present policy for normalised `obs (B, O)` from unit normals `noise (B,
+    /// noise_len)`; see [`Policy::act`].
+    ///
+    /// # Errors
+    /// For tensors of other shapes.
+    pub fn act(&self, obs: &Tensor, noise: &Tensor) -> Result<Acted> {
+        self.backend.act(self.policy.as_ref(), obs, noise)
+    }
+
+    /// The statistics of the observations with those of a collected rollout taken in.
+    ///
+    /// # Errors
+    /// Those of [`Normalizer::update`].
+    pub fn statistics_with(&self, storage: &RolloutStorage) -> Result<Normalizer> {
+        let mut statistics = self.normalizer.clone();
+        storage.with_all_obs(|obs| {
+            self.reduce.statistics(obs, &mut |rows| statistics.update(rows))
+        })??;
+        Ok(statistics)
+    }
+
+    /// Completes a collected rollout (Algorithm 1, lines 5–7): draws what goes with the actions,
+    /// the pairs (ε, t) of a flow, and computes the stored losses `L_old` under the present policy
+    /// and statistics. `first_step` is the number of the rollout's first step since the start of
+    /// the run, the index of its draws.
+    ///
+    /// With [`Truncation::Bootstrap`] it also computes the values of the observations at which the
+    /// step limit cut episodes, under the present value network.
+    ///
+    /// # Errors
+    /// Those of the tensor operations.
+    pub fn complete<'a>(
+        &mut self,
+        storage: &'a mut RolloutStorage,
+        training_times: TrainingTimes,
+        noise: &Noise,
+        first_step: u64,
+    ) -> Result<RolloutView<'a>> {
+        let size = storage.size();
+        for t in 0..size.length {
+            let step = first_step + t as u64;
+            storage.draw(
+                t,
+                |eps| noise.fill_normal(Purpose::LossNoise, step, eps),
+                |times| self.policy.fill_times(training_times, noise, step, times),
+            )?;
+        }
+        if self.objective.truncation == Truncation::Bootstrap {
+            let values = self.values_of_cuts(storage, size.obs_dim)?;
+            storage.keep_cut_values(&values)?;
+        }
+        let losses = size.envs * size.stored.losses;
+        let bytes = losses * self.policy.spec().width() * size_of::<f32>();
+        let chunk = (LOSS_CHUNK_BYTES / bytes.max(1)).max(1);
+        storage.finish(|rollout| self.stored_losses(rollout, chunk))
+    }
+
+    fn values_of_cuts(&mut self, storage: &RolloutStorage, obs_dim: usize) -> Result<Vec<f32>> {
+        let obs = storage.cut_obs();
+        if obs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let obs = Tensor::from_slice(obs, (obs.len() / obs_dim, obs_dim), self.device())?;
+        let clock = std::time::Instant::now();
+        let values = self.values(&obs)?.to_vec1()?;
+        self.times.value += clock.elapsed();
+        Ok(values)
+    }
+
     /// Several epochs of minibatch steps on one rollout (Algorithm 1, lines 8–14). After each
-    /// gradient step `watch` hears how many of this update are done; on a GPU, queued.
+    /// gradient step it calls `watch` with the number of steps of this update that are done; on a
+    /// GPU, queued.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the schedule does not cover the rollout exactly;
@@ -131,8 +278,8 @@ impl Learner {
             let rows = self.epoch(rollout, &order, schedule, &normalizer, &mut watch_epoch)?;
             metrics.extend(rows);
             if let Some(bound) = schedule.max_divergence {
-                let of_epoch = StepMetrics::collect(&metrics[done..], first_step + done as u64)?;
-                if of_epoch.mean("divergence") > bound {
+                let epoch_metrics = StepMetrics::collect(&metrics[done..], first_step + done as u64)?;
+                if epoch_metrics.mean("divergence") > bound {
                     break;
                 }
             }
@@ -144,16 +291,38 @@ impl Learner {
         Ok(metrics)
     }
 
-    /// The policy to evaluate and to export: with averaged weights where they are averaged.
-    pub fn acting(&self) -> Result<Policy> {
-        Ok(match &self.ema {
+    /// The policy to evaluate and to export: with averaged weights where they are averaged, and
+    /// without disturbances that only training needs.
+    ///
+    /// # Errors
+    /// Those of the tensor operations.
+    pub fn deployed(&self) -> Result<Arc<dyn Policy>> {
+        let acting = match &self.ema {
             None => self.policy.frozen(),
             Some(ema) => {
                 let layout = self.policy.params().layout().clone();
                 let params = FlatParams::from_flat(layout, ema.weights())?;
                 self.policy.with_params(params.frozen())
             }
-        })
+        };
+        Ok(acting.deployed())
+    }
+
+    /// The policy that collects rollouts: the present one, from noise.
+    ///
+    /// # Errors
+    /// Those of the tensor operations.
+    pub fn collecting_actor(&self) -> Result<Actor> {
+        let normalizer = self.device_normalizer()?;
+        Actor::new(self.policy.frozen(), normalizer, Start::Noise, self.compute)
+    }
+
+    /// The policy that is evaluated and exported ([`Learner::deployed`]), from `start`.
+    ///
+    /// # Errors
+    /// Those of the tensor operations.
+    pub fn deployed_actor(&self, start: Start) -> Result<Actor> {
+        Actor::new(self.deployed()?, self.device_normalizer()?, start, self.compute)
     }
 
     /// Values of raw observations `(B, O)` under the present network and statistics, `(B,)`.
@@ -191,12 +360,16 @@ impl Learner {
         let loss = self.loss(minibatch, normalizer)?;
         let times = &mut self.times;
         let mut grads = timed(&mut times.policy, || loss.policy.backward())?;
-        let of_value = timed(&mut times.value, || loss.value.backward())?;
+        let value_grads = timed(&mut times.value, || loss.value.backward())?;
         let value = self.value.params().var();
-        if let Some(grad) = of_value.get(value) {
+        if let Some(grad) = value_grads.get(value) {
             grads.insert(value, grad.clone());
         }
-        let grad_norm = timed(&mut times.optim, || self.optimizer.step(&mut grads))?;
+        let grad_norm = timed(&mut times.optim, || -> Result<Tensor> {
+            let mut gradients = self.optimizer.take_gradients(&mut grads)?;
+            self.reduce.gradients(&mut gradients)?;
+            self.optimizer.step(gradients, &mut grads)
+        })?;
         self.gradient_steps += 1;
         Ok(Tensor::cat(&[&loss.diagnostics, &grad_norm.unsqueeze(0)?], 0)?)
     }
@@ -207,44 +380,31 @@ impl Learner {
         minibatch: &Minibatch,
         normalizer: &DeviceNormalizer,
     ) -> Result<StepLoss> {
-        let Learner { policy, value, config, times, .. } = self;
-        match &mut self.fused {
-            Some(fused) => fused.loss(policy, value, config, minibatch, normalizer, times),
-            None => {
-                let tensors = minibatch.gather()?;
-                let loss = fpo_loss(policy, value, config, &tensors, normalizer, times)?;
-                loss.into_step(&tensors.loss_old, config.clip_epsilon)
-            }
-        }
+        let inputs = LossInputs {
+            policy: self.policy.as_ref(),
+            value: &self.value,
+            objective: &self.objective,
+            surrogate: self.surrogate.as_deref(),
+            normalizer,
+            reduce: self.reduce.as_ref(),
+        };
+        self.backend.step_loss(&inputs, minibatch, &mut self.times)
     }
 
     /// The losses `(T, E, N)` of a rollout's actions under the current policy and statistics: the
-    /// `L_old` of the coming update. `eps` and `t` are what the policy stores with an action.
-    /// Composed operations take `chunk` steps at a time to bound memory.
+    /// `L_old` of the coming update. Composed operations take `chunk` steps at a time to bound
+    /// memory.
+    ///
+    /// # Errors
+    /// For tensors of other shapes.
     pub fn stored_losses(
         &mut self,
-        obs: &Tensor,
-        action: &Tensor,
-        eps: &Tensor,
-        t: &Tensor,
+        rollout: &Transitions<Tensor, ()>,
         chunk: usize,
     ) -> Result<Tensor> {
         let normalizer = self.device_normalizer()?;
-        if let Some(fused) = self.fused.as_mut().filter(|fused| fused.has_policy()) {
-            let flat = self.policy.params().flat();
-            return fused.losses(flat, &normalizer, [obs, action, eps, t]);
-        }
-        let policy = self.policy.frozen();
-        let steps = obs.dim(0)?;
-        let mut parts = Vec::new();
-        for start in (0..steps).step_by(chunk.max(1)) {
-            let len = chunk.max(1).min(steps - start);
-            let part = |x: &Tensor| x.narrow(0, start, len);
-            let obs = normalizer.normalize(&part(obs)?)?;
-            let evaluated = policy.evaluate(&obs, &part(action)?, &part(eps)?, &part(t)?)?;
-            parts.push(evaluated.losses);
-        }
-        Ok(Tensor::cat(&parts, 0)?)
+        let (policy, backend, times) = (&self.policy, &mut self.backend, &mut self.times);
+        timed(&mut times.policy, || backend.losses(policy.as_ref(), &normalizer, rollout, chunk))
     }
 
     /// The observation statistics where the networks are.

@@ -126,11 +126,11 @@ impl LearnerState {
             Ok(need(format!("normalizer.{name}"))?.to_dtype(DType::F64)?.to_vec1()?)
         };
         let (mean, sum_squares) = (row("mean")?, row("sum_squares")?);
-        if mean.len() != learner.policy.obs_dim() {
+        if mean.len() != learner.policy.spec().obs_dim {
             return Err(Error::State(format!(
                 "statistics of {} observations, the policy sees {}",
                 mean.len(),
-                learner.policy.obs_dim()
+                learner.policy.spec().obs_dim
             )));
         }
         learner.normalizer = Normalizer::from_parts(

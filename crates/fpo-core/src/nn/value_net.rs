@@ -2,8 +2,8 @@
 
 use candle_core::{DType, Device, Tensor};
 
-use crate::error::{Error, Result};
-use crate::nn::mlp::{Activation, Mlp};
+use crate::error::{Result, require};
+use crate::nn::mlp::{Activation, Mlp, validate_hidden};
 use crate::nn::params::FlatParams;
 use crate::random::{Noise, Purpose};
 
@@ -18,7 +18,7 @@ impl ValueNet {
     /// A network with freshly drawn weights.
     ///
     /// # Errors
-    /// [`Error::Invalid`] without a hidden layer.
+    /// [`crate::Error::OutOfRange`] for sizes that cannot work.
     pub fn new(
         obs_dim: usize,
         hidden: &[usize],
@@ -27,9 +27,8 @@ impl ValueNet {
         dtype: DType,
         device: &Device,
     ) -> Result<ValueNet> {
-        if hidden.is_empty() {
-            return Err(Error::Invalid("the value network needs a hidden layer".into()));
-        }
+        require(obs_dim > 0, "obs_dim", obs_dim, "at least 1")?;
+        validate_hidden(hidden)?;
         let mlp = Mlp::new("value", &[&[obs_dim], hidden, &[1]].concat(), activation);
         let values = mlp.init(noise, Purpose::ValueInit);
         let params = FlatParams::new(mlp.layout().clone(), values, dtype, device)?;
@@ -50,5 +49,25 @@ impl ValueNet {
     pub fn forward(&self, obs: &Tensor) -> Result<Tensor> {
         let values = self.mlp.forward(self.params.flat(), obs)?;
         Ok(values.squeeze(values.rank() - 1)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_that_cannot_work_are_refused_by_name() {
+        let new = |obs_dim, hidden: &[usize]| {
+            let (noise, silu) = (Noise::new(0), Activation::Silu);
+            ValueNet::new(obs_dim, hidden, silu, &noise, DType::F32, &Device::Cpu)
+        };
+        for (obs_dim, hidden, field) in
+            [(3, &[][..], "hidden"), (3, &[8, 0], "hidden"), (0, &[8], "obs_dim")]
+        {
+            let error = new(obs_dim, hidden).unwrap_err().to_string();
+            assert!(error.starts_with(field), "{error}");
+        }
+        assert!(new(3, &[1]).is_ok());
     }
 }

@@ -1,38 +1,102 @@
 //! Diagnostics of gradient steps: collected on the device, read by the host once per update.
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 use crate::error::{Error, Result};
+
+/// Makes one list of diagnostics the fields of [`StepDiagnostics`] and the names of its columns.
+macro_rules! diagnostics {
+    ($($(#[doc = $text:literal])+ $field:ident as $name:literal,)+) => {
+        /// What is reported of the loss of one gradient step, as numbers or as scalar tensors.
+        #[derive(Clone, Debug)]
+        pub struct StepDiagnostics<T> {
+            $($(#[doc = $text])+ pub $field: T,)+
+        }
+
+        /// Names of the diagnostics, in the order of the fields: the keys of a run's metrics.
+        const NAMES: &[&str] = &[$($name),+];
+
+        impl<T> StepDiagnostics<T> {
+            /// All of them, in the order of [`StepMetrics::names`].
+            fn into_columns(self) -> Vec<T> {
+                vec![$(self.$field),+]
+            }
+        }
+    };
+}
+
+// The losses come first, then what is computed from them, so that the first that is not finite is
+// near its source.
+diagnostics! {
+    /// Mean stored loss.
+    loss_old as "cfm_loss_old",
+    /// Mean present loss.
+    loss_new as "cfm_loss_new",
+    /// The smallest ratio.
+    ratio_min as "ratio_min",
+    /// The largest ratio.
+    ratio_max as "ratio_max",
+    /// Share of ratios outside `1 ± clip_epsilon`.
+    clip_fraction as "clip_fraction",
+    /// Mean of `ratio − 1 − ln ratio`.
+    divergence as "divergence",
+    /// `(Σ ratio)² / (n·Σ ratio²)`.
+    effective_sample_size as "effective_sample_size",
+    /// Mean ratio.
+    ratio_mean as "ratio_mean",
+    /// Mean value.
+    value_mean as "value_mean",
+    /// Mean value target.
+    value_target_mean as "value_target_mean",
+    /// Root mean square of `R − V`, over the steps that have a target.
+    value_error as "value_error",
+    /// `1 − Var(R − V) / Var(R)`, over the steps that have a target.
+    explained_variance as "explained_variance",
+    /// Standard deviation of the advantages before they are shaped.
+    advantage_std as "advantage_std",
+    /// `−mean surrogate`.
+    policy_loss as "policy_loss",
+    /// The value loss, weighted.
+    value_loss as "value_loss",
+    /// All losses together, the entropy bonus included.
+    total_loss as "total_loss",
+}
+
+/// The name of the last column, which is not known before the optimiser step.
+const GRAD_NORM: &str = "grad_norm";
+
+impl StepDiagnostics<f64> {
+    /// The diagnostics as a row on `device`.
+    pub(crate) fn into_row(self, device: &Device) -> Result<Tensor> {
+        let row: Vec<f32> = self.into_columns().into_iter().map(|x| x as f32).collect();
+        Ok(Tensor::from_slice(&row, row.len(), device)?)
+    }
+}
+
+impl StepDiagnostics<Tensor> {
+    /// The diagnostics as a row, still on their device.
+    pub(crate) fn stack(self) -> Result<Tensor> {
+        Ok(Tensor::stack(&self.into_columns(), 0)?)
+    }
+}
 
 /// Diagnostics of the gradient steps of one update, one row per step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepMetrics {
-    /// One row per gradient step, columns as [`StepMetrics::NAMES`].
+    /// One row per gradient step, columns as [`StepMetrics::names`].
     pub rows: Vec<Vec<f32>>,
 }
 
 impl StepMetrics {
-    /// What the columns mean; the losses come first, then what is computed from them, so that the
-    /// first that is not finite is near its source.
-    pub const NAMES: [&str; 17] = [
-        "cfm_loss_old",
-        "cfm_loss_new",
-        "ratio_min",
-        "ratio_max",
-        "clip_fraction",
-        "divergence",
-        "effective_sample_size",
-        "ratio_mean",
-        "value_mean",
-        "value_target_mean",
-        "value_error",
-        "explained_variance",
-        "advantage_std",
-        "policy_loss",
-        "value_loss",
-        "total_loss",
-        "grad_norm",
-    ];
+    /// What the columns mean: the fields of [`StepDiagnostics`], then the gradient norm.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        NAMES.iter().copied().chain([GRAD_NORM])
+    }
+
+    /// The number of the column `name`.
+    pub fn column(name: &str) -> Option<usize> {
+        StepMetrics::names().position(|column| column == name)
+    }
 
     /// Brings the rows of an update to the host in one transfer; `first_step` gradient steps were
     /// taken before it.
@@ -44,7 +108,7 @@ impl StepMetrics {
         for (k, row) in rows.iter().enumerate() {
             if let Some(bad) = row.iter().position(|x| !x.is_finite()) {
                 return Err(Error::NonFinite {
-                    tensor: StepMetrics::NAMES[bad].to_string(),
+                    tensor: StepMetrics::names().nth(bad).unwrap_or_default().to_string(),
                     value: row[bad] as f64,
                     step: first_step + k as u64,
                 });
@@ -55,9 +119,7 @@ impl StepMetrics {
 
     /// Mean of the column `name`; not a number if there is no such column or no step.
     pub fn mean(&self, name: &str) -> f64 {
-        let Some(column) = StepMetrics::NAMES.iter().position(|column| *column == name) else {
-            return f64::NAN;
-        };
+        let Some(column) = StepMetrics::column(name) else { return f64::NAN };
         self.rows.iter().map(|row| f64::from(row[column])).sum::<f64>() / self.rows.len() as f64
     }
 
@@ -72,6 +134,6 @@ impl StepMetrics {
             };
             (name, value)
         };
-        StepMetrics::NAMES.into_iter().enumerate().map(summarise).collect()
+        StepMetrics::names().enumerate().map(summarise).collect()
     }
 }

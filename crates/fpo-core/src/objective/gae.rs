@@ -37,10 +37,15 @@ pub enum AdvantageKind {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Truncation {
-    /// Nothing is learnt from it: no advantage, no value target (official).
+    /// It has no value target, and an advantage of 0 (official). Normalised over a minibatch, that
+    /// 0 becomes `−mean/std` and enters the policy loss like any other advantage.
     #[default]
     Mask,
-    /// Its reward and the value of the observation it led to.
+    /// It has no part in the update: no value target, no part in the mean and deviation by which
+    /// advantages are normalised, and no surrogate.
+    Exclude,
+    /// Its reward and the value of the observation it led to. That value is the value network's at
+    /// the start of the update; values of other observations follow the network from step to step.
     Bootstrap,
 }
 

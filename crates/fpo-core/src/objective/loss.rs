@@ -1,36 +1,35 @@
-//! The loss of one minibatch: advantages, ratio, surrogate, value loss.
+//! The loss of one minibatch in composed operations: advantages, ratio, surrogate, value loss.
 //!
-//! What a policy's `L` is makes the algorithm ([`crate::Policy`]); the rest is the same for FPO,
-//! FPO++ and the baselines.
+//! A policy's definition of `L` makes the algorithm ([`crate::Policy::evaluate`]); the rest is the
+//! same for FPO, FPO++ and the baselines.
 
 use std::time::{Duration, Instant};
 
 use candle_core::Tensor;
 
 use crate::error::Result;
-use crate::nn::normalizer::DeviceNormalizer;
-use crate::nn::value_net::ValueNet;
-use crate::objective::gae::{Advantages, Trajectory, Truncation};
-use crate::objective::step_loss::StepLoss;
-use crate::objective::{Objective, gae};
-use crate::policy::Policy;
+use crate::objective::diagnostics::StepDiagnostics;
+use crate::objective::gae::{self, Advantages, Trajectory, Truncation};
+use crate::objective::step_loss::{LossInputs, StepLoss};
 use crate::rollout::MinibatchTensors;
 use crate::timing::PhaseTimes;
 
-/// What the value network makes of a minibatch, all but the loss `(U, B)`.
-pub struct Critique {
+/// What the value network says of a minibatch; all but the loss are `(U, B)`.
+pub struct ValueTerms {
     /// Advantages before they are shaped, and value targets.
     pub estimates: Advantages,
     /// Values.
     pub values: Tensor,
     /// `R − V`, zero on steps without a target.
     pub value_error: Tensor,
+    /// 1 on steps with a target, 0 on the others; `None` where every step has one.
+    pub counts: Option<Tensor>,
     /// `value_coefficient · mean (R − V)²`, a scalar.
     pub value_loss: Tensor,
 }
 
 /// The loss of one minibatch and what went into it.
-pub struct FpoLoss {
+pub struct MinibatchLoss {
     /// `policy_loss + value_loss` and the entropy's share, the scalar that is differentiated.
     pub total: Tensor,
     /// `−mean surrogate`.
@@ -46,19 +45,17 @@ pub struct FpoLoss {
     /// Losses `L` under the current parameters, `(U, B, N)`.
     pub loss_new: Tensor,
     /// Values, targets and the value loss.
-    pub critique: Critique,
+    pub value_terms: ValueTerms,
 }
 
 /// The loss of `minibatch` in composed operations, differentiable with respect to both networks'
-/// parameters; `times` hears what took how long.
-pub fn fpo_loss(
-    policy: &Policy,
-    value: &ValueNet,
-    objective: &Objective,
+/// parameters. Adds the time that each phase took to `times`.
+pub fn minibatch_loss(
+    inputs: &LossInputs,
     minibatch: &MinibatchTensors,
-    normalizer: &DeviceNormalizer,
     times: &mut PhaseTimes,
-) -> Result<FpoLoss> {
+) -> Result<MinibatchLoss> {
+    let LossInputs { value, objective, normalizer, .. } = *inputs;
     let mut clock = Instant::now();
     let mut lap = |phase: &mut Duration| {
         *phase += clock.elapsed();
@@ -86,42 +83,52 @@ pub fn fpo_loss(
     let estimates = gae::estimate(&trajectory, objective.gae_lambda, objective.advantage)?;
     lap(&mut times.gae);
 
-    // Value loss against the λ-returns; a masked step has no target.
+    // Value loss against the λ-returns; a step that the limit cut has no target.
+    let counts = match bootstraps {
+        true => None,
+        false => Some((1.0 - &minibatch.truncated)?),
+    };
     let mut value_error = (&estimates.targets - &values)?;
-    if !bootstraps {
-        value_error = (value_error * (1.0 - &minibatch.truncated)?)?;
+    if let Some(counts) = &counts {
+        value_error = (value_error * counts)?;
     }
     let value_loss = (value_error.sqr()?.mean_all()? * objective.value_coefficient)?;
     lap(&mut times.value);
 
-    let critique = Critique { estimates, values, value_error, value_loss };
-    policy_loss(policy, objective, minibatch, &obs, critique, times)
+    let value_terms = ValueTerms { estimates, values, value_error, counts, value_loss };
+    policy_loss(inputs, minibatch, &obs, value_terms, times)
 }
 
 /// Ratio and surrogate, given what the value network says; `obs` is normalised.
 pub(crate) fn policy_loss(
-    policy: &Policy,
-    objective: &Objective,
+    inputs: &LossInputs,
     minibatch: &MinibatchTensors,
     obs: &Tensor,
-    critique: Critique,
+    value_terms: ValueTerms,
     times: &mut PhaseTimes,
-) -> Result<FpoLoss> {
+) -> Result<MinibatchLoss> {
     let clock = Instant::now();
-    let advantages = objective.shape_advantages(&critique.estimates.advantages)?;
+    let objective = inputs.objective;
+    let excluded = objective.truncation == Truncation::Exclude;
+    let counts = value_terms.counts.as_ref().filter(|_| excluded);
+    let estimated = &value_terms.estimates.advantages;
+    let advantages = objective.shape_advantages(estimated, counts, inputs.reduce)?;
 
     // ratio = exp(L_old − L_new), over the same (ε, t) pairs (eq. 6).
-    let MinibatchTensors { action, eps, t, loss_old, .. } = minibatch;
-    let evaluated = policy.evaluate(obs, action, eps, t)?;
+    let MinibatchTensors { action, stored, t, loss_old, .. } = minibatch;
+    let evaluated = inputs.policy.evaluate(obs, action, stored, t)?;
     let loss_new = evaluated.losses;
     let log_ratio = objective.log_ratio(loss_old, &loss_new, &advantages)?;
     let ratio = log_ratio.exp()?;
 
     // Clipped surrogate (eq. 5).
-    let surrogate = objective.surrogate.of(&ratio, &advantages, objective.clip_epsilon)?;
+    let mut surrogate = inputs.surrogate(&log_ratio, &ratio, &advantages)?;
+    if let Some(counts) = counts {
+        surrogate = surrogate.broadcast_mul(&counts.unsqueeze(2)?)?;
+    }
     let policy_loss = surrogate.mean_all()?.neg()?;
 
-    let mut total = (&policy_loss + &critique.value_loss)?;
+    let mut total = (&policy_loss + &value_terms.value_loss)?;
     let mut entropy = None;
     if let Some(mean) = evaluated.entropy {
         let loss = (&mean * -objective.entropy_coefficient)?;
@@ -129,10 +136,19 @@ pub(crate) fn policy_loss(
         entropy = Some((mean, loss));
     }
     times.policy += clock.elapsed();
-    Ok(FpoLoss { total, policy_loss, entropy, ratio, log_ratio, advantages, loss_new, critique })
+    Ok(MinibatchLoss {
+        total,
+        policy_loss,
+        entropy,
+        ratio,
+        log_ratio,
+        advantages,
+        loss_new,
+        value_terms,
+    })
 }
 
-impl FpoLoss {
+impl MinibatchLoss {
     /// The two losses with a row of diagnostics, still on the device. The policy's loss includes
     /// the entropy bonus; of the columns `total_loss` does.
     pub fn into_step(self, loss_old: &Tensor, clip_epsilon: f64) -> Result<StepLoss> {
@@ -140,40 +156,63 @@ impl FpoLoss {
         let (ratio, log_ratio) = (self.ratio.detach(), self.log_ratio.detach());
         let off = (&ratio - 1.0)?;
         let clipped = off.abs()?.gt(clip_epsilon)?.to_dtype(ratio.dtype())?;
-        let of_ratios = [&ratio, &ratio.sqr()?, &(off - log_ratio)?, &clipped];
-        let of_ratios = Tensor::stack(&of_ratios, 0)?.flatten_from(1)?.mean(1)?;
+        let ratio_rows = [&ratio, &ratio.sqr()?, &(off - log_ratio)?, &clipped];
+        let ratio_means = Tensor::stack(&ratio_rows, 0)?.flatten_from(1)?.mean(1)?;
 
-        let Critique { estimates, values, value_error, value_loss } = self.critique;
+        let ValueTerms { estimates, values, value_error, counts, value_loss } = self.value_terms;
         let Advantages { advantages, targets } = &estimates;
-        let of_steps = [&values.detach(), targets, &value_error.detach(), advantages];
-        let of_steps = Tensor::stack(&of_steps, 0)?.flatten_from(1)?;
-        let mean = of_steps.mean_keepdim(1)?;
-        let variance = of_steps.broadcast_sub(&mean)?.sqr()?.mean(1)?;
-        let mean = mean.squeeze(1)?;
-        let unexplained = (variance.get(2)? / (variance.get(1)? + 1e-12)?)?;
-        let scalars = [
-            loss_old.mean_all()?,
-            self.loss_new.detach().mean_all()?,
-            ratio.min_all()?,
-            ratio.max_all()?,
-            of_ratios.get(3)?,
-            of_ratios.get(2)?,
-            (of_ratios.get(0)?.sqr()? / of_ratios.get(1)?)?,
-            of_ratios.get(0)?,
-            mean.get(0)?,
-            mean.get(1)?,
-            (mean.get(2)?.sqr()? + variance.get(2)?)?.sqrt()?,
-            (1.0 - unexplained)?,
-            variance.get(3)?.sqrt()?,
-            self.policy_loss.detach(),
-            value_loss.detach(),
-            self.total.detach(),
-        ];
-        let diagnostics = Tensor::stack(&scalars, 0)?;
+        let step_rows = [&values.detach(), targets, &value_error.detach(), advantages];
+        let step_rows = Tensor::stack(&step_rows, 0)?.flatten_from(1)?;
+        let means = step_rows.mean_keepdim(1)?;
+        let variances = step_rows.broadcast_sub(&means)?.sqr()?.mean(1)?;
+        let means = means.squeeze(1)?;
+        let (error_square, unexplained) = match &counts {
+            None => {
+                let error_square = (means.get(2)?.sqr()? + variances.get(2)?)?;
+                (error_square, (variances.get(2)? / (variances.get(1)? + 1e-12)?)?)
+            }
+            Some(counts) => explained(&value_error.detach(), targets, counts)?,
+        };
+        let diagnostics = StepDiagnostics {
+            loss_old: loss_old.mean_all()?,
+            loss_new: self.loss_new.detach().mean_all()?,
+            ratio_min: ratio.min_all()?,
+            ratio_max: ratio.max_all()?,
+            clip_fraction: ratio_means.get(3)?,
+            divergence: ratio_means.get(2)?,
+            effective_sample_size: (ratio_means.get(0)?.sqr()? / ratio_means.get(1)?)?,
+            ratio_mean: ratio_means.get(0)?,
+            value_mean: means.get(0)?,
+            value_target_mean: means.get(1)?,
+            value_error: error_square.sqrt()?,
+            explained_variance: (1.0 - unexplained)?,
+            advantage_std: variances.get(3)?.sqrt()?,
+            policy_loss: self.policy_loss.detach(),
+            value_loss: value_loss.detach(),
+            total_loss: self.total.detach(),
+        };
+        let diagnostics = diagnostics.stack()?;
         let policy = match self.entropy {
             Some((_, loss)) => (self.policy_loss + loss)?,
             None => self.policy_loss,
         };
         Ok(StepLoss { policy, value: value_loss, diagnostics })
     }
+}
+
+/// Mean square of the value errors, and the variance of the errors as a share of that of the
+/// targets, over the steps that count; `value_error` is 0 on the others.
+fn explained(value_error: &Tensor, targets: &Tensor, counts: &Tensor) -> Result<(Tensor, Tensor)> {
+    let rows = Tensor::stack(&[value_error, targets], 0)?.flatten_from(1)?;
+    let counts = counts.flatten_all()?.unsqueeze(0)?;
+    let count = counts.sum_all()?.maximum(1.0)?;
+    let mean = |x: &Tensor| -> Result<Tensor> {
+        Ok(x.broadcast_mul(&counts)?.sum_keepdim(1)?.broadcast_div(&count)?)
+    };
+    let means = mean(&rows)?;
+    let variances = mean(&rows.broadcast_sub(&means)?.sqr()?)?.squeeze(1)?;
+    let means = means.squeeze(1)?;
+    let error_square = (means.get(0)?.sqr()? + variances.get(0)?)?;
+    let unexplained = (variances.get(0)? / (variances.get(1)? + 1e-12)?)?;
+    Ok((error_square, unexplained))
 }

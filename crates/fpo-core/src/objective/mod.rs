@@ -15,14 +15,17 @@ pub(crate) mod guards;
 pub(crate) mod loss;
 pub(crate) mod step_loss;
 pub mod surrogate;
+#[cfg(test)]
+mod tests;
 
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Result, require};
 use crate::objective::gae::{AdvantageKind, Truncation};
 use crate::objective::guards::{Guards, clamp_flat};
 use crate::objective::surrogate::SurrogateKind;
+use crate::reduce::Reduce;
 
 /// How many ratios an action has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,48 +59,77 @@ pub enum AdvantageNormalization {
     None,
 }
 
-/// The constants of the objective.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// The constants of the objective, as the section `[algorithm]` of a configuration spells them.
+///
+/// "Paper" is arXiv 2507.21053; "official" is the Playground program of akanazawa/fpo at 418c255;
+/// "FPO++" is arXiv 2602.02481. Defaults are the paper's Playground settings (Table A.2) with
+/// Schulman's GAE; an algorithm changes some of them ([`crate::Algorithm::preset`]).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Objective {
-    /// What is maximised.
+    /// What is maximised: PPO's `"clip"`, `"spo"`, or `"aspo"`, the clip for positive advantages
+    /// and SPO for negative ones. Default `"clip"` (paper); `"fpo++"` has `"aspo"`.
     pub surrogate: SurrogateKind,
-    /// ε of the surrogate: ratios count within `[1 − ε, 1 + ε]`.
+    /// ε of the surrogate: the trust region is `1 ± clip_epsilon`. Range above 0, below 1. Default
+    /// 0.05 (paper); `"ppo"` 0.1 and `"dppo"` 0.2 (the paper's tuned baselines).
     pub clip_epsilon: f64,
-    /// One ratio per action or per Monte-Carlo sample.
+    /// One ratio per action or per sample. Default `"per_action"` (paper); `"fpo++"` and `"dppo"`
+    /// have `"per_sample"`.
     pub ratio: RatioKind,
-    /// Bound on the magnitude of the log ratio, beyond which there is no gradient, if any.
+    /// The log ratio is clamped to `± log_ratio_clamp` before the exponential, without a gradient
+    /// beyond. Range above 0. Default: not set, no clamp; the official per-sample mode has 3.0.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub log_ratio_clamp: Option<f64>,
-    /// Bounds on losses, and on the log ratio with a gradient beyond it.
-    pub guards: Guards,
-    /// Discount γ per step.
+    /// The log ratio is clamped to `± log_ratio_max`, with the gradient it would have without.
+    /// Range above 0. Default: not set; `"fpo++"` has 10.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_ratio_max: Option<f64>,
+    /// Losses above this count as this, without a gradient. Range above 0. Default: not set;
+    /// `"fpo++"` has 20.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss_max: Option<f64>,
+    /// As `loss_max`, for present losses of actions with a negative advantage. Range above 0.
+    /// Default: not set; `"fpo++"` has 20.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub negative_advantage_loss_max: Option<f64>,
+    /// Discount γ per step. Range 0 to 1. Default 0.995 (paper; it has 0.95 for BallInCup and
+    /// FingerSpin).
     pub gamma: f64,
-    /// λ of the advantage estimator.
+    /// λ of the advantage estimate. Range 0 to 1. Default 0.95 (official).
     pub gae_lambda: f64,
-    /// Which advantage estimator.
+    /// Form of the advantage estimate. Default `"gae"`; the official code has `"vtrace"`.
     pub advantage: AdvantageKind,
-    /// What a step that the step limit cut is worth.
+    /// What a step is worth after which the step limit cut the episode: `"mask"`, an advantage of 0
+    /// before normalisation and no value target; `"exclude"`, no part in the update at all; or
+    /// `"bootstrap"`, its reward and the value of what it led to. Default `"mask"` (official).
     pub truncation: Truncation,
-    /// Factor on rewards inside the advantage estimator.
+    /// Rewards are multiplied by this inside the advantage estimate, and so for the value function;
+    /// normalised advantages do not change with it. Range above 0. Default 10 (official).
     pub reward_scale: f64,
-    /// Weight of the value loss.
+    /// Weight of the value loss in the total loss. Range 0 and up. Default 0.25 (official).
     pub value_coefficient: f64,
-    /// Whether advantages are normalised.
+    /// Over what advantages are normalised: `"minibatch"`, or `"none"`, which keeps noise small
+    /// once every action does equally well. Default `"minibatch"` (official).
     pub normalize_advantages: AdvantageNormalization,
-    /// Largest magnitude of an advantage after that, if bounded.
+    /// Advantages are clamped to `± advantage_clamp` after that. Range above 0. Default: not set;
+    /// FPO++ has 5 for motion tracking.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub advantage_clamp: Option<f64>,
-    /// Weight of the entropy bonus, for policies whose entropy is known.
+    /// Weight of the entropy bonus, for policies whose entropy is known (`"ppo"`). Range 0 and up.
+    /// Default 0; `"ppo"` has 0.01 (paper).
     pub entropy_coefficient: f64,
 }
 
 impl Default for Objective {
-    /// The paper's Playground settings (Table A.2) with Schulman's GAE.
     fn default() -> Self {
         Objective {
             surrogate: SurrogateKind::Clip,
             clip_epsilon: 0.05,
             ratio: RatioKind::PerAction,
             log_ratio_clamp: None,
-            guards: Guards::default(),
+            log_ratio_max: None,
+            loss_max: None,
+            negative_advantage_loss_max: None,
             gamma: 0.995,
             gae_lambda: 0.95,
             advantage: AdvantageKind::Gae,
@@ -112,30 +144,44 @@ impl Default for Objective {
 }
 
 impl Objective {
-    /// Checks the bounds, which nothing can be held to if they are negative or no numbers.
+    /// Checks every number against its range.
     ///
     /// # Errors
-    /// [`Error::Invalid`] names the field and its range.
+    /// [`crate::Error::OutOfRange`] names the field and its range.
     pub fn validate(&self) -> Result<()> {
-        if !(self.clip_epsilon > 0.0 && self.clip_epsilon < 1.0) {
-            let clip = self.clip_epsilon;
-            return Err(Error::Invalid(format!(
-                "clip_epsilon is {clip}; allowed: above 0, below 1"
-            )));
-        }
-        let Guards { loss_max, negative_advantage_loss_max, log_ratio_max } = self.guards;
+        let clip = self.clip_epsilon;
+        require(clip > 0.0 && clip < 1.0, "clip_epsilon", clip, "above 0, below 1")?;
         for (field, bound) in [
             ("log_ratio_clamp", self.log_ratio_clamp),
+            ("log_ratio_max", self.log_ratio_max),
+            ("loss_max", self.loss_max),
+            ("negative_advantage_loss_max", self.negative_advantage_loss_max),
             ("advantage_clamp", self.advantage_clamp),
-            ("loss_max", loss_max),
-            ("negative_advantage_loss_max", negative_advantage_loss_max),
-            ("log_ratio_max", log_ratio_max),
+            ("reward_scale", Some(self.reward_scale)),
         ] {
-            if let Some(bound) = bound.filter(|bound| bound.is_nan() || *bound < 0.0) {
-                return Err(Error::Invalid(format!("{field} is {bound}; allowed: 0 or more")));
+            if let Some(bound) = bound {
+                require(bound > 0.0 && bound.is_finite(), field, bound, "above 0")?;
             }
         }
+        for (field, share) in [("gamma", self.gamma), ("gae_lambda", self.gae_lambda)] {
+            require((0.0..=1.0).contains(&share), field, share, "0 to 1")?;
+        }
+        for (field, weight) in [
+            ("value_coefficient", self.value_coefficient),
+            ("entropy_coefficient", self.entropy_coefficient),
+        ] {
+            require(weight >= 0.0 && weight.is_finite(), field, weight, "0 and up")?;
+        }
         Ok(())
+    }
+
+    /// The bounds on losses, and on the log ratio with a gradient beyond it.
+    pub fn guards(&self) -> Guards {
+        Guards {
+            loss_max: self.loss_max,
+            negative_advantage_loss_max: self.negative_advantage_loss_max,
+            log_ratio_max: self.log_ratio_max,
+        }
     }
 
     /// The log ratio `(T, B, R)` from losses `(T, B, N)` and the advantages `(T, B)` that the
@@ -146,98 +192,51 @@ impl Objective {
         loss_new: &Tensor,
         advantages: &Tensor,
     ) -> Result<Tensor> {
-        let difference = self.guards.difference(loss_old, loss_new, advantages)?;
+        let guards = self.guards();
+        let difference = guards.difference(loss_old, loss_new, advantages)?;
         let log_ratio = match self.ratio {
             RatioKind::PerAction => difference.mean_keepdim(2)?,
             RatioKind::PerSample => difference,
         };
-        let log_ratio = self.guards.bound(log_ratio)?;
+        let log_ratio = guards.bound(log_ratio)?;
         Ok(match self.log_ratio_clamp {
             Some(bound) => clamp_flat(&log_ratio, bound)?,
             None => log_ratio,
         })
     }
 
-    /// Advantages as the surrogate sees them: `(A − mean A) / (std A + 1e-8)` with the population
-    /// standard deviation, as in the official code, then bounded.
-    pub fn shape_advantages(&self, advantages: &Tensor) -> Result<Tensor> {
+    /// Advantages `(T, B)` as the surrogate sees them: `(A − mean A) / (std A + 1e-8)` with the
+    /// population standard deviation, as in the official code, then bounded. Steps at which
+    /// `counts (T, B)` is 0 rather than 1 have no part in mean and deviation, and come out as 0.
+    /// `reduce` sees the means, so that several participants can share a minibatch.
+    pub fn shape_advantages(
+        &self,
+        advantages: &Tensor,
+        counts: Option<&Tensor>,
+        reduce: &dyn Reduce,
+    ) -> Result<Tensor> {
+        let mean = |x: &Tensor| -> Result<Tensor> {
+            let local = match counts {
+                None => x.mean_all()?,
+                Some(counts) => ((x * counts)?.sum_all()? / counts.sum_all()?)?,
+            };
+            reduce.mean(local)
+        };
         let shaped = match self.normalize_advantages {
             AdvantageNormalization::None => advantages.clone(),
             AdvantageNormalization::Minibatch => {
-                let centred = advantages.broadcast_sub(&advantages.mean_all()?)?;
-                let std = centred.sqr()?.mean_all()?.sqrt()?;
+                let centred = advantages.broadcast_sub(&mean(advantages)?)?;
+                let std = mean(&centred.sqr()?)?.sqrt()?;
                 centred.broadcast_div(&(std + 1e-8)?)?
             }
         };
-        Ok(match self.advantage_clamp {
+        let shaped = match self.advantage_clamp {
             Some(bound) => shaped.clamp(-bound, bound)?,
             None => shaped,
+        };
+        Ok(match counts {
+            None => shaped,
+            Some(counts) => (shaped * counts)?,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use candle_core::Device;
-
-    fn flat(t: Tensor) -> Vec<f64> {
-        t.flatten_all().unwrap().to_vec1().unwrap()
-    }
-
-    #[test]
-    fn per_action_averages_before_the_exponential_and_per_sample_does_not() {
-        let old = Tensor::new(&[[[1.0f64, 2.0], [0.0, 4.0]]], &Device::Cpu).unwrap();
-        let new = Tensor::new(&[[[0.5f64, 3.0], [1.0, -1.0]]], &Device::Cpu).unwrap();
-        let advantages = Tensor::new(&[[1.0f64, -1.0]], &Device::Cpu).unwrap();
-        let with = |ratio, log_ratio_clamp, guards| {
-            let objective = Objective { ratio, log_ratio_clamp, guards, ..Objective::default() };
-            objective.log_ratio(&old, &new, &advantages).unwrap()
-        };
-        let free = Guards::default();
-        let per_action = with(RatioKind::PerAction, None, free);
-        assert_eq!(per_action.dims(), [1, 2, 1]);
-        assert_eq!(flat(per_action), [-0.25, 2.0]);
-        let per_sample = with(RatioKind::PerSample, Some(3.0), free);
-        assert_eq!(flat(per_sample), [0.5, -1.0, -1.0, 3.0]);
-        // Losses are bounded before the mean, the log ratio after it.
-        let guards = Guards { loss_max: Some(2.0), log_ratio_max: Some(1.25), ..Guards::default() };
-        assert_eq!(flat(with(RatioKind::PerAction, None, guards)), [0.25, 1.0]);
-        assert_eq!(flat(with(RatioKind::PerSample, None, guards)), [0.5, 0.0, -1.0, 1.25]);
-    }
-
-    #[test]
-    fn bounds_that_are_none_are_refused_by_name() {
-        let good = Objective::default();
-        assert!(good.validate().is_ok());
-        let guards = |log_ratio_max| Guards { log_ratio_max, ..Guards::default() };
-        for (objective, field) in [
-            (Objective { clip_epsilon: f64::NAN, ..good }, "clip_epsilon"),
-            (Objective { clip_epsilon: 0.0, ..good }, "clip_epsilon"),
-            (Objective { log_ratio_clamp: Some(-1.0), ..good }, "log_ratio_clamp"),
-            (Objective { advantage_clamp: Some(f64::NAN), ..good }, "advantage_clamp"),
-            (Objective { guards: guards(Some(-3.0)), ..good }, "log_ratio_max"),
-        ] {
-            let error = objective.validate().unwrap_err().to_string();
-            assert!(error.contains(field), "{error}");
-        }
-    }
-
-    #[test]
-    fn advantages_are_normalised_and_then_bounded() {
-        let advantages = Tensor::new(&[[1.0f64, 2.0, 3.0, 10.0]], &Device::Cpu).unwrap();
-        let with = |normalize_advantages, advantage_clamp| {
-            let objective =
-                Objective { normalize_advantages, advantage_clamp, ..Objective::default() };
-            flat(objective.shape_advantages(&advantages).unwrap())
-        };
-        // Mean 4, population variance (9 + 4 + 1 + 36)/4 = 12.5.
-        let std = 12.5f64.sqrt();
-        let found = with(AdvantageNormalization::Minibatch, Some(1.5));
-        for (found, expected) in found.iter().zip([-3.0 / std, -2.0 / std, -1.0 / std, 1.5]) {
-            assert!((found - expected).abs() < 1e-8, "{found} {expected}");
-        }
-        assert_eq!(with(AdvantageNormalization::None, Some(2.5)), [1.0, 2.0, 2.5, 2.5]);
-        assert_eq!(with(AdvantageNormalization::None, None), [1.0, 2.0, 3.0, 10.0]);
     }
 }

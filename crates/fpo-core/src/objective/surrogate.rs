@@ -14,12 +14,26 @@
 //! Each surrogate exists on tensors, ratios `(T, B, R)` and advantages `(T, B)`, and for one ratio
 //! as `(value, derivative with respect to the ratio)`, for kernels with a hand-written backward.
 
+use std::fmt::Debug;
+
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 
-/// Which surrogate is maximised.
+/// What is maximised, where it is none of the named surrogates: the seam for an algorithm of your
+/// own.
+pub trait Surrogate: Debug + Send + Sync {
+    /// The quantity to maximise, `(T, B, R)`, of log ratios `L_old − L_new (T, B, R)`, after guards
+    /// and clamps, and advantages `(T, B)` as the objective shapes them. A gradient must flow to
+    /// the log ratios; `exp` of them are the ratios.
+    ///
+    /// # Errors
+    /// Those of the tensor operations.
+    fn evaluate(&self, log_ratio: &Tensor, advantages: &Tensor) -> Result<Tensor>;
+}
+
+/// Which of the named surrogates is maximised.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SurrogateKind {
@@ -34,7 +48,7 @@ pub enum SurrogateKind {
 
 impl SurrogateKind {
     /// The surrogate of ratios `(T, B, R)` and advantages `(T, B)`, `(T, B, R)`.
-    pub fn of(self, ratio: &Tensor, advantages: &Tensor, epsilon: f64) -> Result<Tensor> {
+    pub fn evaluate(self, ratio: &Tensor, advantages: &Tensor, epsilon: f64) -> Result<Tensor> {
         match self {
             SurrogateKind::Clip => ppo_clip(ratio, advantages, epsilon),
             SurrogateKind::Spo => spo(ratio, advantages, epsilon),
@@ -43,7 +57,7 @@ impl SurrogateKind {
     }
 
     /// The surrogate of one ratio, and its derivative with respect to the ratio.
-    pub fn of_scalar(self, ratio: f64, advantage: f64, epsilon: f64) -> (f64, f64) {
+    pub fn evaluate_scalar(self, ratio: f64, advantage: f64, epsilon: f64) -> (f64, f64) {
         match self {
             SurrogateKind::Clip => ppo_clip_scalar(ratio, advantage, epsilon),
             SurrogateKind::Spo => spo_scalar(ratio, advantage, epsilon),

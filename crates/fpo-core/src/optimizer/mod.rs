@@ -5,6 +5,7 @@
 
 pub(crate) mod adam;
 mod adam_in_place;
+pub(crate) mod config;
 pub(crate) mod rate_schedule;
 
 use candle_core::backprop::GradStore;
@@ -15,38 +16,10 @@ use candle_optimisers::adamax::{Adamax, ParamsAdaMax};
 use candle_optimisers::nadam::{NAdam, ParamsNAdam};
 use candle_optimisers::radam::{ParamsRAdam, RAdam};
 use candle_optimisers::rmsprop::{ParamsRMSprop, RMSprop};
-use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::optimizer::config::{OptimizerConfig, OptimizerKind};
 use crate::optimizer::adam::{Adam, AdamConfig, clip_global_norm, global_norm};
-
-/// Which optimiser moves the parameters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OptimizerKind {
-    /// Adam, AdamW with weight decay; resumable exactly.
-    #[default]
-    Adam,
-    /// Rectified Adam.
-    Radam,
-    /// Adam with Nesterov momentum.
-    Nadam,
-    /// Adam with the infinity norm.
-    Adamax,
-    /// RMSprop; β₂ is its smoothing constant.
-    Rmsprop,
-}
-
-/// An optimiser and what is done to the gradient before it.
-#[derive(Clone, Copy, Debug, PartialEq, Default)]
-pub struct OptimizerConfig {
-    /// The algorithm.
-    pub kind: OptimizerKind,
-    /// Step size and decay constants.
-    pub adam: AdamConfig,
-    /// Bound on the global gradient norm over both networks, if any.
-    pub max_grad_norm: Option<f64>,
-}
 
 /// An optimiser of several flat variables.
 pub struct Optimizer {
@@ -66,12 +39,13 @@ enum Inner {
 impl Optimizer {
     /// An optimiser of `vars` in its initial state.
     pub fn new(vars: Vec<Var>, config: OptimizerConfig) -> Result<Optimizer> {
-        let AdamConfig { learning_rate: lr, beta1, beta2, epsilon: eps, weight_decay } =
-            config.adam;
+        config.validate()?;
+        let adam = config.adam();
+        let AdamConfig { learning_rate: lr, beta1, beta2, epsilon: eps, weight_decay } = adam;
         let decay = (weight_decay != 0.0).then_some(Decay::DecoupledWeightDecay(weight_decay));
         let owned = vars.clone();
         let inner = match config.kind {
-            OptimizerKind::Adam => Inner::Adam(Adam::new(owned, config.adam)?),
+            OptimizerKind::Adam => Inner::Adam(Adam::new(owned, adam)?),
             OptimizerKind::Radam => Inner::Radam(RAdam::new(
                 owned,
                 ParamsRAdam { lr, beta_1: beta1, beta_2: beta2, weight_decay: decay, eps },
@@ -91,11 +65,6 @@ impl Optimizer {
                 owned,
                 ParamsAdaMax { lr, beta_1: beta1, beta_2: beta2, weight_decay: decay, eps },
             )?),
-            OptimizerKind::Rmsprop if weight_decay != 0.0 => {
-                return Err(Error::Invalid(
-                    "rmsprop has no decoupled weight decay: set weight_decay to 0".into(),
-                ));
-            }
             OptimizerKind::Rmsprop => Inner::Rmsprop(RMSprop::new(
                 owned,
                 ParamsRMSprop { lr, alpha: beta2, eps, ..ParamsRMSprop::default() },
@@ -104,16 +73,25 @@ impl Optimizer {
         Ok(Optimizer { config, vars, inner })
     }
 
-    /// Moves the variables one step down the gradient of a loss, which is taken out of `grads`;
-    /// returns the gradient's global norm before clipping.
-    pub fn step(&mut self, grads: &mut GradStore) -> Result<Tensor> {
-        let mut flat = Vec::with_capacity(self.vars.len());
-        for var in &self.vars {
-            flat.push(match grads.remove(var) {
-                Some(grad) => grad,
-                None => var.zeros_like()?,
-            });
-        }
+    /// Takes the gradients of the variables out of `grads`, in the order of the variables.
+    ///
+    /// # Errors
+    /// Those of the tensor operations.
+    pub fn take_gradients(&self, grads: &mut GradStore) -> Result<Vec<Tensor>> {
+        let take = |var: &Var| match grads.remove(var) {
+            Some(grad) => Ok(grad),
+            None => Ok(var.zeros_like()?),
+        };
+        self.vars.iter().map(take).collect()
+    }
+
+    /// Moves the variables one step down `flat`, one gradient each in their order; returns the
+    /// gradients' global norm before clipping. Other optimisers than Adam read their gradients from
+    /// a store: `grads`, from which they were taken, serves as one.
+    ///
+    /// # Errors
+    /// Those of the tensor operations.
+    pub fn step(&mut self, mut flat: Vec<Tensor>, grads: &mut GradStore) -> Result<Tensor> {
         let norm = match self.config.max_grad_norm {
             Some(max_norm) => clip_global_norm(&mut flat, max_norm)?,
             None => global_norm(&flat)?,
@@ -173,19 +151,25 @@ mod tests {
         use OptimizerKind::*;
         for kind in [Adam, Radam, Nadam, Adamax, Rmsprop] {
             let var = Var::new(&[2.0f64, -3.0], &Device::Cpu).unwrap();
-            let adam = AdamConfig { learning_rate: 0.05, ..AdamConfig::default() };
-            let config = OptimizerConfig { kind, adam, max_grad_norm: Some(1.0) };
+            let config = OptimizerConfig {
+                kind,
+                learning_rate: 0.05,
+                max_grad_norm: Some(1.0),
+                ..OptimizerConfig::default()
+            };
             let mut optimizer = Optimizer::new(vec![var.clone()], config).unwrap();
             // A rate of nothing moves nothing, whatever the first rate was.
             optimizer.set_learning_rate(0.0);
             let mut grads = var.sqr().unwrap().sum_all().unwrap().backward().unwrap();
-            optimizer.step(&mut grads).unwrap();
+            let flat = optimizer.take_gradients(&mut grads).unwrap();
+                optimizer.step(flat, &mut grads).unwrap();
             assert_eq!(var.to_vec1::<f64>().unwrap(), [2.0, -3.0], "{kind:?}");
             optimizer.set_learning_rate(0.05);
             for _ in 0..400 {
                 let loss = var.sqr().unwrap().sum_all().unwrap();
                 let mut grads = loss.backward().unwrap();
-                optimizer.step(&mut grads).unwrap();
+                let flat = optimizer.take_gradients(&mut grads).unwrap();
+                optimizer.step(flat, &mut grads).unwrap();
             }
             let end = var.sqr().unwrap().sum_all().unwrap().to_scalar::<f64>().unwrap();
             assert!(end < 0.05, "{kind:?} ended at {end}");

@@ -12,16 +12,20 @@
 //!
 //! with a **mean** over action dimensions, unless [`Reduction`] says otherwise.
 
+use std::sync::Arc;
+
 use candle_core::{DType, Device, Tensor};
 
-use crate::backend::Compute;
-use crate::backend::fused::sampling::fused_sample;
 use crate::error::Result;
 use crate::flow::config::{FlowConfig, Reduction};
-use crate::flow::time::{embed, grid, upload};
+use crate::flow::path::Path;
+use crate::flow::sampler::VelocityField;
+use crate::flow::time::{TrainingTimes, draw, embed, grid, upload};
 use crate::nn::mlp::Mlp;
 use crate::nn::params::FlatParams;
+use crate::policy::{Acted, Evaluated, KernelForm, Policy, PolicySpec, description};
 use crate::random::{Noise, Purpose};
+use crate::rollout::stored::Source;
 
 /// A velocity field with its parameters.
 #[derive(Clone, Debug)]
@@ -29,7 +33,7 @@ pub struct FlowPolicy {
     config: FlowConfig,
     mlp: Mlp,
     params: FlatParams,
-    compute: Compute,
+    spec: PolicySpec,
 }
 
 impl FlowPolicy {
@@ -46,7 +50,7 @@ impl FlowPolicy {
         let mlp = config.mlp()?;
         let values = mlp.init(noise, Purpose::PolicyInit);
         let params = FlatParams::new(mlp.layout().clone(), values, dtype, device)?;
-        Ok(FlowPolicy { config, mlp, params, compute: Compute::best(device, dtype) })
+        Ok(FlowPolicy::assemble(config, mlp, params))
     }
 
     /// A policy with the weights `policy.k.weight|bias` that `find` yields.
@@ -61,7 +65,7 @@ impl FlowPolicy {
         let mlp = config.mlp()?;
         let flat = mlp.layout().flatten(find)?.to_dtype(DType::F32)?.to_device(device)?;
         let params = FlatParams::from_flat(mlp.layout().clone(), &flat)?;
-        Ok(FlowPolicy { config, mlp, params, compute: Compute::best(device, DType::F32) })
+        Ok(FlowPolicy::assemble(config, mlp, params))
     }
 
     /// Sizes and conventions.
@@ -69,38 +73,32 @@ impl FlowPolicy {
         &self.config
     }
 
-    /// The trainable parameters.
-    pub fn params(&self) -> &FlatParams {
-        &self.params
+    fn assemble(config: FlowConfig, mlp: Mlp, params: FlatParams) -> FlowPolicy {
+        let spec = FlowPolicy::spec_of(&config);
+        FlowPolicy { config, mlp, params, spec }
     }
 
-    /// Who computes samples and, in a learner, losses; at first the fastest.
-    pub fn compute(&self) -> Compute {
-        self.compute
+    /// The description of a policy with these settings.
+    pub fn spec_of(config: &FlowConfig) -> PolicySpec {
+        PolicySpec {
+            obs_dim: config.obs_dim,
+            action_dim: config.action_dim,
+            layers: config.sizes(),
+            squash: config.squash,
+            noise_len: config.action_dim,
+            source: Source::NoiseAndTime,
+            has_kernels: true,
+        }
     }
 
-    /// The same policy computed by `compute`.
-    ///
-    /// # Errors
-    /// [`crate::Error::Invalid`] for the fused kernels where the policy is not f32 on the CPU.
-    pub fn with_compute(self, compute: Compute) -> Result<FlowPolicy> {
-        compute.require(self.params.var())?;
-        Ok(FlowPolicy { compute, ..self })
-    }
-
-    /// The same policy without gradients, for acting and for stored losses.
-    pub fn frozen(&self) -> FlowPolicy {
-        self.with_params(self.params.frozen())
-    }
-
-    /// The same policy with other parameters of the same layout.
-    pub fn with_params(&self, params: FlatParams) -> FlowPolicy {
+    /// The same flow with other parameters of the same layout.
+    pub(crate) fn replace_params(&self, params: FlatParams) -> FlowPolicy {
         FlowPolicy { params, ..self.clone() }
     }
 
     /// The velocity `(…, A)` at `x_t (…, A)` and `t (…, 1)` for normalised `obs (…, O)`.
     pub fn velocity(&self, obs: &Tensor, x_t: &Tensor, t: &Tensor) -> Result<Tensor> {
-        self.config.geometry().velocity_of(self.predict(obs, x_t, t)?, x_t, t)
+        self.config.parametrization().velocity_of(self.predict(obs, x_t, t)?, x_t, t)
     }
 
     /// What the network predicts, in the shapes of [`FlowPolicy::velocity`].
@@ -130,7 +128,7 @@ impl FlowPolicy {
         let t = t.reshape((rows, samples, 1))?;
         let action = action.reshape((rows, 1, action_dim))?;
 
-        let (x_t, target, weight) = self.config.geometry().regress(&action, &eps, &t)?;
+        let (x_t, target, weight) = self.config.parametrization().regress(&action, &eps, &t)?;
 
         let obs_share = self.obs_share(&obs.reshape((rows, self.config.obs_dim))?)?;
         let flow_share = self.flow_share(&self.flow_inputs(&x_t, &t)?)?;
@@ -154,17 +152,10 @@ impl FlowPolicy {
         Ok(losses.reshape((steps, batch, samples))?)
     }
 
-    /// Actions `(B, A)` before squashing: even steps ([`crate::flow::path::Geometry::step`]) from `start`
-    /// (noise at `t = 1`) to `t = 0`, for normalised `obs (B, O)`. No gradient flows through the
-    /// kernels.
-    ///
-    /// # Errors
-    /// For tensors of other shapes.
+    /// Actions `(B, A)` before squashing: even steps ([`crate::path::Parametrization::step`]) from
+    /// `start` (noise at `t = 1`) to `t = 0`, for normalised `obs (B, O)`.
     pub fn sample(&self, obs: &Tensor, start: &Tensor) -> Result<Tensor> {
-        match self.compute {
-            Compute::Fused(isa) => fused_sample(isa, self, obs, start),
-            Compute::Composed => self.integrate(obs, start, |_, x| Ok(x)),
-        }
+        self.integrate(obs, start, |_, x| Ok(x))
     }
 
     /// As [`FlowPolicy::sample`], with `disturb(k, x)` applied after step `k`.
@@ -181,7 +172,7 @@ impl FlowPolicy {
         for (k, pair) in times.windows(2).enumerate() {
             let moving = x.matmul(&action_share)?.broadcast_add(&time_shares.narrow(0, k, 1)?)?;
             let out = self.mlp.forward_from_first(self.params.flat(), &(&obs_share + moving)?)?;
-            let (keep, gain) = self.config.geometry().step(pair[0], pair[1]);
+            let (keep, gain) = self.config.parametrization().step(pair[0], pair[1]);
             let kept = if keep == 1.0 { x } else { (x * keep)? };
             x = disturb(k, (kept + (out * (gain * self.config.output_scale))?)?)?;
         }
@@ -223,5 +214,69 @@ impl FlowPolicy {
     fn finish(&self, first: &Tensor) -> Result<Tensor> {
         let out = self.mlp.forward_from_first(self.params.flat(), first)?;
         Ok((out * self.config.output_scale)?)
+    }
+}
+
+impl VelocityField for FlowPolicy {
+    fn path(&self) -> Path {
+        self.config.path
+    }
+
+    fn steps(&self) -> usize {
+        self.config.flow_steps
+    }
+
+    fn velocity(&self, obs: &Tensor, x: &Tensor, t: f64) -> Result<Tensor> {
+        let rows = x.dim(0)?;
+        let t = upload(&[t], (1, 1), x)?.broadcast_as((rows, 1))?.contiguous()?;
+        FlowPolicy::velocity(self, obs, x, &t)
+    }
+}
+
+impl Policy for FlowPolicy {
+    fn spec(&self) -> &PolicySpec {
+        &self.spec
+    }
+
+    fn params(&self) -> &FlatParams {
+        &self.params
+    }
+
+    fn with_params(&self, params: FlatParams) -> Arc<dyn Policy> {
+        Arc::new(self.replace_params(params))
+    }
+
+    fn deployed(&self) -> Arc<dyn Policy> {
+        Arc::new(self.clone())
+    }
+
+    fn act(&self, obs: &Tensor, noise: &Tensor) -> Result<Acted> {
+        Ok(Acted { action: self.sample(obs, noise)?, chain: None })
+    }
+
+    fn evaluate(
+        &self,
+        obs: &Tensor,
+        action: &Tensor,
+        stored: &Tensor,
+        t: &Tensor,
+    ) -> Result<Evaluated> {
+        Ok(Evaluated { losses: self.cfm_loss(obs, action, stored, t)?, entropy: None })
+    }
+
+    fn fill_times(&self, times: TrainingTimes, noise: &Noise, index: u64, out: &mut [f32]) {
+        draw(times, self.config.flow_steps, noise, index, out);
+    }
+
+    fn field(&self) -> Option<&dyn VelocityField> {
+        Some(self)
+    }
+
+    fn kernel_form(&self) -> Option<KernelForm<'_>> {
+        Some(KernelForm { flow: &self.config, chain: None })
+    }
+
+    fn description(&self) -> Result<serde_json::Value> {
+        description::flow(&self.config)
     }
 }

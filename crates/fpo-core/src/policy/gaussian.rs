@@ -3,65 +3,18 @@
 //! The network has `2·A` outputs: `A` means, then `A` numbers `s` with `std = softplus(s) +
 //! min_std`.
 
+use std::sync::Arc;
+
 use candle_core::{D, DType, Device, Tensor};
-use serde::{Deserialize, Serialize};
 
-use crate::backend::Compute;
-use crate::error::{Error, Result};
-use crate::flow::config::Squash;
-use crate::nn::mlp::{Activation, Mlp, validate_hidden};
+use crate::error::Result;
+use crate::nn::mlp::Mlp;
 use crate::nn::params::FlatParams;
+use crate::policy::gaussian_config::GaussianConfig;
 use crate::policy::squashed_normal::{SquashedNormal, softplus};
+use crate::policy::{Acted, Evaluated, Policy, PolicySpec, description};
 use crate::random::{Noise, Purpose};
-
-/// Everything that defines a Gaussian policy but its weights.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct GaussianConfig {
-    /// Length of an observation.
-    pub obs_dim: usize,
-    /// Length of an action.
-    pub action_dim: usize,
-    /// Widths of the hidden layers.
-    pub hidden: Vec<usize>,
-    /// Non-linearity of the hidden layers.
-    pub activation: Activation,
-    /// Least standard deviation before squashing, above 0.
-    pub min_std: f64,
-    /// How actions reach the environment.
-    pub squash: Squash,
-}
-
-impl GaussianConfig {
-    /// The baseline of the official Playground code: 4 × 32 SiLU, least deviation 1e-3, `tanh`.
-    pub fn new(obs_dim: usize, action_dim: usize) -> GaussianConfig {
-        GaussianConfig {
-            obs_dim,
-            action_dim,
-            hidden: vec![32; 4],
-            activation: Activation::Silu,
-            min_std: 1e-3,
-            squash: Squash::Tanh,
-        }
-    }
-
-    /// Checks numbers that come from outside.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] names the field and its range.
-    pub fn validate(&self) -> Result<()> {
-        let invalid = |what: String| Err(Error::Invalid(what));
-        if !(self.min_std > 0.0 && self.min_std.is_finite()) {
-            return invalid(format!("min_std is {}; allowed: above 0, finite", self.min_std));
-        }
-        validate_hidden(&self.hidden)
-    }
-
-    fn mlp(&self) -> Result<Mlp> {
-        self.validate()?;
-        let sizes = [&[self.obs_dim], &self.hidden[..], &[2 * self.action_dim]].concat();
-        Ok(Mlp::new("policy", &sizes, self.activation))
-    }
-}
+use crate::rollout::stored::Source;
 
 /// A map from observations to distributions, with its parameters.
 #[derive(Clone, Debug)]
@@ -69,40 +22,39 @@ pub struct GaussianPolicy {
     config: GaussianConfig,
     mlp: Mlp,
     params: FlatParams,
-    compute: Compute,
+    spec: PolicySpec,
 }
 
 impl GaussianPolicy {
     /// A policy with freshly drawn weights.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for settings that cannot work.
+    /// [`crate::Error::OutOfRange`] for settings that cannot work.
     pub fn new(
         config: GaussianConfig,
         noise: &Noise,
         dtype: DType,
         device: &Device,
     ) -> Result<GaussianPolicy> {
-        let mlp = config.mlp()?;
+        let mlp = mlp(&config)?;
         let values = mlp.init(noise, Purpose::PolicyInit);
         let params = FlatParams::new(mlp.layout().clone(), values, dtype, device)?;
-        Ok(GaussianPolicy { config, mlp, params, compute: Compute::best(device, dtype) })
+        Ok(GaussianPolicy::assemble(config, mlp, params))
     }
 
     /// A policy with the weights `policy.k.weight|bias` that `find` yields.
     ///
     /// # Errors
-    /// [`Error::State`] names a tensor that is missing or does not fit.
+    /// [`crate::Error::State`] names a tensor that is missing or does not fit.
     pub fn from_tensors(
         config: GaussianConfig,
         device: &Device,
         find: impl Fn(&str) -> Option<Tensor>,
     ) -> Result<GaussianPolicy> {
-        let mlp = config.mlp()?;
+        let mlp = mlp(&config)?;
         let flat = mlp.layout().flatten(find)?.to_dtype(DType::F32)?.to_device(device)?;
         let params = FlatParams::from_flat(mlp.layout().clone(), &flat)?;
-        let compute = Compute::best(device, DType::F32);
-        Ok(GaussianPolicy { config, mlp, params, compute })
+        Ok(GaussianPolicy::assemble(config, mlp, params))
     }
 
     /// Sizes and conventions.
@@ -110,28 +62,22 @@ impl GaussianPolicy {
         &self.config
     }
 
-    /// The trainable parameters.
-    pub fn params(&self) -> &FlatParams {
-        &self.params
+    fn assemble(config: GaussianConfig, mlp: Mlp, params: FlatParams) -> GaussianPolicy {
+        let spec = GaussianPolicy::spec_of(&config);
+        GaussianPolicy { config, mlp, params, spec }
     }
 
-    /// Who computes the value network's part of a gradient step; the policy's own is composed.
-    pub fn compute(&self) -> Compute {
-        self.compute
-    }
-
-    /// The same policy in a learner that computes by `compute`.
-    ///
-    /// # Errors
-    /// [`crate::Error::Invalid`] for the fused kernels where the policy is not f32 on the CPU.
-    pub fn with_compute(self, compute: Compute) -> Result<GaussianPolicy> {
-        compute.require(self.params.var())?;
-        Ok(GaussianPolicy { compute, ..self })
-    }
-
-    /// The same policy with other parameters of the same layout.
-    pub fn with_params(&self, params: FlatParams) -> GaussianPolicy {
-        GaussianPolicy { params, ..self.clone() }
+    /// The description of a policy with these settings.
+    pub fn spec_of(config: &GaussianConfig) -> PolicySpec {
+        PolicySpec {
+            obs_dim: config.obs_dim,
+            action_dim: config.action_dim,
+            layers: config.sizes(),
+            squash: config.squash,
+            noise_len: config.action_dim,
+            source: Source::Noise,
+            has_kernels: false,
+        }
     }
 
     /// The distributions over actions at normalised `obs (…, O)`.
@@ -153,4 +99,48 @@ impl GaussianPolicy {
     pub fn mode(&self, obs: &Tensor) -> Result<Tensor> {
         Ok(self.distribution(obs)?.mean)
     }
+}
+
+impl Policy for GaussianPolicy {
+    fn spec(&self) -> &PolicySpec {
+        &self.spec
+    }
+
+    fn params(&self) -> &FlatParams {
+        &self.params
+    }
+
+    fn with_params(&self, params: FlatParams) -> Arc<dyn Policy> {
+        Arc::new(GaussianPolicy { params, ..self.clone() })
+    }
+
+    fn deployed(&self) -> Arc<dyn Policy> {
+        Arc::new(self.clone())
+    }
+
+    fn act(&self, obs: &Tensor, noise: &Tensor) -> Result<Acted> {
+        Ok(Acted { action: self.sample(obs, noise)?, chain: None })
+    }
+
+    fn evaluate(
+        &self,
+        obs: &Tensor,
+        action: &Tensor,
+        stored: &Tensor,
+        _t: &Tensor,
+    ) -> Result<Evaluated> {
+        let distribution = self.distribution(obs)?;
+        let losses = distribution.log_prob_unsquashed(action)?.neg()?.unsqueeze(2)?;
+        let entropy = Some(distribution.mean_entropy(stored)?);
+        Ok(Evaluated { losses, entropy })
+    }
+
+    fn description(&self) -> Result<serde_json::Value> {
+        description::gaussian(&self.config)
+    }
+}
+
+fn mlp(config: &GaussianConfig) -> Result<Mlp> {
+    config.validate()?;
+    Ok(Mlp::new("policy", &config.sizes(), config.activation))
 }

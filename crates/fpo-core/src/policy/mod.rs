@@ -1,43 +1,155 @@
-//! Who acts and learns: the policies of FPO, DPPO and Gaussian PPO behind one face.
+//! Who acts and learns: what the update needs to know of a policy, whatever its kind.
 //!
 //! The update knows of a policy only the losses `L` of an action that was taken, N of them:
 //!
 //! | policy | an action is | stored with it | L |
 //! |---|---|---|---|
-//! | [`Policy::Flow`] | the flow's end | N pairs of noise and time | N CFM losses |
-//! | [`Policy::Chain`] | the end of a noisy chain | the chain's scored end | `−log p` of each step |
-//! | [`Policy::Gaussian`] | `mean + std·ε` | noise for the entropy | `−log p`, N = 1 |
+//! | [`flow::FlowPolicy`] | the flow's end | N pairs of noise and time | N CFM losses |
+//! | [`chain::ChainPolicy`] | the end of a noisy chain | the chain's scored end | `−log p` of each step |
+//! | [`gaussian::GaussianPolicy`] | `mean + std·ε` | noise for the entropy | `−log p`, N = 1 |
 //!
-//! Everything after that, `ratio = exp(L_old − L_new)` and the surrogate, is shared.
+//! Everything after that, `ratio = exp(L_old − L_new)` and the surrogate, is shared. A policy does
+//! not know who computes it: its own methods are composed Candle operations, the reference on every
+//! device; [`crate::Backend`] does the same faster where it can.
 
-pub(crate) mod denoising;
+pub(crate) mod chain;
+pub(crate) mod description;
 pub(crate) mod flow;
 pub(crate) mod gaussian;
+pub(crate) mod gaussian_config;
 pub(crate) mod squashed_normal;
+
+use std::fmt::Debug;
+use std::sync::Arc;
 
 use candle_core::Tensor;
 
-use crate::backend::Compute;
-use crate::backend::fused::sampling::fused_chain;
 use crate::error::Result;
-use crate::flow::config::Squash;
-use crate::flow::time;
+use crate::flow::config::{FlowConfig, Squash};
+use crate::flow::denoising::DenoisingMdp;
+use crate::flow::sampler::VelocityField;
 use crate::flow::time::TrainingTimes;
 use crate::nn::params::FlatParams;
-use crate::policy::denoising::DenoisingMdp;
-use crate::policy::flow::FlowPolicy;
-use crate::policy::gaussian::GaussianPolicy;
 use crate::random::Noise;
+use crate::rollout::stored::{Source, Stored};
 
-/// A policy of one of the three kinds.
-#[derive(Clone, Debug)]
-pub enum Policy {
-    /// FPO and FPO++: a flow whose CFM losses stand for likelihoods.
-    Flow(FlowPolicy),
-    /// DPPO: a flow whose sampler is a chain of Gaussian transitions.
-    Chain(FlowPolicy, DenoisingMdp),
-    /// PPO: a squashed normal.
-    Gaussian(GaussianPolicy),
+/// A policy: a map from observations to actions, with its parameters.
+pub trait Policy: Debug + Send + Sync {
+    /// Sizes and conventions.
+    fn spec(&self) -> &PolicySpec;
+
+    /// The trainable parameters.
+    fn params(&self) -> &FlatParams;
+
+    /// The same policy with other parameters of the same layout.
+    fn with_params(&self, params: FlatParams) -> Arc<dyn Policy>;
+
+    /// The policy that is evaluated and exported: without disturbances that only training needs.
+    fn deployed(&self) -> Arc<dyn Policy>;
+
+    /// Actions for normalised `obs (B, O)` from unit normals `noise (B, noise_len)`.
+    fn act(&self, obs: &Tensor, noise: &Tensor) -> Result<Acted>;
+
+    /// The losses of actions under the present parameters, for normalised `obs (T, B, O)`, `action
+    /// (T, B, A)`, and what was stored: `stored (T, B, rows, A)` and `t (T, B, N, 1)`.
+    fn evaluate(
+        &self,
+        obs: &Tensor,
+        action: &Tensor,
+        stored: &Tensor,
+        t: &Tensor,
+    ) -> Result<Evaluated>;
+
+    /// Fills `out` with the flow times that go with the losses of actions; `index` is the rollout
+    /// step. Policies without a flow time keep zeros.
+    fn fill_times(&self, _times: TrainingTimes, _noise: &Noise, _index: u64, out: &mut [f32]) {
+        out.fill(0.0);
+    }
+
+    /// The velocity field whose end the actions are, for samplers other than the policy's own;
+    /// `None` for a policy that is no flow.
+    fn field(&self) -> Option<&dyn VelocityField> {
+        None
+    }
+
+    /// What the fused kernels need to compute this policy; `None` where there are no kernels, so
+    /// that its part of a gradient step is composed.
+    fn kernel_form(&self) -> Option<KernelForm<'_>> {
+        None
+    }
+
+    /// What a policy file says of the policy besides its weights: an object whose `kind` names the
+    /// reader ([`crate::PolicyKind`]) and whose other entries are that reader's.
+    ///
+    /// # Errors
+    /// If the settings cannot be written as JSON.
+    fn description(&self) -> Result<serde_json::Value>;
+
+    /// The same policy without gradients, for acting and for stored losses.
+    fn frozen(&self) -> Arc<dyn Policy> {
+        self.with_params(self.params().frozen())
+    }
+
+    /// Length of an observation.
+    fn obs_dim(&self) -> usize {
+        self.spec().obs_dim
+    }
+
+    /// Length of an action.
+    fn action_dim(&self) -> usize {
+        self.spec().action_dim
+    }
+
+    /// How actions reach the environment.
+    fn squash(&self) -> Squash {
+        self.spec().squash
+    }
+
+    /// Unit normals that acting takes per action.
+    fn noise_len(&self) -> usize {
+        self.spec().noise_len
+    }
+
+    /// What is stored with every action when `num_samples` Monte-Carlo pairs are asked for.
+    fn stored(&self, num_samples: usize) -> Stored {
+        self.spec().source.stored(num_samples)
+    }
+}
+
+/// What is known of a policy before it is built.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PolicySpec {
+    /// Length O of an observation.
+    pub obs_dim: usize,
+    /// Length A of an action.
+    pub action_dim: usize,
+    /// Sizes of the network's layers: input, hidden layers, output.
+    pub layers: Vec<usize>,
+    /// How actions reach the environment.
+    pub squash: Squash,
+    /// Unit normals that acting takes per action: its start, and for a chain its disturbances.
+    pub noise_len: usize,
+    /// What is stored with an action.
+    pub source: Source,
+    /// Whether the fused kernels can compute the policy ([`Policy::kernel_form`]).
+    pub has_kernels: bool,
+}
+
+impl PolicySpec {
+    /// The largest width of a hidden layer.
+    pub fn width(&self) -> usize {
+        let hidden = self.layers.len().saturating_sub(1).max(1);
+        self.layers[1..hidden].iter().copied().max().unwrap_or(1)
+    }
+}
+
+/// A flow as the fused kernels compute it.
+#[derive(Clone, Copy, Debug)]
+pub struct KernelForm<'a> {
+    /// Sizes and conventions of the flow.
+    pub flow: &'a FlowConfig,
+    /// The noise after its steps, where these make a chain.
+    pub chain: Option<DenoisingMdp>,
 }
 
 /// Actions, and what of their making must be stored.
@@ -45,30 +157,8 @@ pub enum Policy {
 pub struct Acted {
     /// Actions before squashing, `(B, A)`.
     pub action: Tensor,
-    /// The scored end of the chain, `(B, S + 1, A)`, of [`Policy::Chain`].
+    /// The scored end of the chain, `(B, S + 1, A)`, of policies whose actions end one.
     pub chain: Option<Tensor>,
-}
-
-/// What is drawn for, or stored with, every action besides it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stored {
-    /// Losses per action, N.
-    pub losses: usize,
-    /// Rows of `A` numbers per action in [`crate::Rollout::eps`].
-    pub rows: usize,
-    /// Whether those rows are drawn noise, or come from acting.
-    pub source: Source,
-}
-
-/// Where the rows stored with an action come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// Standard normals, with a flow time each.
-    NoiseAndTime,
-    /// Standard normals.
-    Noise,
-    /// The chain that led to the action.
-    Chain,
 }
 
 /// The losses of given actions, and the policy's mean entropy where it is known.
@@ -77,177 +167,4 @@ pub struct Evaluated {
     pub losses: Tensor,
     /// In nats, a scalar.
     pub entropy: Option<Tensor>,
-}
-
-impl From<FlowPolicy> for Policy {
-    fn from(policy: FlowPolicy) -> Policy {
-        Policy::Flow(policy)
-    }
-}
-
-impl From<GaussianPolicy> for Policy {
-    fn from(policy: GaussianPolicy) -> Policy {
-        Policy::Gaussian(policy)
-    }
-}
-
-impl Policy {
-    /// The trainable parameters.
-    pub fn params(&self) -> &FlatParams {
-        match self {
-            Policy::Flow(flow) | Policy::Chain(flow, _) => flow.params(),
-            Policy::Gaussian(gaussian) => gaussian.params(),
-        }
-    }
-
-    /// The same policy without gradients, for acting and for stored losses.
-    pub fn frozen(&self) -> Policy {
-        self.with_params(self.params().frozen())
-    }
-
-    /// The same policy with other parameters of the same layout.
-    pub fn with_params(&self, params: FlatParams) -> Policy {
-        match self {
-            Policy::Flow(flow) => Policy::Flow(flow.with_params(params)),
-            Policy::Chain(flow, mdp) => Policy::Chain(flow.with_params(params), *mdp),
-            Policy::Gaussian(gaussian) => Policy::Gaussian(gaussian.with_params(params)),
-        }
-    }
-
-    /// What is evaluated and exported: a chain without its disturbances, any other as it is.
-    pub fn deployed(self) -> Policy {
-        match self {
-            Policy::Chain(flow, _) => Policy::Flow(flow),
-            other => other,
-        }
-    }
-
-    /// The flow of a policy that has one.
-    pub fn flow(&self) -> Option<&FlowPolicy> {
-        match self {
-            Policy::Flow(flow) | Policy::Chain(flow, _) => Some(flow),
-            Policy::Gaussian(_) => None,
-        }
-    }
-
-    /// Who computes.
-    pub fn compute(&self) -> Compute {
-        match self {
-            Policy::Flow(flow) | Policy::Chain(flow, _) => flow.compute(),
-            Policy::Gaussian(gaussian) => gaussian.compute(),
-        }
-    }
-
-    /// Length of an observation.
-    pub fn obs_dim(&self) -> usize {
-        match self {
-            Policy::Flow(flow) | Policy::Chain(flow, _) => flow.config().obs_dim,
-            Policy::Gaussian(gaussian) => gaussian.config().obs_dim,
-        }
-    }
-
-    /// Length of an action.
-    pub fn action_dim(&self) -> usize {
-        match self {
-            Policy::Flow(flow) | Policy::Chain(flow, _) => flow.config().action_dim,
-            Policy::Gaussian(gaussian) => gaussian.config().action_dim,
-        }
-    }
-
-    /// The largest width of its network.
-    pub fn width(&self) -> usize {
-        let hidden = match self {
-            Policy::Flow(flow) | Policy::Chain(flow, _) => &flow.config().hidden,
-            Policy::Gaussian(gaussian) => &gaussian.config().hidden,
-        };
-        hidden.iter().copied().max().unwrap_or(1)
-    }
-
-    /// How actions reach the environment.
-    pub fn squash(&self) -> Squash {
-        match self {
-            Policy::Flow(flow) | Policy::Chain(flow, _) => flow.config().squash,
-            Policy::Gaussian(gaussian) => gaussian.config().squash,
-        }
-    }
-
-    /// Unit normals that acting takes per action: the start, and for a chain its disturbances.
-    pub fn noise_len(&self) -> usize {
-        match self {
-            Policy::Chain(flow, _) => (flow.config().flow_steps + 1) * flow.config().action_dim,
-            _ => self.action_dim(),
-        }
-    }
-
-    /// What is stored with every action when `samples` Monte-Carlo pairs are asked for.
-    pub fn stored(&self, samples: usize) -> Stored {
-        match self {
-            Policy::Flow(_) => {
-                Stored { losses: samples, rows: samples, source: Source::NoiseAndTime }
-            }
-            Policy::Chain(flow, mdp) => {
-                let losses = mdp.scored(flow.config().flow_steps);
-                Stored { losses, rows: losses + 1, source: Source::Chain }
-            }
-            Policy::Gaussian(_) => Stored { losses: 1, rows: 1, source: Source::Noise },
-        }
-    }
-
-    /// Fills `out` with the flow times that go with the losses of actions; `index` is the rollout
-    /// step. Only a flow has any; the others' are 0.
-    pub fn fill_times(&self, times: TrainingTimes, noise: &Noise, index: u64, out: &mut [f32]) {
-        match self {
-            Policy::Flow(flow) => time::draw(times, flow.config().flow_steps, noise, index, out),
-            _ => out.fill(0.0),
-        }
-    }
-
-    /// Actions for normalised `obs (B, O)` from unit normals `noise (B, noise_len)`.
-    pub fn act(&self, obs: &Tensor, noise: &Tensor) -> Result<Acted> {
-        Ok(match self {
-            Policy::Flow(flow) => Acted { action: flow.sample(obs, noise)?, chain: None },
-            Policy::Gaussian(gaussian) => {
-                Acted { action: gaussian.sample(obs, noise)?, chain: None }
-            }
-            Policy::Chain(flow, mdp) => {
-                let config = flow.config();
-                let (rows, states) = (noise.dim(0)?, config.flow_steps + 1);
-                let noise = noise.reshape((rows, states, config.action_dim))?;
-                let chain = match flow.compute() {
-                    Compute::Fused(isa) => fused_chain(isa, flow, mdp.sigma, obs, &noise)?,
-                    Compute::Composed => mdp.chain(flow, obs, &noise)?,
-                };
-                let scored = mdp.scored(config.flow_steps);
-                let action = chain.narrow(1, states - 1, 1)?.squeeze(1)?.contiguous()?;
-                let chain = chain.narrow(1, states - 1 - scored, scored + 1)?;
-                Acted { action, chain: Some(chain) }
-            }
-        })
-    }
-
-    /// The losses of actions under the present parameters, for normalised `obs (T, B, O)`, `action
-    /// (T, B, A)`, and what was stored: `eps (T, B, rows, A)` and `t (T, B, N, 1)`.
-    pub fn evaluate(
-        &self,
-        obs: &Tensor,
-        action: &Tensor,
-        eps: &Tensor,
-        t: &Tensor,
-    ) -> Result<Evaluated> {
-        match self {
-            Policy::Flow(flow) => {
-                Ok(Evaluated { losses: flow.cfm_loss(obs, action, eps, t)?, entropy: None })
-            }
-            Policy::Chain(flow, mdp) => {
-                let losses = mdp.negative_log_likelihood(flow, obs, eps)?;
-                Ok(Evaluated { losses, entropy: None })
-            }
-            Policy::Gaussian(gaussian) => {
-                let distribution = gaussian.distribution(obs)?;
-                let losses = distribution.log_prob_unsquashed(action)?.neg()?.unsqueeze(2)?;
-                let entropy = Some(distribution.mean_entropy(eps)?);
-                Ok(Evaluated { losses, entropy })
-            }
-        }
-    }
 }

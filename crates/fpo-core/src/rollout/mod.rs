@@ -4,71 +4,94 @@
 //! (environment-major, as in the official code). A minibatch names `B` of them: the fused kernels
 //! read them where they lie, the composed operations gather them as `(U, B, …)`.
 
+pub(crate) mod storage;
+pub(crate) mod stored;
+
 use candle_core::Tensor;
 
 use crate::error::{Error, Result};
 
-/// What was collected, time-major.
-#[derive(Clone, Debug)]
-pub struct Rollout {
+/// The arrays of a rollout, time-major, in shapes as a [`Rollout`] has them. `L` is the type of the
+/// stored losses, which come last and are not there while a rollout is being collected.
+#[derive(Clone, Copy, Debug)]
+pub struct Transitions<T, L = T> {
     /// Raw observations `(T, E, O)`.
-    pub obs: Tensor,
+    pub obs: T,
     /// Raw observation after the last step of each unroll, `(T/U, E, O)`.
-    pub bootstrap_obs: Tensor,
+    pub bootstrap_obs: T,
     /// Actions before squashing, `(T, E, A)`.
-    pub action: Tensor,
+    pub action: T,
     /// Rewards, unscaled, `(T, E)`.
-    pub reward: Tensor,
+    pub reward: T,
     /// 1 where the episode ended in a terminal state after this step, else 0; `(T, E)`.
-    pub terminated: Tensor,
+    pub terminated: T,
     /// 1 where the step limit cut the episode after this step, else 0; `(T, E)`.
-    pub truncated: Tensor,
+    pub truncated: T,
     /// Values of the observations at which the step limit cut episodes, at those steps and 0
-    /// elsewhere, `(T, E)`; read by [`crate::Truncation::Bootstrap`] alone.
-    pub cut_value: Tensor,
-    /// What the policy stores with an action ([`crate::Policy::stored`]): Monte-Carlo noise ε, or
-    /// a chain; `(T, E, rows, A)`.
-    pub eps: Tensor,
-    /// Monte-Carlo flow times, `(T, E, N, 1)`.
-    pub t: Tensor,
+    /// elsewhere, `(T, E)`; read by [`crate::gae::Truncation::Bootstrap`] alone.
+    pub cut_value: T,
+    /// What the policy stores with an action ([`crate::Stored`]): the noise ε of Monte-Carlo pairs,
+    /// noise for the entropy, or the states of a chain; `(T, E, rows, A)`.
+    pub stored: T,
+    /// Flow times of the Monte-Carlo pairs, `(T, E, N, 1)`.
+    pub t: T,
     /// Losses L of the actions under the policy before the update, `(T, E, N)`.
-    pub loss_old: Tensor,
+    pub loss_old: L,
 }
+
+/// What was collected, on the device of the learner.
+pub type Rollout = Transitions<Tensor>;
+
+/// `U` steps of `B` sub-sequences, gathered: shapes as in [`Transitions`] with `U` for `T` and `B`
+/// for `E`, but `bootstrap_obs`, which is `(B, O)`.
+pub type MinibatchTensors = Transitions<Tensor>;
 
 /// Some sub-sequences of a rollout.
 #[derive(Clone, Copy, Debug)]
 pub struct Minibatch<'a> {
-    /// Where they lie.
+    /// The rollout in which they lie.
     pub rollout: &'a Rollout,
-    /// Which they are: `i` is unroll `i mod (T/U)` of environment `i div (T/U)`.
+    /// Their numbers: `i` is unroll `i mod (T/U)` of environment `i div (T/U)`.
     pub picks: &'a [u32],
     /// Steps U of each; divides the rollout's T.
     pub unroll_length: usize,
 }
 
-/// `U` steps of `B` sub-sequences, gathered.
-#[derive(Clone, Debug)]
-pub struct MinibatchTensors {
-    /// Raw observations `(U, B, O)`.
-    pub obs: Tensor,
-    /// Raw observation after the last step, `(B, O)`.
-    pub bootstrap_obs: Tensor,
-    /// Actions before squashing, `(U, B, A)`.
-    pub action: Tensor,
-    /// Rewards, unscaled, `(U, B)`.
-    pub reward: Tensor,
-    /// Terminal flags `(U, B)`.
-    pub terminated: Tensor,
-    /// Truncation flags `(U, B)`.
-    pub truncated: Tensor,
-    /// Values where the step limit cut episodes, `(U, B)`.
-    pub cut_value: Tensor,
-    /// What is stored with an action, `(U, B, rows, A)`.
-    pub eps: Tensor,
-    /// Monte-Carlo flow times `(U, B, N, 1)`.
-    pub t: Tensor,
-    /// Stored losses `(U, B, N)`.
-    pub loss_old: Tensor,
+impl<T, L> Transitions<T, L> {
+    /// All arrays but the stored losses, in the order of the fields.
+    pub(crate) fn arrays(&self) -> [&T; 9] {
+        let Transitions { obs, bootstrap_obs, action, reward, terminated, .. } = self;
+        let Transitions { truncated, cut_value, stored, t, .. } = self;
+        [obs, bootstrap_obs, action, reward, terminated, truncated, cut_value, stored, t]
+    }
+
+    /// The transitions with these arrays, in the order of the fields, and stored losses.
+    pub(crate) fn from_arrays(arrays: [T; 9], loss_old: L) -> Transitions<T, L> {
+        let [obs, bootstrap_obs, action, reward, terminated, truncated, cut_value, stored, t] =
+            arrays;
+        Transitions {
+            obs,
+            bootstrap_obs,
+            action,
+            reward,
+            terminated,
+            truncated,
+            cut_value,
+            stored,
+            t,
+            loss_old,
+        }
+    }
+
+    /// The transitions that `map` makes of each array, with these stored losses.
+    pub(crate) fn try_map<U, M>(
+        &self,
+        map: impl Fn(&T) -> Result<U>,
+        loss_old: M,
+    ) -> Result<Transitions<U, M>> {
+        let [a, b, c, d, e, f, g, h, i] = self.arrays().map(map);
+        Ok(Transitions::from_arrays([a?, b?, c?, d?, e?, f?, g?, h?, i?], loss_old))
+    }
 }
 
 impl Rollout {
@@ -124,17 +147,12 @@ impl Minibatch<'_> {
             let flat = x.flatten(0, 1)?.index_select(&rows, 0)?;
             Ok(flat.reshape([&[unroll_length, picks.len()], rest].concat())?)
         };
-        Ok(MinibatchTensors {
-            obs: gather(&rollout.obs)?,
-            bootstrap_obs: rollout.bootstrap_obs.flatten(0, 1)?.index_select(&last, 0)?,
-            action: gather(&rollout.action)?,
-            reward: gather(&rollout.reward)?,
-            terminated: gather(&rollout.terminated)?,
-            truncated: gather(&rollout.truncated)?,
-            cut_value: gather(&rollout.cut_value)?,
-            eps: gather(&rollout.eps)?,
-            t: gather(&rollout.t)?,
-            loss_old: gather(&rollout.loss_old)?,
-        })
+        let bootstrap_obs = rollout.bootstrap_obs.flatten(0, 1)?.index_select(&last, 0)?;
+        // The observations after the unrolls have rows of their own.
+        let gather_or_last = |x: &Tensor| match std::ptr::eq(x, &rollout.bootstrap_obs) {
+            true => Ok(bootstrap_obs.clone()),
+            false => gather(x),
+        };
+        rollout.try_map(gather_or_last, gather(&rollout.loss_old)?)
     }
 }

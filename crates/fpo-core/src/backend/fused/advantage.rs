@@ -1,10 +1,14 @@
 //! Advantages and value targets of one sub-sequence; [`crate::objective::gae`] has the formulas.
 
+use candle_core::{Device, Tensor};
+
 use crate::backend::fused::batch::Batch;
+use crate::error::Result;
 use crate::objective::gae::{AdvantageKind, Truncation};
 use crate::objective::{AdvantageNormalization, Objective};
+use crate::reduce::Reduce;
 
-/// What one step of one sub-sequence came to.
+/// What is estimated for one step of one sub-sequence.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Estimate {
     /// V.
@@ -13,11 +17,13 @@ pub(crate) struct Estimate {
     pub(crate) target: f32,
     /// The advantage A, not normalised.
     pub(crate) advantage: f32,
+    /// Whether the step has a target; one that the step limit cut has none unless it bootstraps.
+    pub(crate) has_target: bool,
 }
 
 /// Fills in targets and advantages of sub-sequence `sequence` from its values and `bootstrap`, the
 /// value after its last step.
-pub(crate) fn estimate(
+pub(crate) fn estimate_sequence(
     config: &Objective,
     batch: &Batch,
     sequence: usize,
@@ -28,38 +34,49 @@ pub(crate) fn estimate(
     let reward_scale = config.reward_scale as f32;
     let mut accumulated = 0.0;
     let (mut next_value, mut next_target) = (bootstrap, bootstrap);
-    for (step, of_step) in steps.iter_mut().enumerate().rev() {
+    for (step, estimate) in steps.iter_mut().enumerate().rev() {
         let row = batch.row(sequence, step);
-        let reward = batch.reward[row] * reward_scale;
-        let discount = (1.0 - batch.terminated[row]) * gamma;
-        let mask = 1.0 - batch.truncated[row];
-        let value = of_step.value;
+        let reward = batch.data.reward[row] * reward_scale;
+        let discount = (1.0 - batch.data.terminated[row]) * gamma;
+        let mask = 1.0 - batch.data.truncated[row];
+        let value = estimate.value;
         let counts = match config.truncation {
-            Truncation::Mask => mask,
+            Truncation::Mask | Truncation::Exclude => mask,
             Truncation::Bootstrap => {
-                let cut = batch.cut_value[row];
+                let cut = batch.data.cut_value[row];
                 (next_value, next_target) = (next_value * mask + cut, next_target * mask + cut);
                 1.0
             }
         };
         let delta = (reward + discount * next_value - value) * counts;
         accumulated = delta + discount * mask * lambda * accumulated;
-        of_step.target = accumulated + value;
-        of_step.advantage = match config.advantage {
+        estimate.target = accumulated + value;
+        estimate.has_target = counts != 0.0;
+        estimate.advantage = match config.advantage {
             AdvantageKind::Gae => accumulated,
             AdvantageKind::Vtrace => (reward + discount * next_target - value) * counts,
         };
-        (next_value, next_target) = (value, of_step.target);
+        (next_value, next_target) = (value, estimate.target);
     }
 }
 
-/// Mean and population standard deviation of the advantages.
-pub(crate) fn moments(estimates: &[Estimate]) -> (f64, f64) {
-    let n = estimates.len() as f64;
-    let advantages = || estimates.iter().map(|of_step| f64::from(of_step.advantage));
-    let mean = advantages().sum::<f64>() / n;
-    let variance = advantages().map(|a| (a - mean).powi(2)).sum::<f64>() / n;
-    (mean, variance.sqrt())
+/// Mean and population standard deviation by which advantages are normalised, over all parts of
+/// the minibatch.
+pub(crate) fn moments(
+    estimates: &[Estimate],
+    config: &Objective,
+    reduce: &dyn Reduce,
+) -> Result<(f64, f64)> {
+    let excludes = config.truncation == Truncation::Exclude;
+    let counted = || estimates.iter().filter(|step| step.has_target || !excludes);
+    let n = counted().count() as f64;
+    let advantages = || counted().map(|step| f64::from(step.advantage));
+    let reduced = |local: f64| -> Result<f64> {
+        Ok(reduce.mean(Tensor::new(local, &Device::Cpu)?)?.to_scalar()?)
+    };
+    let mean = reduced(advantages().sum::<f64>() / n)?;
+    let variance = reduced(advantages().map(|a| (a - mean).powi(2)).sum::<f64>() / n)?;
+    Ok((mean, variance.sqrt()))
 }
 
 /// How an advantage becomes what the surrogate sees; see [`Objective::shape_advantages`].
@@ -68,6 +85,7 @@ pub(crate) struct Shaping {
     shift: f32,
     scale: f32,
     bound: f32,
+    excludes: bool,
 }
 
 impl Shaping {
@@ -78,11 +96,15 @@ impl Shaping {
             AdvantageNormalization::None => (0.0, 1.0),
             AdvantageNormalization::Minibatch => (mean as f32, (1.0 / (std + 1e-8)) as f32),
         };
-        Shaping { shift, scale, bound }
+        let excludes = config.truncation == Truncation::Exclude;
+        Shaping { shift, scale, bound, excludes }
     }
 
-    /// The advantage that the surrogate sees.
-    pub(crate) fn of(self, advantage: f32) -> f32 {
-        ((advantage - self.shift) * self.scale).clamp(-self.bound, self.bound)
+    /// The advantage of a step that the surrogate sees.
+    pub(crate) fn apply(self, step: &Estimate) -> f32 {
+        if self.excludes && !step.has_target {
+            return 0.0;
+        }
+        ((step.advantage - self.shift) * self.scale).clamp(-self.bound, self.bound)
     }
 }

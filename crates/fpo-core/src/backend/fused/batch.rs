@@ -1,29 +1,13 @@
 //! What the kernels read: a rollout's numbers as slices, and which of them make the minibatch.
 
+use crate::rollout::Transitions;
+
 /// A minibatch inside a rollout of `envs` environments, time-major. See [`crate::Rollout`] for the
 /// shapes.
 #[derive(Clone, Copy)]
 pub(crate) struct Batch<'a> {
-    /// Observations, raw.
-    pub(crate) obs: &'a [f32],
-    /// Observations after the last step of each unroll, raw.
-    pub(crate) bootstrap_obs: &'a [f32],
-    /// Actions before squashing.
-    pub(crate) action: &'a [f32],
-    /// Rewards, unscaled.
-    pub(crate) reward: &'a [f32],
-    /// 1 where a step ended its episode in a terminal state.
-    pub(crate) terminated: &'a [f32],
-    /// 1 where the step limit cut the episode.
-    pub(crate) truncated: &'a [f32],
-    /// Values where the step limit cut episodes.
-    pub(crate) cut_value: &'a [f32],
-    /// What is stored with an action: Monte-Carlo noise, or a chain.
-    pub(crate) eps: &'a [f32],
-    /// Monte-Carlo times.
-    pub(crate) t: &'a [f32],
-    /// Stored losses.
-    pub(crate) loss_old: &'a [f32],
+    /// The rollout's numbers.
+    pub(crate) data: Transitions<&'a [f32]>,
     /// Environments of the rollout.
     pub(crate) envs: usize,
     /// Unrolls that an environment's steps are cut into.

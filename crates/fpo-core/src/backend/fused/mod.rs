@@ -1,4 +1,4 @@
-//! The fused kernels on Candle tensors: they read the tensors' memory and return losses together
+//! The fused kernels on Candle tensors. They read the tensors' memory and return losses together
 //! with their gradients, which [`Differentiated`] brings into Candle's graph.
 //!
 //! The value network always has kernels; of the policies a flow has, alone or as a chain. A
@@ -16,29 +16,33 @@ mod value_pass;
 
 use candle_core::Tensor;
 
+use crate::backend::Backend;
+use crate::backend::composed::Composed;
 use crate::backend::fused::advantage::{Estimate, Shaping, moments};
 use crate::backend::fused::batch::{Batch, ObsMap};
 use crate::backend::fused::policy_pass::{PolicyOutcome, PolicyPass};
-use crate::backend::fused::steps::{Build, Losses, PolicyStep, ValueStep, with_batch};
+use crate::backend::fused::steps::{
+    BuildPolicy, BuildValue, Losses, PolicyStep, ValueStep, with_batch,
+};
 use crate::backend::fused::value_pass::{ValueOutcome, ValuePass};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::nn::normalizer::DeviceNormalizer;
-use crate::nn::value_net::ValueNet;
 use crate::objective::Objective;
+use crate::objective::diagnostics::StepDiagnostics;
 use crate::objective::gae::{Advantages, Truncation};
-use crate::objective::loss::{Critique, policy_loss};
-use crate::objective::step_loss::StepLoss;
-use crate::policy::Policy;
-use crate::rollout::{Minibatch, MinibatchTensors};
+use crate::objective::loss::{ValueTerms, policy_loss};
+use crate::objective::step_loss::{LossInputs, StepLoss};
+use crate::policy::{Acted, Policy};
+use crate::rollout::{Minibatch, MinibatchTensors, Transitions};
 use crate::simd::isa::{Isa, run};
 use crate::tensor::differentiated::Differentiated;
 use crate::tensor::slices::with_slices;
 use crate::timing::{PhaseTimes, timed};
 
-/// The kernels of a learner, with their buffers.
-pub(crate) struct FusedLearner {
+/// The kernels, with the buffers that learning needs, made when they are first asked for.
+pub(crate) struct Fused {
     isa: Isa,
-    value: ValuePass,
+    value: Option<ValuePass>,
     policy: Option<PolicyPass>,
     estimates: Vec<Estimate>,
 }
@@ -49,37 +53,83 @@ fn known(flat: &Tensor, value: f64, gradient: Vec<f32>) -> Result<Tensor> {
     Ok(flat.apply_op1(Differentiated { value: value as f32, gradient })?)
 }
 
-impl FusedLearner {
-    /// Kernels for these networks on `isa`.
-    pub(crate) fn new(isa: Isa, policy: &Policy, value: &ValueNet) -> FusedLearner {
-        let (value, policy) = run(isa, Build(policy, value));
-        FusedLearner { isa, value, policy, estimates: Vec::new() }
+impl Backend for Fused {
+    fn act(&self, policy: &dyn Policy, obs: &Tensor, noise: &Tensor) -> Result<Acted> {
+        match policy.kernel_form() {
+            Some(form) => sampling::act(self.isa, form, policy.params().flat(), obs, noise),
+            None => policy.act(obs, noise),
+        }
     }
 
-    /// The loss of `minibatch`, ready to be differentiated.
-    pub(crate) fn loss(
+    fn losses(
         &mut self,
-        policy: &Policy,
-        value: &ValueNet,
-        objective: &Objective,
-        minibatch: &Minibatch,
+        policy: &dyn Policy,
         normalizer: &DeviceNormalizer,
+        rollout: &Transitions<Tensor, ()>,
+        chunk: usize,
+    ) -> Result<Tensor> {
+        let isa = self.isa;
+        let Some(pass) = self.policy_pass(policy) else {
+            return Composed.losses(policy, normalizer, rollout, chunk);
+        };
+        let Transitions { obs, action, stored, t, .. } = rollout;
+        let (steps, envs, samples, _) = t.dims4()?;
+        // Read as the unrolls, one after the other, of a single environment, transitions come in
+        // the order of the result.
+        let picks: Vec<u32> = (0..steps as u32).collect();
+        let mut losses = vec![0.0; steps * envs * samples];
+        let (mean, std) = normalizer.parts();
+        let tensors = [policy.params().flat(), mean, std, obs, action, stored, t];
+        with_slices(tensors, |[params, mean, std, obs, action, stored, t]| {
+            let batch = Batch {
+                data: Transitions {
+                    obs,
+                    bootstrap_obs: &[],
+                    action,
+                    reward: &[],
+                    terminated: &[],
+                    truncated: &[],
+                    cut_value: &[],
+                    stored,
+                    t,
+                    loss_old: &[],
+                },
+                envs: 1,
+                unrolls: steps,
+                unroll_length: envs,
+                picks: &picks,
+            };
+            let map = ObsMap { mean, std };
+            run(isa, Losses { policy: pass, params, batch, map, samples, losses: &mut losses });
+        })?;
+        Ok(Tensor::from_vec(losses, (steps, envs, samples), t.device())?)
+    }
+
+    fn step_loss(
+        &mut self,
+        inputs: &LossInputs,
+        minibatch: &Minibatch,
         times: &mut PhaseTimes,
     ) -> Result<StepLoss> {
+        let LossInputs { policy, value, objective, normalizer, reduce, .. } = *inputs;
         let value_flat = value.params().flat();
-        let of_value = self.value_step(value_flat, objective, minibatch, normalizer, times)?;
+        let (value_outcome, value_gradient) = self.value_step(inputs, minibatch, times)?;
         let n = self.estimates.len() as f64;
-        let value_loss = objective.value_coefficient * of_value.0.squares / n;
-        let value_known = known(value_flat, value_loss, of_value.1)?;
+        let value_loss = objective.value_coefficient * value_outcome.squares / n;
+        let value_known = known(value_flat, value_loss, value_gradient)?;
 
-        let Some(pass) = &mut self.policy else {
+        let isa = self.isa;
+        // The kernels know the named surrogates only.
+        let has_kernels = inputs.surrogate.is_none() && self.policy_pass(policy).is_some();
+        let Some(pass) = self.policy.as_mut().filter(|_| has_kernels) else {
             let tensors = minibatch.gather()?;
-            let critique = self.critique(&tensors, objective, value_known)?;
+            let value_terms = self.value_terms(&tensors, objective, value_known)?;
             let obs = normalizer.normalize(&tensors.obs)?;
-            let loss = policy_loss(policy, objective, &tensors, &obs, critique, times)?;
+            let loss = policy_loss(inputs, &tensors, &obs, value_terms, times)?;
             return loss.into_step(&tensors.loss_old, objective.clip_epsilon);
         };
-        let advantages = timed(&mut times.gae, || moments(&self.estimates));
+        let estimates = &self.estimates;
+        let advantages = timed(&mut times.gae, || moments(estimates, objective, reduce))?;
         let policy_flat = policy.params().flat();
         let mut gradient = vec![0.0; policy_flat.elem_count()];
         let outcome = timed(&mut times.policy, || {
@@ -91,53 +141,61 @@ impl FusedLearner {
                         objective,
                         batch,
                         map,
-                        estimates: &self.estimates,
+                        estimates,
                         shaping: Shaping::new(objective, advantages),
                         gradient: &mut gradient,
                     };
-                    run(self.isa, step)
+                    run(isa, step)
                 })
             })?
         })?;
         let samples = minibatch.rollout.t.dim(2)?;
         let ratios = n * objective.ratio.count(samples) as f64;
-        let loss = -outcome.surrogate / ratios;
-        let row = self.row(&outcome, &of_value.0, advantages.1, [n * samples as f64, ratios]);
-        let row = row.into_iter().chain([loss, value_loss, loss + value_loss]);
-        let row: Vec<f32> = row.map(|x| x as f32).collect();
+        let counts = [n * samples as f64, ratios];
+        let diagnostics = self.diagnostics(&outcome, &value_outcome, counts, value_loss);
         Ok(StepLoss {
-            policy: known(policy_flat, loss, gradient)?,
+            policy: known(policy_flat, diagnostics.policy_loss, gradient)?,
             value: value_known,
-            diagnostics: Tensor::from_slice(&row, row.len(), policy_flat.device())?,
+            diagnostics: diagnostics.into_row(policy_flat.device())?,
         })
     }
+}
 
-    /// Values, advantages and targets to `estimates`; what they come to, and the gradient.
+impl Fused {
+    /// Kernels on `isa`.
+    pub(crate) fn new(isa: Isa) -> Fused {
+        Fused { isa, value: None, policy: None, estimates: Vec::new() }
+    }
+
+    /// The kernels of `policy`, if there are any.
+    fn policy_pass(&mut self, policy: &dyn Policy) -> Option<&mut PolicyPass> {
+        let form = policy.kernel_form()?;
+        let isa = self.isa;
+        Some(self.policy.get_or_insert_with(|| run(isa, BuildPolicy(form))))
+    }
+
+    /// Values, advantages and targets to `estimates`; returns their sums and the gradient.
     fn value_step(
         &mut self,
-        flat: &Tensor,
-        objective: &Objective,
+        inputs: &LossInputs,
         minibatch: &Minibatch,
-        normalizer: &DeviceNormalizer,
         times: &mut PhaseTimes,
     ) -> Result<(ValueOutcome, Vec<f32>)> {
+        let LossInputs { value, objective, normalizer, .. } = *inputs;
+        let Fused { isa, value: pass, estimates, .. } = self;
+        let pass = pass.get_or_insert_with(|| run(*isa, BuildValue(value)));
+        let flat = value.params().flat();
         let mut gradient = vec![0.0; flat.elem_count()];
         let transitions = minibatch.picks.len() * minibatch.unroll_length;
-        self.estimates.resize(transitions, Estimate::default());
+        estimates.resize(transitions, Estimate::default());
         let mut whole = std::time::Duration::ZERO;
         let outcome = timed(&mut whole, || {
             with_slices([flat], |[params]| {
                 with_batch(minibatch, normalizer, |batch, map| {
-                    let step = ValueStep {
-                        pass: &mut self.value,
-                        params,
-                        objective,
-                        batch,
-                        map,
-                        estimates: &mut self.estimates,
-                        gradient: &mut gradient,
-                    };
-                    run(self.isa, step)
+                    let gradient = &mut gradient;
+                    let step =
+                        ValueStep { pass, params, objective, batch, map, estimates, gradient };
+                    run(*isa, step)
                 })
             })?
         })?;
@@ -148,43 +206,54 @@ impl FusedLearner {
         Ok((outcome, gradient))
     }
 
-    /// The diagnostics of a step, all but the losses, in the order of [`crate::StepMetrics`].
-    fn row(
+    /// The diagnostics of a step; `losses` and `ratios` are how many there were.
+    fn diagnostics(
         &self,
         policy: &PolicyOutcome,
         value: &ValueOutcome,
-        advantage_std: f64,
         [losses, ratios]: [f64; 2],
-    ) -> [f64; 13] {
+        value_loss: f64,
+    ) -> StepDiagnostics<f64> {
         let n = self.estimates.len() as f64;
-        let mean = |of: &dyn Fn(&Estimate) -> f64| self.estimates.iter().map(of).sum::<f64>() / n;
-        let target_mean = mean(&|of_step| f64::from(of_step.target));
-        let target_variance = mean(&|of_step| (f64::from(of_step.target) - target_mean).powi(2));
-        let error_variance = value.squares / n - (value.errors / n).powi(2);
-        [
-            policy.loss_old / losses,
-            policy.loss_new / losses,
-            policy.ratio_min,
-            policy.ratio_max,
-            policy.clipped / ratios,
-            policy.divergence / ratios,
-            policy.ratio * policy.ratio / (ratios * policy.ratio_squares),
-            policy.ratio / ratios,
-            mean(&|of_step| f64::from(of_step.value)),
-            target_mean,
-            (value.squares / n).sqrt(),
-            1.0 - error_variance / (target_variance + 1e-12),
-            advantage_std,
-        ]
+        let mean = |of: fn(&Estimate) -> f64| self.estimates.iter().map(of).sum::<f64>() / n;
+        let advantage_mean = mean(|step| f64::from(step.advantage));
+        let squares = |step: &Estimate| (f64::from(step.advantage) - advantage_mean).powi(2);
+        let advantage_variance = self.estimates.iter().map(squares).sum::<f64>() / n;
+        // The value errors, and the targets they are compared with, of the steps with a target.
+        let counted = || self.estimates.iter().filter(|step| step.has_target);
+        let count = (counted().count() as f64).max(1.0);
+        let target_mean = counted().map(|step| f64::from(step.target)).sum::<f64>() / count;
+        let target_squares = |step: &Estimate| (f64::from(step.target) - target_mean).powi(2);
+        let target_variance = counted().map(target_squares).sum::<f64>() / count;
+        let error_variance = value.squares / count - (value.errors / count).powi(2);
+        let policy_loss = -policy.surrogate / ratios;
+        StepDiagnostics {
+            loss_old: policy.loss_old / losses,
+            loss_new: policy.loss_new / losses,
+            ratio_min: policy.ratio_min,
+            ratio_max: policy.ratio_max,
+            clip_fraction: policy.clipped / ratios,
+            divergence: policy.divergence / ratios,
+            effective_sample_size: policy.ratio * policy.ratio / (ratios * policy.ratio_squares),
+            ratio_mean: policy.ratio / ratios,
+            value_mean: mean(|step| f64::from(step.value)),
+            value_target_mean: mean(|step| f64::from(step.target)),
+            value_error: (value.squares / count).sqrt(),
+            explained_variance: 1.0 - error_variance / (target_variance + 1e-12),
+            advantage_std: advantage_variance.sqrt(),
+            policy_loss,
+            value_loss,
+            total_loss: policy_loss + value_loss,
+        }
     }
 
     /// The kernels' estimates as tensors `(U, B)`, for a policy that is composed.
-    fn critique(
+    fn value_terms(
         &self,
         minibatch: &MinibatchTensors,
         objective: &Objective,
         value_loss: Tensor,
-    ) -> Result<Critique> {
+    ) -> Result<ValueTerms> {
         let device = value_loss.device();
         let (steps, sequences) = minibatch.reward.dims2()?;
         let shape = (sequences, steps);
@@ -193,60 +262,15 @@ impl FusedLearner {
             Ok(Tensor::from_vec(values, shape, device)?.t()?.contiguous()?)
         };
         let (values, targets) = (column(|e| e.value)?, column(|e| e.target)?);
+        let counts = match objective.truncation {
+            Truncation::Bootstrap => None,
+            Truncation::Mask | Truncation::Exclude => Some((1.0 - &minibatch.truncated)?),
+        };
         let mut value_error = (&targets - &values)?;
-        if objective.truncation == Truncation::Mask {
-            value_error = (value_error * (1.0 - &minibatch.truncated)?)?;
+        if let Some(counts) = &counts {
+            value_error = (value_error * counts)?;
         }
         let estimates = Advantages { advantages: column(|e| e.advantage)?, targets };
-        Ok(Critique { estimates, values, value_error, value_loss })
-    }
-
-    /// The losses `(T, E, N)` of actions `(T, E, A)` of a flow or chain under its present
-    /// parameters.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] for a policy without kernels.
-    pub(crate) fn losses(
-        &mut self,
-        flat: &Tensor,
-        normalizer: &DeviceNormalizer,
-        [obs, action, eps, t]: [&Tensor; 4],
-    ) -> Result<Tensor> {
-        let Some(policy) = &mut self.policy else {
-            return Err(Error::Invalid("the policy has no kernels".into()));
-        };
-        let (steps, envs, samples, _) = t.dims4()?;
-        // Read as the unrolls, one after the other, of a single environment, transitions come in the
-        // order of the result.
-        let picks: Vec<u32> = (0..steps as u32).collect();
-        let mut losses = vec![0.0; steps * envs * samples];
-        let (mean, std) = normalizer.parts();
-        let tensors = [flat, mean, std, obs, action, eps, t];
-        with_slices(tensors, |[params, mean, std, obs, action, eps, t]| {
-            let batch = Batch {
-                obs,
-                bootstrap_obs: &[],
-                action,
-                reward: &[],
-                terminated: &[],
-                truncated: &[],
-                cut_value: &[],
-                eps,
-                t,
-                loss_old: &[],
-                envs: 1,
-                unrolls: steps,
-                unroll_length: envs,
-                picks: &picks,
-            };
-            let map = ObsMap { mean, std };
-            run(self.isa, Losses { policy, params, batch, map, samples, losses: &mut losses });
-        })?;
-        Ok(Tensor::from_vec(losses, (steps, envs, samples), t.device())?)
-    }
-
-    /// Whether [`FusedLearner::losses`] can be asked for.
-    pub(crate) fn has_policy(&self) -> bool {
-        self.policy.is_some()
+        Ok(ValueTerms { estimates, values, value_error, counts, value_loss })
     }
 }

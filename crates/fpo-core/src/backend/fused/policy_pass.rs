@@ -89,12 +89,12 @@ impl PolicyPass {
         gradient: &mut [f32],
     ) -> PolicyOutcome {
         self.net.pack(s, params);
-        let samples = batch.t.len() / batch.reward.len();
+        let samples = batch.data.t.len() / batch.data.reward.len();
         let transitions = (BLOCK_ROWS / samples).max(1);
         self.fit_blocks((transitions, samples));
         // The parts of the advantages carry the cut into chunks; each is copied once.
         let mut advantages: Vec<f32> =
-            estimates.iter().map(|of_step| shaping.of(of_step.advantage)).collect();
+            estimates.iter().map(|estimate| shaping.apply(estimate)).collect();
         let parts = parts(&mut advantages, transitions);
         self.sums.resize_with(parts.len(), || AlignedVec::zeros(self.net.gradient().len()));
         let work = parts.into_iter().zip(&mut self.sums).collect();
@@ -178,11 +178,11 @@ impl PolicyOutcome {
     /// derivative with respect to that logarithm.
     fn add_ratio(&mut self, objective: &Objective, log_ratio: f64, advantage: f64) -> f64 {
         let bound = objective.log_ratio_clamp.unwrap_or(f64::INFINITY);
-        let guarded = objective.guards.bound_scalar(log_ratio);
+        let guarded = objective.guards().bound_scalar(log_ratio);
         let clamped = guarded.clamp(-bound, bound);
         let ratio = clamped.exp();
         let clip = objective.clip_epsilon;
-        let (value, slope) = objective.surrogate.of_scalar(ratio, advantage, clip);
+        let (value, slope) = objective.surrogate.evaluate_scalar(ratio, advantage, clip);
         self.surrogate += value;
         self.ratio += ratio;
         self.ratio_squares += ratio * ratio;
@@ -246,7 +246,7 @@ impl<S: Simd> Pass<'_, S> {
             advantages.iter().zip(losses.chunks_exact_mut(samples)).enumerate()
         {
             let row = rows.row(first + k);
-            let old = &rows.batch.loss_old[row * samples..(row + 1) * samples];
+            let old = &rows.batch.data.loss_old[row * samples..(row + 1) * samples];
             self.surrogate(advantage, old, losses, outcome);
             for (&slope, out) in losses.iter().zip(&mut outputs) {
                 out[..dim].iter_mut().for_each(|x| *x *= slope);
@@ -262,8 +262,9 @@ impl<S: Simd> Pass<'_, S> {
         let advantage = f64::from(advantage);
         outcome.loss_old += old.iter().map(|&x| f64::from(x)).sum::<f64>();
         outcome.loss_new += new.iter().map(|&x| f64::from(x)).sum::<f64>();
+        let guards = objective.guards();
         let guarded = |old: f32, new: f32| {
-            objective.guards.difference_scalar(f64::from(old), f64::from(new), advantage)
+            guards.difference_scalar(f64::from(old), f64::from(new), advantage)
         };
         match objective.ratio {
             RatioKind::PerAction => {
@@ -274,13 +275,13 @@ impl<S: Simd> Pass<'_, S> {
                     *new = slope as f32;
                 }
                 let slope = -outcome.add_ratio(objective, sum / n, advantage) / (n * transitions);
-                new.iter_mut().for_each(|of_guard| *of_guard *= slope as f32);
+                new.iter_mut().for_each(|guard_slope| *guard_slope *= slope as f32);
             }
             RatioKind::PerSample => {
                 for (&old, new) in old.iter().zip(new) {
                     let (difference, slope) = guarded(old, *new);
-                    let of_ratio = outcome.add_ratio(objective, difference, advantage);
-                    *new = (-of_ratio * slope / (n * transitions)) as f32;
+                    let ratio_slope = outcome.add_ratio(objective, difference, advantage);
+                    *new = (-ratio_slope * slope / (n * transitions)) as f32;
                 }
             }
         }

@@ -5,9 +5,9 @@
 //! [`crate::DenoisingMdp`]):
 //!
 //! ```text
-//! flow:   input x_t = α·a + σ·ε     target the velocity, noise or action      f = reduction·weight²
-//! chain:  input x_k                 target (x_{k+1} − keep·x_k)/gain          f = ½·(gain/σ)²
-//! loss = f·Σ (p − target)² + constant
+//! flow:   input x_t = α·a + σ·ε   target the velocity, noise or action   g = 1   f = reduction·weight²
+//! chain:  input x_k               target x_{k+1} − keep·x_k              g = gain     f = ½/σ²
+//! loss = f·Σ (g·p − target)² + constant
 //! ```
 //!
 //! The observation is shared by an action's rows.
@@ -43,6 +43,8 @@ struct Regression<'a> {
     input: [f32; 2],
     /// Shares of the two in the target.
     target: [f32; 2],
+    /// Factor on the prediction.
+    gain: f32,
     /// Factor on the sum of squares.
     factor: f32,
 }
@@ -62,31 +64,33 @@ impl<S: Simd> PolicyRows<'_, S> {
     #[inline(always)]
     fn regression(&self, row: usize, n: usize, samples: usize) -> Regression<'_> {
         let (batch, dim) = (self.batch, self.config.action_dim);
-        let geometry = self.config.geometry();
+        let parametrization = self.config.parametrization();
         if let Some(mdp) = self.chain {
             let state = (row * (samples + 1) + n) * dim;
             let steps = self.config.flow_steps as f64;
             let (t, end) = ((samples - n) as f64 / steps, (samples - n - 1) as f64 / steps);
-            let (keep, gain) = geometry.step(t, end);
+            let (keep, gain) = parametrization.step(t, end);
             return Regression {
-                first: &batch.eps[state + dim..state + 2 * dim],
-                second: &batch.eps[state..state + dim],
+                first: &batch.data.stored[state + dim..state + 2 * dim],
+                second: &batch.data.stored[state..state + dim],
                 t: t as f32,
                 input: [0.0, 1.0],
-                target: [(1.0 / gain) as f32, (-keep / gain) as f32],
-                factor: (0.5 * (gain / mdp.deviation()).powi(2)) as f32,
+                target: [1.0, -keep as f32],
+                gain: gain as f32,
+                factor: (0.5 / mdp.deviation().powi(2)) as f32,
             };
         }
         let sample = row * samples + n;
-        let t = batch.t[sample];
-        let rule = geometry.regression(f64::from(t));
+        let t = batch.data.t[sample];
+        let rule = parametrization.regression(f64::from(t));
         let reduction = self.config.loss_reduction.factor(dim);
         Regression {
-            first: &batch.action[row * dim..(row + 1) * dim],
-            second: &batch.eps[sample * dim..(sample + 1) * dim],
+            first: &batch.data.action[row * dim..(row + 1) * dim],
+            second: &batch.data.stored[sample * dim..(sample + 1) * dim],
             t,
             input: [rule.alpha as f32, rule.sigma as f32],
-            target: [rule.of_action as f32, rule.of_noise as f32],
+            target: [rule.action_share as f32, rule.noise_share as f32],
+            gain: 1.0,
             factor: (reduction * rule.weight * rule.weight) as f32,
         }
     }
@@ -106,7 +110,7 @@ impl<S: Simd> PolicyRows<'_, S> {
         for (k, x) in
             block.shared_input.chunks_exact_mut(block.shared_stride).enumerate().take(count)
         {
-            map.write(batch.obs, self.row(first + k), x);
+            map.write(batch.data.obs, self.row(first + k), x);
         }
         let stride = block.input_stride;
         let groups = block.input.chunks_exact_mut(samples * stride).take(count);
@@ -116,15 +120,15 @@ impl<S: Simd> PolicyRows<'_, S> {
                 for (k, rows) in groups.enumerate() {
                     let row = self.row(first + k);
                     for (n, x) in rows.chunks_exact_mut(stride).enumerate() {
-                        let of_row = self.regression(row, n, samples);
-                        let [a, b] = of_row.input;
+                        let regression = self.regression(row, n, samples);
+                        let [a, b] = regression.input;
                         let (x_t, time) = x.split_at_mut(dim);
                         for ((x, &first), &second) in
-                            x_t.iter_mut().zip(of_row.first).zip(of_row.second)
+                            x_t.iter_mut().zip(regression.first).zip(regression.second)
                         {
                             *x = a * first + b * second;
                         }
-                        embedding.write(s, of_row.t, time);
+                        embedding.write(s, regression.t, time);
                     }
                 }
             },
@@ -157,20 +161,21 @@ impl<S: Simd> PolicyRows<'_, S> {
                 for (k, losses) in losses.chunks_exact_mut(samples).enumerate() {
                     let row = self.row(first + k);
                     for (n, loss) in losses.iter_mut().enumerate() {
-                        let of_row = self.regression(row, n, samples);
-                        let [a, b] = of_row.target;
-                        let slope = 2.0 * of_row.factor * scale;
+                        let regression = self.regression(row, n, samples);
+                        let [a, b] = regression.target;
+                        let gain = regression.gain * scale;
+                        let slope = 2.0 * regression.factor * gain;
                         let at = (k * samples + n) * output_stride;
                         let out = &mut block.output[at..][..dim];
                         let mut sum = 0.0;
                         for ((out, &first), &second) in
-                            out.iter_mut().zip(of_row.first).zip(of_row.second)
+                            out.iter_mut().zip(regression.first).zip(regression.second)
                         {
-                            let error = scale * *out - (a * first + b * second);
+                            let error = gain * *out - (a * first + b * second);
                             sum += error * error;
                             *out = slope * error;
                         }
-                        *loss = of_row.factor * sum + constant;
+                        *loss = regression.factor * sum + constant;
                     }
                 }
             },

@@ -5,7 +5,8 @@ use candle_core::Tensor;
 use crate::backend::fused::kernels::sampler::{chain, sample};
 use crate::error::{Error, Result};
 use crate::flow::config::FlowConfig;
-use crate::policy::flow::FlowPolicy;
+use crate::policy::chain::scored_end;
+use crate::policy::{Acted, KernelForm};
 use crate::simd::isa::{Isa, Kernel, run};
 use crate::simd::vector::Simd;
 use crate::tensor::slices::with_slices;
@@ -32,43 +33,36 @@ impl Kernel for Chain<'_> {
     }
 }
 
-/// Actions for normalised `obs` from `start`; see [`FlowPolicy::sample`].
-pub(crate) fn fused_sample(
+/// What [`crate::Policy::act`] returns, for a policy that is `form` with parameters `flat`.
+pub(crate) fn act(
     isa: Isa,
-    policy: &FlowPolicy,
-    obs: &Tensor,
-    start: &Tensor,
-) -> Result<Tensor> {
-    let config = policy.config();
-    require(obs, &[start.dim(0)?, config.obs_dim], "observations")?;
-    require(start, &[start.dim(0)?, config.action_dim], "starts")?;
-    let tensors = [policy.params().flat(), obs, start];
-    let actions = with_slices(tensors, |[params, obs, start]| {
-        let mut x = start.to_vec();
-        run(isa, Sample(policy.config(), [params, obs], &mut x));
-        x
-    })?;
-    Ok(Tensor::from_vec(actions, start.shape(), start.device())?)
-}
-
-/// Chains for normalised `obs` from `noise (B, K + 1, A)`; see [`crate::DenoisingMdp::chain`].
-pub(crate) fn fused_chain(
-    isa: Isa,
-    policy: &FlowPolicy,
-    sigma: f64,
+    form: KernelForm,
+    flat: &Tensor,
     obs: &Tensor,
     noise: &Tensor,
-) -> Result<Tensor> {
-    let (config, rows) = (policy.config(), noise.dim(0)?);
+) -> Result<Acted> {
+    let (config, rows) = (form.flow, noise.dim(0)?);
     require(obs, &[rows, config.obs_dim], "observations")?;
-    require(noise, &[rows, config.flow_steps + 1, config.action_dim], "noise")?;
-    let tensors = [policy.params().flat(), obs, noise];
-    let states = with_slices(tensors, |[params, obs, noise]| {
+    let Some(mdp) = form.chain else {
+        require(noise, &[rows, config.action_dim], "starts")?;
+        let actions = with_slices([flat, obs, noise], |[params, obs, start]| {
+            let mut x = start.to_vec();
+            run(isa, Sample(config, [params, obs], &mut x));
+            x
+        })?;
+        let action = Tensor::from_vec(actions, noise.shape(), noise.device())?;
+        return Ok(Acted { action, chain: None });
+    };
+    let per_row = (config.flow_steps + 1) * config.action_dim;
+    require(noise, &[rows, per_row], "noise")?;
+    let states = with_slices([flat, obs, noise], |[params, obs, noise]| {
         let mut states = noise.to_vec();
-        run(isa, Chain(policy.config(), sigma as f32, [params, obs], &mut states));
+        run(isa, Chain(config, mdp.sigma as f32, [params, obs], &mut states));
         states
     })?;
-    Ok(Tensor::from_vec(states, noise.shape(), noise.device())?)
+    let shape = (rows, config.flow_steps + 1, config.action_dim);
+    let states = Tensor::from_vec(states, shape, noise.device())?;
+    scored_end(&states, mdp.scored(config.flow_steps))
 }
 
 /// Refuses a tensor of another shape: the kernels see nothing but numbers.

@@ -8,27 +8,32 @@ use crate::error::Result;
 use crate::nn::normalizer::DeviceNormalizer;
 use crate::nn::value_net::ValueNet;
 use crate::objective::Objective;
-use crate::policy::Policy;
-use crate::rollout::{Minibatch, Rollout};
+use crate::policy::KernelForm;
+use crate::rollout::{Minibatch, Transitions};
 use crate::simd::isa::Kernel;
 use crate::simd::vector::Simd;
 use crate::tensor::slices::with_slices;
 
-/// The kernels for two networks.
-pub(crate) struct Build<'a>(pub(crate) &'a Policy, pub(crate) &'a ValueNet);
+/// Makes the kernels of a value network.
+pub(crate) struct BuildValue<'a>(pub(crate) &'a ValueNet);
 
-impl Kernel for Build<'_> {
-    type Output = (ValuePass, Option<PolicyPass>);
+impl Kernel for BuildValue<'_> {
+    type Output = ValuePass;
 
-    fn run<S: Simd>(self, s: S) -> (ValuePass, Option<PolicyPass>) {
-        let mlp = self.1.mlp();
-        let value = ValuePass::new(s, mlp.sizes(), mlp.activation());
-        let policy = match self.0 {
-            Policy::Flow(flow) => Some(PolicyPass::new(s, flow.config(), None)),
-            Policy::Chain(flow, mdp) => Some(PolicyPass::new(s, flow.config(), Some(*mdp))),
-            Policy::Gaussian(_) => None,
-        };
-        (value, policy)
+    fn run<S: Simd>(self, s: S) -> ValuePass {
+        let mlp = self.0.mlp();
+        ValuePass::new(s, mlp.sizes(), mlp.activation())
+    }
+}
+
+/// Makes the kernels of a policy.
+pub(crate) struct BuildPolicy<'a>(pub(crate) KernelForm<'a>);
+
+impl Kernel for BuildPolicy<'_> {
+    type Output = PolicyPass;
+
+    fn run<S: Simd>(self, s: S) -> PolicyPass {
+        PolicyPass::new(s, self.0.flow, self.0.chain)
     }
 }
 
@@ -80,9 +85,10 @@ pub(crate) fn with_batch<R>(
     f: impl FnOnce(Batch, ObsMap) -> R,
 ) -> Result<R> {
     let (mean, std) = normalizer.parts();
-    let Rollout { obs, bootstrap_obs, action, reward, terminated, .. } = minibatch.rollout;
-    let Rollout { truncated, cut_value, eps, t, loss_old, .. } = minibatch.rollout;
-    let (steps, envs) = reward.dims2()?;
+    let (steps, envs) = minibatch.rollout.reward.dims2()?;
+    let [obs, bootstrap_obs, action, reward, terminated, truncated, cut_value, stored, t] =
+        minibatch.rollout.arrays();
+    let loss_old = &minibatch.rollout.loss_old;
     let tensors = [
         mean,
         std,
@@ -93,24 +99,13 @@ pub(crate) fn with_batch<R>(
         terminated,
         truncated,
         cut_value,
-        eps,
+        stored,
         t,
         loss_old,
     ];
-    with_slices(tensors, |slices| {
-        let [mean, std, obs, bootstrap_obs, action, reward, ..] = slices;
-        let [.., terminated, truncated, cut_value, eps, t, loss_old] = slices;
+    with_slices(tensors, |[mean, std, rest @ .., loss_old]| {
         let batch = Batch {
-            obs,
-            bootstrap_obs,
-            action,
-            reward,
-            terminated,
-            truncated,
-            cut_value,
-            eps,
-            t,
-            loss_old,
+            data: Transitions::from_arrays(rest, loss_old),
             envs,
             unrolls: steps / minibatch.unroll_length,
             unroll_length: minibatch.unroll_length,

@@ -6,14 +6,13 @@
 
 use std::time::{Duration, Instant};
 
-use crate::backend::fused::advantage::{Estimate, estimate};
+use crate::backend::fused::advantage::{Estimate, estimate_sequence};
 use crate::backend::fused::batch::{Batch, ObsMap};
 use crate::backend::fused::chunks::{Blocks, for_each, parts};
 use crate::backend::fused::kernels::gradients::Write;
 use crate::backend::fused::kernels::perceptron::{Block, Keep, Perceptron};
 use crate::nn::mlp::Activation;
 use crate::objective::Objective;
-use crate::objective::gae::Truncation;
 use crate::simd::aligned::AlignedVec;
 use crate::simd::vector::Simd;
 
@@ -127,33 +126,28 @@ impl<S: Simd> Pass<'_, S> {
         let (own, bootstrap) =
             block.input[..rows * block.input_stride].split_at_mut(trained * block.input_stride);
         for (k, x) in own.chunks_exact_mut(block.input_stride).enumerate() {
-            map.write(batch.obs, batch.row(first + k / length, k % length), x);
+            map.write(batch.data.obs, batch.row(first + k / length, k % length), x);
         }
         for (k, x) in bootstrap.chunks_exact_mut(block.input_stride).enumerate() {
-            map.write(batch.bootstrap_obs, batch.bootstrap_row(first + k), x);
+            map.write(batch.data.bootstrap_obs, batch.bootstrap_row(first + k), x);
         }
         net.forward(s, rows, 1, map.mean.len(), None, Keep::Slopes, block);
 
         let clock = Instant::now();
         let stride = block.output_stride;
         for (k, estimates) in estimates.chunks_exact_mut(length).enumerate() {
-            for (step, of_step) in estimates.iter_mut().enumerate() {
-                of_step.value = block.output[(k * length + step) * stride];
+            for (step, estimate) in estimates.iter_mut().enumerate() {
+                estimate.value = block.output[(k * length + step) * stride];
             }
-            estimate(config, batch, first + k, block.output[(trained + k) * stride], estimates);
+            estimate_sequence(config, batch, first + k, block.output[(trained + k) * stride], estimates);
         }
         outcome.time[0] += clock.elapsed();
 
         // d/dV of c/n · Σ (R − V)², where R counts as a constant.
         let scale = -2.0 * config.value_coefficient / batch.transitions() as f64;
-        for (k, of_step) in estimates.iter().enumerate() {
-            let counts = match config.truncation {
-                Truncation::Mask => {
-                    1.0 - batch.truncated[batch.row(first + k / length, k % length)]
-                }
-                Truncation::Bootstrap => 1.0,
-            };
-            let error = (of_step.target - of_step.value) * counts;
+        for (k, estimate) in estimates.iter().enumerate() {
+            let counts = f32::from(u8::from(estimate.has_target));
+            let error = (estimate.target - estimate.value) * counts;
             outcome.squares += f64::from(error) * f64::from(error);
             outcome.errors += f64::from(error);
             block.output[k * stride] = (scale * f64::from(error * counts)) as f32;

@@ -1,11 +1,9 @@
 //! The formulas of [`crate::flow::path`] on tensors, where every row may have a flow time of its own.
 
-use std::f64::consts::FRAC_PI_2;
-
 use candle_core::Tensor;
 
 use crate::error::Result;
-use crate::flow::path::{FLOOR, Geometry, Path, Quantity};
+use crate::flow::path::{FLOOR, Parametrization, Path, Quantity};
 
 impl Path {
     /// The action and the noise that `x` with velocity `v` at `t` is made of.
@@ -16,20 +14,9 @@ impl Path {
         let noise = ((v * (alpha / d))? - (x * (alpha_rate / d))?)?;
         Ok((action, noise))
     }
-
-    /// `(α, σ)` at times `t`.
-    fn shares_at(self, t: &Tensor) -> Result<(Tensor, Tensor)> {
-        Ok(match self {
-            Path::Linear => ((1.0 - t)?, t.clone()),
-            Path::Cosine => {
-                let angle = (t * FRAC_PI_2)?;
-                (angle.cos()?, angle.sin()?)
-            }
-        })
-    }
 }
 
-impl Geometry {
+impl Parametrization {
     /// `x_t` of noise `eps (…, A)` and `action (…, A)`, the prediction's target, and, unless it is
     /// 1 throughout, the weight of its error, at times `t (…, 1)`; all broadcast.
     pub(crate) fn regress(
@@ -39,16 +26,12 @@ impl Geometry {
         t: &Tensor,
     ) -> Result<(Tensor, Tensor, Option<Tensor>)> {
         use Quantity::{Data, Noise, Velocity};
-        let (alpha, sigma) = self.path.shares_at(t)?;
+        let (alpha, sigma) = self.path.formulas().shares_at(t)?;
         let x_t = (sigma.broadcast_mul(eps)? + alpha.broadcast_mul(action)?)?;
-        let target = match (self.prediction, self.path) {
-            (Noise, _) => eps.clone(),
-            (Data, _) => action.broadcast_as(eps.shape())?,
-            (Velocity, Path::Linear) => eps.broadcast_sub(action)?,
-            (Velocity, Path::Cosine) => {
-                let rate = (alpha.broadcast_mul(eps)? - sigma.broadcast_mul(action)?)?;
-                (rate * FRAC_PI_2)?
-            }
+        let target = match self.prediction {
+            Noise => eps.clone(),
+            Data => action.broadcast_as(eps.shape())?,
+            Velocity => self.path.formulas().velocity(&alpha, &sigma, action, eps)?,
         };
         let d = self.path.determinant();
         let weight = match (self.prediction, self.measure) {
@@ -72,13 +55,10 @@ impl Geometry {
         Ok((x.broadcast_mul(&keep)? + prediction.broadcast_mul(&gain)?)?)
     }
 
-    /// [`Geometry::velocity`] at times `t`.
+    /// [`Parametrization::velocity`] at times `t`.
     fn velocity_at(self, t: &Tensor) -> Result<(Tensor, Tensor)> {
-        let (alpha, sigma) = self.path.shares_at(t)?;
-        let (alpha_rate, sigma_rate) = match self.path {
-            Path::Linear => (t.ones_like()?.neg()?, t.ones_like()?),
-            Path::Cosine => ((&sigma * -FRAC_PI_2)?, (&alpha * FRAC_PI_2)?),
-        };
+        let (alpha, sigma) = self.path.formulas().shares_at(t)?;
+        let (alpha_rate, sigma_rate) = self.path.formulas().rates_at(t, &alpha, &sigma)?;
         match self.prediction {
             Quantity::Velocity => Ok((t.zeros_like()?, t.ones_like()?)),
             Quantity::Noise => {
@@ -105,10 +85,10 @@ mod tests {
     /// An action and a noise.
     const PAIR: (f64, f64) = (0.7, -1.3);
 
-    fn geometries() -> impl Iterator<Item = Geometry> {
+    fn parametrizations() -> impl Iterator<Item = Parametrization> {
         PATHS.into_iter().flat_map(|path| {
             QUANTITIES.into_iter().flat_map(move |prediction| {
-                QUANTITIES.map(|measure| Geometry { path, prediction, measure }).into_iter()
+                QUANTITIES.map(|measure| Parametrization { path, prediction, measure }).into_iter()
             })
         })
     }
@@ -120,23 +100,23 @@ mod tests {
         let host = |x: &Tensor| x.flatten_all().unwrap().to_vec1::<f64>().unwrap();
         let t = column(&times);
         let (action, eps) = (column(&[PAIR.0; 5]), column(&[PAIR.1; 5]));
-        for geometry in geometries() {
-            let (x_t, target, weight) = geometry.regress(&action, &eps, &t).unwrap();
+        for form in parametrizations() {
+            let (x_t, target, weight) = form.regress(&action, &eps, &t).unwrap();
             let predicted = column(&[0.4; 5]);
-            let velocity = geometry.velocity_of(predicted, &x_t, &t).unwrap();
+            let velocity = form.velocity_of(predicted, &x_t, &t).unwrap();
             let weight = weight.map_or(vec![1.0; 5], |weight| host(&weight));
             for (i, &t) in times.iter().enumerate() {
-                let rule = geometry.regression(t);
+                let rule = parametrization.regression(t);
                 let x = rule.alpha * PAIR.0 + rule.sigma * PAIR.1;
-                let (k, g) = geometry.velocity(t);
+                let (k, g) = form.velocity(t);
                 for (found, expected) in [
                     (host(&x_t)[i], x),
-                    (host(&target)[i], rule.of_action * PAIR.0 + rule.of_noise * PAIR.1),
+                    (host(&target)[i], rule.action_share * PAIR.0 + rule.noise_share * PAIR.1),
                     (weight[i], rule.weight),
                     (host(&velocity)[i], k * x + g * 0.4),
                 ] {
                     let error = (found - expected).abs();
-                    assert!(error < 1e-12 * (1.0 + expected.abs()), "{geometry:?} at {t}: {found}");
+                    assert!(error < 1e-12 * (1.0 + expected.abs()), "{form:?} at {t}: {found}");
                 }
             }
         }

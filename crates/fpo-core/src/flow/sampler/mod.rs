@@ -41,13 +41,13 @@ mod runge_kutta;
 mod sde;
 
 use candle_core::{Device, Tensor};
+use serde::{Deserialize, Serialize};
 
 pub use adaptive::MAX_STEPS;
 pub use grid::Grid;
 
 use crate::error::{Error, Result};
 use crate::flow::path::Path;
-use crate::policy::flow::FlowPolicy;
 use crate::random::{Noise, Purpose};
 
 /// How a step is taken.
@@ -110,7 +110,8 @@ impl Method {
 }
 
 /// Where paths start at `t = 1`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Start {
     /// Standard normal noise, as in training.
     #[default]
@@ -206,27 +207,34 @@ impl Sampler {
         Ok(Solution { x, evaluations })
     }
 
-    /// Actions `(B, A)` of `policy` before squashing, for normalised `obs (B, O)` and
+    /// Actions `(B, A)` of `field` before squashing, for normalised `obs (B, O)` and
     /// `start (B, A)`, by composed operations; see [`Sampler::integrate`].
     ///
-    /// With Euler's method on the policy's own number of steps this is [`FlowPolicy::sample`] on
-    /// the linear path, where the network predicts the velocity or no divisor is raised
-    /// ([`crate::flow::path`]).
+    /// With Euler's method on the policy's own number of steps this is
+    /// [`FlowPolicy::sample`](crate::FlowPolicy::sample) on the linear path, where the network
+    /// predicts the velocity or no divisor is raised ([`crate::path`]).
     /// Pass a frozen policy unless gradients are to flow through the steps.
     pub fn sample(
         &self,
-        policy: &FlowPolicy,
+        field: &dyn VelocityField,
         obs: &Tensor,
         start: &Tensor,
         noise: &Noise,
         index: u64,
     ) -> Result<Solution> {
-        let rows = start.dim(0)?;
-        let velocity = |x: &Tensor, t: f64| {
-            let t = Tensor::new(&[[t]], &Device::Cpu)?.to_dtype(x.dtype())?;
-            let t = t.to_device(x.device())?.broadcast_as((rows, 1))?.contiguous()?;
-            policy.velocity(obs, x, &t)
-        };
-        self.integrate(policy.config().path, velocity, start, noise, index)
+        let velocity = |x: &Tensor, t: f64| field.velocity(obs, x, t);
+        self.integrate(field.path(), velocity, start, noise, index)
     }
+}
+
+/// A velocity field over actions, for each observation one: what a sampler integrates.
+pub trait VelocityField {
+    /// The path along which it was trained.
+    fn path(&self) -> Path;
+
+    /// Steps of the policy's own sampler.
+    fn steps(&self) -> usize;
+
+    /// The velocity `(B, A)` at `x (B, A)` and flow time `t` for normalised `obs (B, O)`.
+    fn velocity(&self, obs: &Tensor, x: &Tensor, t: f64) -> Result<Tensor>;
 }

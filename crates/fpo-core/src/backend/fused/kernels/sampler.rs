@@ -2,7 +2,7 @@
 //!
 //! The observation's share of the first layer is the same for all steps, and the time's share the
 //! same for all rows; both are computed once. A step is `x ← keep·x + gain·output`
-//! ([`crate::flow::path::Geometry::step`]).
+//! ([`crate::flow::path::Parametrization::step`]).
 
 use rayon::prelude::*;
 
@@ -102,7 +102,7 @@ impl<S: Simd> Walk<S> {
             for (e, row) in embedded.iter().zip(time_rows.chunks(width)) {
                 share.iter_mut().zip(row).for_each(|(x, &w)| *x += *e as f32 * w);
             }
-            let (keep, gain) = config.geometry().step(pair[0], pair[1]);
+            let (keep, gain) = config.parametrization().step(pair[0], pair[1]);
             Step { share, keep: keep as f32, gain: (gain * config.output_scale) as f32 }
         };
         let steps = grid(config.flow_steps).windows(2).map(step).collect();

@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use anyhow::{Context, Result, anyhow, bail};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use crate::error::{Error, Result};
 
 /// The key of the metadata entry.
 const METADATA: &str = "fpo";
@@ -42,7 +43,11 @@ impl Data {
             Dtype::U32 => Data::U32(four.iter().map(|b| u32::from_le_bytes(*b)).collect()),
             Dtype::F64 => Data::F64(eight.iter().map(|b| f64::from_le_bytes(*b)).collect()),
             Dtype::U64 => Data::U64(eight.iter().map(|b| u64::from_le_bytes(*b)).collect()),
-            other => bail!("numbers of type {other:?}, expected F32, F64, U32 or U64"),
+            other => {
+                return Err(file_error(format!(
+                    "numbers of type {other:?}, expected F32, F64, U32 or U64"
+                )));
+            }
         })
     }
 }
@@ -80,7 +85,7 @@ impl TensorFile {
     /// # Errors
     /// If there is none.
     pub fn get(&self, name: &str) -> Result<&Array> {
-        self.arrays.get(name).with_context(|| format!("there is no tensor `{name}`"))
+        self.arrays.get(name).ok_or_else(|| file_error(format!("there is no tensor `{name}`")))
     }
 
     /// The numbers of the F32 array `name`.
@@ -133,11 +138,12 @@ impl TensorFile {
             self.arrays.iter().map(|(name, a)| (name, &a.shape, a.data.to_bytes())).collect();
         let mut views = Vec::with_capacity(bytes.len());
         for (name, shape, (dtype, bytes)) in &bytes {
-            views.push((name.as_str(), TensorView::new(*dtype, shape.to_vec(), bytes)?));
+            let view = TensorView::new(*dtype, shape.to_vec(), bytes);
+            views.push((name.as_str(), view.map_err(|error| file_error(error.to_string()))?));
         }
         let metadata =
             self.metadata.clone().map(|text| HashMap::from([(METADATA.to_string(), text)]));
-        Ok(safetensors::serialize(views, metadata)?)
+        safetensors::serialize(views, metadata).map_err(|error| file_error(error.to_string()))
     }
 
     /// Reads a file's bytes.
@@ -145,23 +151,30 @@ impl TensorFile {
     /// # Errors
     /// If they are no whole safetensors file, or hold numbers of another type.
     pub fn from_bytes(bytes: &[u8]) -> Result<TensorFile> {
-        let unreadable = || format!("not a whole safetensors file ({} bytes)", bytes.len());
-        let (_, header) = SafeTensors::read_metadata(bytes).with_context(unreadable)?;
-        let tensors = SafeTensors::deserialize(bytes).with_context(unreadable)?;
+        let unreadable = |error| {
+            let len = bytes.len();
+            file_error(format!("not a whole safetensors file ({len} bytes): {error}"))
+        };
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(unreadable)?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(unreadable)?;
         let metadata = header.metadata().as_ref().and_then(|map| map.get(METADATA).cloned());
         let mut file = TensorFile { metadata, ..TensorFile::default() };
         for (name, view) in tensors.iter() {
             let data = Data::from_bytes(view.dtype(), view.data())
-                .with_context(|| format!("tensor `{name}`"))?;
+                .map_err(|error| file_error(format!("tensor `{name}`: {error}")))?;
             file.insert(name, view.shape(), data);
         }
         Ok(file)
     }
 }
 
-fn wrong_type(name: &str, found: &Data, expected: &str) -> anyhow::Error {
+fn wrong_type(name: &str, found: &Data, expected: &str) -> Error {
     let (found, _) = found.to_bytes();
-    anyhow!("tensor `{name}` is of type {found:?}, expected {expected}")
+    file_error(format!("tensor `{name}` is of type {found:?}, expected {expected}"))
+}
+
+fn file_error(what: String) -> Error {
+    Error::File(what)
 }
 
 #[cfg(test)]

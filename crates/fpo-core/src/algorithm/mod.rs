@@ -1,0 +1,91 @@
+//! The algorithms by name: what each changes of the settings, and the policy it builds.
+//!
+//! All share one update ([`crate::Learner`]). An algorithm is a policy, whose losses `L` it learns
+//! from, a surrogate, and settings; so a new one is one file and one line in [`ALGORITHMS`], or one
+//! [`Algorithm`] that a program of your own adds with [`Registry::with`].
+
+mod dppo;
+mod fpo;
+mod fpo_plus_plus;
+mod ppo;
+pub(crate) mod settings;
+
+use crate::algorithm::settings::Algorithm;
+
+/// The algorithms of this crate, the default first.
+pub const ALGORITHMS: [Algorithm; 4] =
+    [fpo::ALGORITHM, fpo_plus_plus::ALGORITHM, ppo::ALGORITHM, dppo::ALGORITHM];
+
+/// Algorithms to choose from.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    algorithms: Vec<Algorithm>,
+}
+
+impl Default for Registry {
+    /// The algorithms of this crate.
+    fn default() -> Registry {
+        Registry { algorithms: ALGORITHMS.to_vec() }
+    }
+}
+
+impl Default for Algorithm {
+    /// FPO.
+    fn default() -> Algorithm {
+        fpo::ALGORITHM
+    }
+}
+
+impl Registry {
+    /// The same with `algorithm`, which replaces one of the same name.
+    pub fn with(mut self, algorithm: Algorithm) -> Registry {
+        self.algorithms.retain(|other| other.name != algorithm.name);
+        self.algorithms.push(algorithm);
+        self
+    }
+
+    /// The algorithm of that name.
+    pub fn get(&self, name: &str) -> Option<Algorithm> {
+        self.algorithms.iter().find(|algorithm| algorithm.name == name).copied()
+    }
+
+    /// All names, in the order in which the algorithms were added.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.algorithms.iter().map(|algorithm| algorithm.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::algorithm::settings::PolicySettings;
+    use crate::flow::config::FlowConfig;
+    use crate::flow::denoising::DenoisingMdp;
+    use crate::random::Noise;
+    use candle_core::{DType, Device};
+
+    #[test]
+    fn what_is_described_is_what_is_built() {
+        let flow = FlowConfig { hidden: vec![5, 4], flow_steps: 3, ..FlowConfig::new(3, 2) };
+        let settings =
+            PolicySettings { flow, min_std: 1e-3, denoising: DenoisingMdp::default() };
+        for algorithm in ALGORITHMS {
+            let policy =
+                (algorithm.build)(&settings, &Noise::new(0), DType::F32, &Device::Cpu).unwrap();
+            assert_eq!(policy.spec(), &(algorithm.spec)(&settings), "{}", algorithm.name);
+            let layers = &policy.spec().layers;
+            let parameters: usize = layers.windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum();
+            assert_eq!(policy.params().layout().len(), parameters, "{}", algorithm.name);
+            assert_eq!(policy.spec().has_kernels, policy.kernel_form().is_some());
+        }
+    }
+
+    #[test]
+    fn an_algorithm_of_ones_own_is_found_and_replaces_one_of_its_name() {
+        let own = Algorithm { name: "own", ..Algorithm::default() };
+        let registry = Registry::default().with(own).with(Algorithm { paper: "here", ..own });
+        assert_eq!(registry.names().collect::<Vec<_>>(), ["fpo", "fpo++", "ppo", "dppo", "own"]);
+        assert_eq!(registry.get("own").unwrap().paper, "here");
+        assert!(registry.get("other").is_none());
+    }
+}

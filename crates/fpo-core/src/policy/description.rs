@@ -1,0 +1,105 @@
+//! What a policy file says of a policy besides its weights: a JSON object for each kind.
+//!
+//! That of a flow also holds the times of its steps and what each step does, so that a reader
+//! needs no formulas; reading checks them against this program's own.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::flow::config::FlowConfig;
+use crate::flow::time::grid;
+use crate::policy::gaussian_config::GaussianConfig;
+
+/// The name of flows.
+pub(crate) const FLOW: &str = "flow";
+/// The name of Gaussians.
+pub(crate) const GAUSSIAN: &str = "gaussian";
+
+#[derive(Serialize, Deserialize)]
+struct FlowDescription {
+    kind: String,
+    #[serde(flatten)]
+    config: FlowConfig,
+    /// Times of the steps, from 1 (noise) to 0 (action).
+    schedule: Vec<f64>,
+    /// `[k, g]` of each step `x ← k·x + g·output`, the network's output times its scale.
+    step_factors: Vec<[f64; 2]>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct GaussianDescription {
+    kind: String,
+    #[serde(flatten)]
+    config: GaussianConfig,
+}
+
+/// The description of a flow.
+pub(crate) fn flow(config: &FlowConfig) -> Result<Value> {
+    let (schedule, step_factors) = steps(config);
+    let config = config.clone();
+    json(&FlowDescription { kind: FLOW.into(), config, schedule, step_factors })
+}
+
+/// The description of a Gaussian.
+pub(crate) fn gaussian(config: &GaussianConfig) -> Result<Value> {
+    json(&GaussianDescription { kind: GAUSSIAN.into(), config: config.clone() })
+}
+
+/// The settings of a flow that was described.
+///
+/// # Errors
+/// Names what is missing, out of range, or not what this program would compute.
+pub(crate) fn read_flow(description: Value) -> Result<FlowConfig> {
+    let described: FlowDescription = serde_json::from_value(description).map_err(unreadable)?;
+    let FlowDescription { config, schedule, step_factors, .. } = described;
+    config.validate()?;
+    let count = config.flow_steps;
+    let (times, factors) = steps(&config);
+    if !agree(&schedule, &times) {
+        let what = format!("the schedule is not that of {count} even steps");
+        return Err(Error::File(what));
+    }
+    if !agree(step_factors.as_flattened(), factors.as_flattened()) {
+        let what = format!("`step_factors` are not those of {count} even steps on the path `path`");
+        return Err(Error::File(what));
+    }
+    Ok(config)
+}
+
+/// The settings of a Gaussian that was described.
+///
+/// # Errors
+/// Names what is missing or out of range.
+pub(crate) fn read_gaussian(description: Value) -> Result<GaussianConfig> {
+    let described: GaussianDescription = serde_json::from_value(description).map_err(unreadable)?;
+    described.config.validate()?;
+    Ok(described.config)
+}
+
+fn json(description: &impl Serialize) -> Result<Value> {
+    serde_json::to_value(description).map_err(unreadable)
+}
+
+fn unreadable(error: serde_json::Error) -> Error {
+    Error::File(error.to_string())
+}
+
+/// Times of the steps of a flow, and the factors of each.
+fn steps(config: &FlowConfig) -> (Vec<f64>, Vec<[f64; 2]>) {
+    let schedule = grid(config.flow_steps);
+    let factors = |pair: &[f64]| {
+        let (keep, gain) = config.parametrization().step(pair[0], pair[1]);
+        [keep, gain]
+    };
+    let step_factors = schedule.windows(2).map(factors).collect();
+    (schedule, step_factors)
+}
+
+/// Whether two lists are the same but for rounding, relative to their numbers or, where those are
+/// all but zero, to a thousandth: sines and cosines of another machine may differ in their last
+/// digits.
+fn agree(found: &[f64], expected: &[f64]) -> bool {
+    let near = |(x, y): (&f64, &f64)| (x - y).abs() <= 1e-9 * x.abs().max(y.abs()).max(1e-3);
+    found.len() == expected.len() && found.iter().zip(expected).all(near)
+}

@@ -1,0 +1,230 @@
+//! Trained policies as self-describing safetensors files.
+//!
+//! Tensors: `policy.k.weight (in, out)` and `policy.k.bias (out)` of layer `k`, and
+//! `normalizer.mean` and `normalizer.std` of the observations. The metadata entry `fpo` is a JSON
+//! object with the format's version, the task, all sizes and conventions of a flow
+//! ([`crate::FlowConfig`], with the times of its steps and what each does) or of a Gaussian
+//! ([`crate::GaussianConfig`]), and what actions start from. A reader needs nothing else;
+//! `scripts/read_policy.py` is one.
+//!
+//! ```no_run
+//! use candle_core::Device;
+//! use fpo_core::PolicyFile;
+//!
+//! let file = PolicyFile::from_bytes(&std::fs::read("policy.safetensors")?, &Device::Cpu)?;
+//! let actor = file.actor()?;
+//! let (obs, noise) = ([0.0, 0.0], [0.3, -1.0]);
+//! let mut control = actor.act(&obs, &noise)?;
+//! actor.policy.squash().apply(&mut control);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub(crate) mod kind;
+pub(crate) mod tensor_file;
+
+use std::sync::Arc;
+
+use candle_core::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::acting::Actor;
+use crate::backend::choice::Compute;
+use crate::error::{Error, Result};
+use crate::flow::sampler::Start;
+use crate::nn::normalizer::{DeviceNormalizer, Normalizer};
+use crate::policy::Policy;
+use crate::policy_file::kind::{POLICY_KINDS, PolicyKind};
+use crate::policy_file::tensor_file::{Data, TensorFile};
+
+const FORMAT: &str = "fpo-policy";
+const VERSION: u32 = 2;
+
+/// What a policy file says of the training behind the policy, besides the policy itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PolicyInfo {
+    /// The task that the policy was trained on.
+    pub task: String,
+    /// Environment steps that it was trained for.
+    pub steps: u64,
+    /// Step limit of the episodes that it was trained on, in control steps.
+    pub episode_length: usize,
+    /// Starts of the episodes that it was trained on, in the words of the environments.
+    #[serde(default = "drawn")]
+    pub starts: String,
+    /// Control steps for which each of its actions is held.
+    #[serde(default = "one")]
+    pub action_repeat: usize,
+    /// What actions start from: `"noise"` or `"zero"`.
+    pub start: Start,
+}
+
+/// What files without `starts` mean.
+fn drawn() -> String {
+    "drawn".into()
+}
+
+/// What files without `action_repeat` mean.
+fn one() -> usize {
+    1
+}
+
+/// The metadata of a policy file.
+#[derive(Serialize, Deserialize)]
+struct Metadata {
+    format: String,
+    format_version: u32,
+    #[serde(flatten)]
+    info: PolicyInfo,
+    policy: Value,
+    created_by: String,
+}
+
+/// A policy that was read.
+#[derive(Clone, Debug)]
+pub struct PolicyFile {
+    /// What is said of its training.
+    pub info: PolicyInfo,
+    /// The policy, frozen.
+    pub policy: Arc<dyn Policy>,
+    /// Means and standard deviations of the observations.
+    pub normalizer: DeviceNormalizer,
+}
+
+impl PolicyFile {
+    /// The bytes of a file with `policy`, the statistics of its observations and `info`;
+    /// `created_by` names the program that writes it. Equal arguments give equal bytes.
+    ///
+    /// # Errors
+    /// [`Error::File`] names a tensor with a number that is not finite: such a policy is not
+    /// written.
+    pub fn to_bytes(
+        policy: &dyn Policy,
+        statistics: &Normalizer,
+        info: &PolicyInfo,
+        created_by: &str,
+    ) -> Result<Vec<u8>> {
+        let mut file = TensorFile::default();
+        let params = policy.params();
+        for (name, tensor) in params.layout().views(params.flat())? {
+            let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+            if !values.iter().all(|x| x.is_finite()) {
+                return Err(Error::File(format!(
+                    "tensor `{name}` holds a number that is not finite: the policy was not saved"
+                )));
+            }
+            file.insert(name, tensor.dims(), Data::F32(values));
+        }
+        let narrow = |x: &[f64]| Data::F32(x.iter().map(|&x| x as f32).collect());
+        let (mean, std) = (statistics.mean(), statistics.std());
+        file.insert("normalizer.mean", &[mean.len()], narrow(mean));
+        file.insert("normalizer.std", &[std.len()], narrow(&std));
+        let metadata = Metadata {
+            format: FORMAT.into(),
+            format_version: VERSION,
+            info: info.clone(),
+            policy: policy.description()?,
+            created_by: created_by.into(),
+        };
+        file.metadata = Some(serde_json::to_string(&metadata).map_err(unreadable)?);
+        file.to_bytes()
+    }
+
+    /// Reads the bytes of a file to `device`.
+    ///
+    /// # Errors
+    /// [`Error::File`] says what is wrong: cut off, no policy, another version, a setting out of
+    /// range, a tensor that does not fit.
+    pub fn from_bytes(bytes: &[u8], device: &Device) -> Result<PolicyFile> {
+        PolicyFile::from_bytes_of(bytes, device, &POLICY_KINDS)
+    }
+
+    /// As [`PolicyFile::from_bytes`], for policies of these kinds.
+    ///
+    /// # Errors
+    /// As [`PolicyFile::from_bytes`].
+    pub fn from_bytes_of(
+        bytes: &[u8],
+        device: &Device,
+        kinds: &[PolicyKind],
+    ) -> Result<PolicyFile> {
+        let file = TensorFile::from_bytes(bytes)?;
+        let text = file.metadata.as_deref().ok_or_else(|| {
+            Error::File("not an fpo policy: there is no metadata entry `fpo`".into())
+        })?;
+        let Metadata { info, policy: description, .. } = metadata(text)?;
+        check_numbers(&file)?;
+        let tensor = |name: &str| -> Result<Tensor> {
+            let shape = file.get(name)?.shape.clone();
+            Ok(Tensor::from_vec(file.f32(name)?, shape, device)?)
+        };
+        let name = description["kind"].as_str().unwrap_or_default().to_string();
+        let Some(kind) = kinds.iter().find(|kind| kind.name == name) else {
+            let known: Vec<_> = kinds.iter().map(|kind| format!("`{}`", kind.name)).collect();
+            let known = known.join(" or ");
+            return Err(Error::File(format!(
+                "metadata: the policy is of kind `{name}`; this program reads {known}"
+            )));
+        };
+        let find = |name: &str| tensor(name).ok();
+        let policy = (kind.read)(description, device, &find)
+            .map_err(|error| Error::File(format!("metadata: {error}")))?;
+        let obs_dim = policy.obs_dim();
+        let row = |name: &str| -> Result<Tensor> {
+            let row = tensor(name)?;
+            if row.dims() != [obs_dim] {
+                let found = row.dims();
+                return Err(Error::File(format!(
+                    "tensor `{name}` has shape {found:?}, expected [{obs_dim}]"
+                )));
+            }
+            Ok(row)
+        };
+        let normalizer = DeviceNormalizer::new(row("normalizer.mean")?, row("normalizer.std")?);
+        Ok(PolicyFile { info, policy: policy.frozen(), normalizer })
+    }
+
+    /// The policy at work, computed by the fastest code for its device.
+    ///
+    /// # Errors
+    /// Those of [`Actor::new`].
+    pub fn actor(&self) -> Result<Actor> {
+        let compute = Compute::best_for(self.policy.params().var());
+        Actor::new(self.policy.clone(), self.normalizer.clone(), self.info.start, compute)
+    }
+}
+
+/// The metadata, of this format and version.
+fn metadata(text: &str) -> Result<Metadata> {
+    let head: Value = serde_json::from_str(text)
+        .map_err(|error| Error::File(format!("metadata is not JSON: {error}")))?;
+    if head["format"] != FORMAT {
+        let found = &head["format"];
+        return Err(Error::File(format!("not an fpo policy: its format is {found}")));
+    }
+    if head["format_version"] != VERSION {
+        let found = &head["format_version"];
+        return Err(Error::File(format!("format version {found}; this program reads {VERSION}")));
+    }
+    serde_json::from_value(head).map_err(unreadable)
+}
+
+/// Fails unless all numbers are finite f32, and deviations positive.
+fn check_numbers(file: &TensorFile) -> Result<()> {
+    for (name, array) in file.arrays() {
+        let Data::F32(values) = &array.data else {
+            return Err(Error::File(format!("tensor `{name}` is not of type F32")));
+        };
+        let positive = name != "normalizer.std" || values.iter().all(|&x| x > 0.0);
+        if !positive || !values.iter().all(|x| x.is_finite()) {
+            return Err(Error::File(format!(
+                "tensor `{name}` holds a number that is not finite, or no positive deviation"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn unreadable(error: serde_json::Error) -> Error {
+    Error::File(format!("metadata: {error}"))
+}
