@@ -37,6 +37,7 @@ impl<T: Task> Batch<T> {
         if let Some(length) = options.episode_length {
             spec.episode_length = length;
         }
+        let diverged_reward = worst(spec.reward_range);
         spec.reward_range = summed(spec.reward_range, options.action_repeat);
         let state_len = task.state_len();
         let sizes = [
@@ -75,6 +76,7 @@ impl<T: Task> Batch<T> {
             seed: options.seed,
             auto_reset: options.auto_reset,
             action_repeat: options.action_repeat,
+            diverged_reward,
             schedule,
             divergences: AtomicU64::new(0),
         };
@@ -265,6 +267,12 @@ impl<T: Task> VecEnv for Batch<T> {
     fn divergences(&self) -> u64 {
         self.rules.divergences.load(Ordering::Relaxed)
     }
+}
+
+/// The worst reward of a range: its lower end. A range without a finite lower end has no worst
+/// reward; 0 takes its place, or the upper end where that is lower still.
+fn worst((low, high): (f32, f32)) -> f32 {
+    if low.is_finite() { low } else { high.min(0.0) }
 }
 
 /// The range of a sum of 1 to `count` rewards in `range`.

@@ -15,6 +15,8 @@ pub(crate) struct Rules<T> {
     pub(crate) seed: u64,
     pub(crate) auto_reset: AutoReset,
     pub(crate) action_repeat: usize,
+    /// Reward of one control step that left the finite numbers.
+    pub(crate) diverged_reward: f32,
     /// Pieces of work that make one start: the draw, then the settling.
     pub(crate) pieces: usize,
     pub(crate) schedule: Schedule,
@@ -122,7 +124,7 @@ impl<T: Task> Rules<T> {
             Transition::DIVERGED
         };
         if transition.diverged || !transition.reward.is_finite() || !all_finite(row.next_obs) {
-            transition = Transition::DIVERGED;
+            transition = Transition { reward: self.diverged_reward, ..Transition::DIVERGED };
             row.next_obs.copy_from_slice(row.obs);
             self.divergences.fetch_add(1, Ordering::Relaxed);
         }

@@ -15,7 +15,10 @@ pub struct EnvSpec {
     pub episode_length: usize,
     /// Simulated time per control step, in seconds; 0 for a discrete world.
     pub control_dt: f64,
-    /// Smallest and largest reward of one step; infinite where there is no bound.
+    /// Smallest and largest reward of one step; infinite where there is no bound. A step whose
+    /// numbers are not finite earns the smallest, so that breaking the simulation never pays. A
+    /// task with negative rewards should therefore state a finite smallest one; without it such a
+    /// step earns 0, or the largest reward where that is negative.
     pub reward_range: (f32, f32),
     /// Whether the task reports success (a goal that is reached or not).
     pub has_success: bool,

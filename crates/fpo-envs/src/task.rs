@@ -16,13 +16,15 @@ pub struct Transition {
     pub terminated: bool,
     /// The goal was reached on this step.
     pub success: bool,
-    /// The simulation left the finite numbers. The driver then ends the episode as terminated
-    /// with reward 0, counts it, and starts anew; observation and state may hold anything.
+    /// The simulation left the finite numbers. The driver then ignores the other fields: it ends
+    /// the episode as terminated, pays the lower end of [`EnvSpec::reward_range`], counts the
+    /// divergence and starts anew. Observation and state may hold anything.
     pub diverged: bool,
 }
 
 impl Transition {
-    /// The transition of a simulation that left the finite numbers.
+    /// The transition of a simulation that left the finite numbers. Its reward is a placeholder:
+    /// the driver, which knows the task's range of rewards, puts the worst one in its place.
     pub const DIVERGED: Self =
         Self { reward: 0.0, terminated: true, success: false, diverged: true };
 

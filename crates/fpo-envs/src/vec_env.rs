@@ -140,8 +140,9 @@ pub trait VecEnv: Send {
     ///
     /// An episode that ends is followed at once by a new one. When the step limit falls on a step
     /// that terminates, the step counts as terminated only: its value is known and must not be
-    /// bootstrapped. An action or a state that is not finite ends the episode as terminated and
-    /// earns nothing; its `final_obs` is then the last observation that was finite.
+    /// bootstrapped. A control step with an action, an observation or a reward that is not finite
+    /// ends the episode as terminated and earns the lower end of the task's reward range; its
+    /// `final_obs` is then the last observation that was finite.
     ///
     /// # Errors
     /// For a slice of the wrong length, before the first reset, or when the task fails. After a
@@ -172,6 +173,7 @@ pub trait VecEnv: Send {
     /// [`EnvError::State`] when a field has another size than this batch needs.
     fn restore(&mut self, state: &VecEnvState) -> Result<(), EnvError>;
 
-    /// Episodes that ended because an action or a state was not finite, since the batch was made.
+    /// Number of episodes that ended because an action, an observation or a reward was not finite,
+    /// since the batch was made.
     fn divergences(&self) -> u64;
 }
