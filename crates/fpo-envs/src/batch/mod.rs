@@ -4,24 +4,31 @@
 //! hands chunks to threads. An environment's results depend on its own row, its action and its
 //! own random numbers only, so they are the same bits for any number of threads.
 
+mod next_start;
+mod stepper;
+mod workers;
+
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
-use crate::ahead::{Ahead, Schedule};
-use crate::error::check_len;
-use crate::pool::WorkerPool;
-use crate::rules::{Row, Rules};
-use crate::{AutoReset, EnvError, EnvSpec, StepOutput, Task, VecEnv, VecEnvOptions, VecEnvState};
+use self::next_start::{NextStart, Schedule};
+use self::stepper::{EnvRow, Stepper};
+use self::workers::WorkerPool;
+use crate::error::{EnvError, check_len};
+use crate::options::{AutoReset, VecEnvOptions};
+use crate::spec::EnvSpec;
+use crate::task::Task;
+use crate::vec_env::{StepOutput, VecEnv, VecEnvState};
 
 /// A batch of environments of one task.
 pub struct Batch<T: Task> {
-    rules: Rules<T>,
+    stepper: Stepper<T>,
     num_envs: usize,
     workers: WorkerPool<T::Worker>,
     now: VecEnvState,
-    ahead: Vec<Ahead>,
+    next_starts: Vec<NextStart>,
     stagger: bool,
     started: bool,
 }
@@ -30,7 +37,7 @@ impl<T: Task> Batch<T> {
     /// Makes a batch of `task`. It holds no starts before the first `reset` or `restore`.
     ///
     /// # Errors
-    /// [`EnvError::Option`] when a size is 0.
+    /// [`EnvError::Option`] when a size of the task or of the options is 0.
     pub fn new(mut task: T, options: &VecEnvOptions) -> Result<Self, EnvError> {
         task.choose_starts(options.starts);
         let mut spec = task.spec();
@@ -66,8 +73,8 @@ impl<T: Task> Batch<T> {
             AutoReset::First => 0,
         };
         let schedule = Schedule::new(settling, spec.episode_length, options.stagger);
-        let ahead = (0..n).map(|_| schedule.room(state_len, spec.obs_dim)).collect();
-        let rules = Rules {
+        let next_starts = (0..n).map(|_| schedule.allocate(state_len, spec.obs_dim)).collect();
+        let stepper = Stepper {
             pieces: 1 + task.settling(),
             task,
             spec,
@@ -81,21 +88,22 @@ impl<T: Task> Batch<T> {
             divergences: AtomicU64::new(0),
         };
         let (workers, stagger) = (WorkerPool::new(), options.stagger);
-        Ok(Self { rules, num_envs: n, workers, now, ahead, stagger, started: false })
+        Ok(Self { stepper, num_envs: n, workers, now, next_starts, stagger, started: false })
     }
 
-    /// The task that this batch runs.
+    /// Returns the task that this batch runs.
     pub fn task(&self) -> &T {
-        &self.rules.task
+        &self.stepper.task
     }
 
-    /// Elements of one row of `first_states`: a state and the observation that belongs to it.
+    /// Number of elements in one row of `first_states`: a state and its observation.
     fn first_len(&self) -> usize {
-        self.rules.state_len + self.rules.spec.obs_dim
+        self.stepper.state_len + self.stepper.spec.obs_dim
     }
 
+    /// Stores the present states and observations, to which `AutoReset::First` returns.
     fn keep_first_states(&mut self) {
-        let (state_len, obs_dim) = (self.rules.state_len, self.rules.spec.obs_dim);
+        let (state_len, obs_dim) = (self.stepper.state_len, self.stepper.spec.obs_dim);
         let rows = self.now.states.chunks(state_len).zip(self.now.obs.chunks(obs_dim));
         self.now.first_states.clear();
         for (state, obs) in rows {
@@ -107,7 +115,7 @@ impl<T: Task> Batch<T> {
 
 impl<T: Task> VecEnv for Batch<T> {
     fn spec(&self) -> &EnvSpec {
-        &self.rules.spec
+        &self.stepper.spec
     }
 
     fn num_envs(&self) -> usize {
@@ -118,8 +126,8 @@ impl<T: Task> VecEnv for Batch<T> {
         check_len("obs", obs.len(), self.now.obs.len())?;
         self.workers.fit_threads();
         self.started = false;
-        let (rules, workers) = (&self.rules, &self.workers);
-        let (grain, state_len, obs_dim) = (rules.grain, rules.state_len, rules.spec.obs_dim);
+        let (stepper, workers) = (&self.stepper, &self.workers);
+        let (grain, state_len, obs_dim) = (stepper.grain, stepper.state_len, stepper.spec.obs_dim);
         (
             self.now.states.par_chunks_mut(grain * state_len),
             self.now.obs.par_chunks_mut(grain * obs_dim),
@@ -127,21 +135,21 @@ impl<T: Task> VecEnv for Batch<T> {
             .into_par_iter()
             .enumerate()
             .try_for_each(|(chunk, (states, obs))| {
-                workers.with(&rules.task, |worker| {
+                workers.with(&stepper.task, |worker| {
                     let rows = states.chunks_mut(state_len).zip(obs.chunks_mut(obs_dim));
                     for (offset, (state, obs)) in rows.enumerate() {
-                        rules.draw(worker, (chunk * grain + offset, 0), 0.., state, obs)?;
+                        stepper.draw(worker, (chunk * grain + offset, 0), 0.., state, obs)?;
                     }
                     Ok(())
                 })
             })?;
-        let limit = if self.stagger { self.rules.spec.episode_length } else { 0 };
+        let limit = if self.stagger { self.stepper.spec.episode_length } else { 0 };
         for (env, steps) in self.now.episode_steps.iter_mut().enumerate() {
             *steps = (env * limit / self.num_envs) as u32;
         }
         self.now.episodes.fill(0);
-        self.ahead.iter_mut().for_each(Ahead::forget);
-        if self.rules.auto_reset == AutoReset::First {
+        self.next_starts.iter_mut().for_each(NextStart::discard);
+        if self.stepper.auto_reset == AutoReset::First {
             self.keep_first_states();
         }
         obs.copy_from_slice(&self.now.obs);
@@ -162,9 +170,9 @@ impl<T: Task> VecEnv for Batch<T> {
         }
         let n = end - first;
         let first_len = self.first_len();
-        let (rules, now) = (&self.rules, &mut self.now);
-        let (state_len, obs_dim) = (rules.state_len, rules.spec.obs_dim);
-        let action_dim = rules.spec.action_dim;
+        let (stepper, now) = (&self.stepper, &mut self.now);
+        let (state_len, obs_dim) = (stepper.state_len, stepper.spec.obs_dim);
+        let action_dim = stepper.spec.action_dim;
         check_len("actions", actions.len(), n * action_dim)?;
         check_len("obs", out.obs.len(), n * obs_dim)?;
         check_len("final_obs", out.final_obs.len(), n * obs_dim)?;
@@ -177,10 +185,10 @@ impl<T: Task> VecEnv for Batch<T> {
         }
         self.workers.fit_threads();
         self.started = false;
-        let (workers, first_states, grain) = (&self.workers, &now.first_states, rules.grain);
+        let (workers, first_states, grain) = (&self.workers, &now.first_states, stepper.grain);
         (
             actions.par_chunks(grain * action_dim),
-            self.ahead[first..end].par_chunks_mut(grain),
+            self.next_starts[first..end].par_chunks_mut(grain),
             now.states[first * state_len..end * state_len].par_chunks_mut(grain * state_len),
             now.obs[first * obs_dim..end * obs_dim].par_chunks_mut(grain * obs_dim),
             now.episode_steps[first..end].par_chunks_mut(grain),
@@ -198,22 +206,31 @@ impl<T: Task> VecEnv for Batch<T> {
             .into_par_iter()
             .enumerate()
             .try_for_each(|(chunk, parts)| {
-                let (actions, ahead, states, obs, steps, episodes, next_obs, final_obs, results) =
-                    parts;
+                let (
+                    actions,
+                    next_starts,
+                    states,
+                    obs,
+                    steps,
+                    episodes,
+                    next_obs,
+                    final_obs,
+                    results,
+                ) = parts;
                 let (reward, terminated, truncated, success) = results;
-                workers.with(&rules.task, |worker| {
+                workers.with(&stepper.task, |worker| {
                     for i in 0..steps.len() {
                         let env = first + chunk * grain + i;
                         let cells = i * obs_dim..(i + 1) * obs_dim;
-                        let first_state = match rules.auto_reset {
+                        let first_state = match stepper.auto_reset {
                             AutoReset::Fresh => None,
                             AutoReset::First => {
                                 first_states.get(env * first_len..(env + 1) * first_len)
                             }
                         };
-                        let mut row = Row {
+                        let mut row = EnvRow {
                             env,
-                            ahead: &mut ahead[i],
+                            next_start: &mut next_starts[i],
                             state: &mut states[i * state_len..(i + 1) * state_len],
                             obs: &mut obs[cells.clone()],
                             steps: &mut steps[i],
@@ -223,7 +240,7 @@ impl<T: Task> VecEnv for Batch<T> {
                         };
                         let action = &actions[i * action_dim..(i + 1) * action_dim];
                         let (transition, cut) =
-                            rules.advance(worker, action, first_state, &mut row)?;
+                            stepper.advance(worker, action, first_state, &mut row)?;
                         reward[i] = transition.reward;
                         terminated[i] = transition.terminated;
                         truncated[i] = cut;
@@ -242,7 +259,7 @@ impl<T: Task> VecEnv for Batch<T> {
 
     fn restore(&mut self, state: &VecEnvState) -> Result<(), EnvError> {
         let n = self.num_envs;
-        let first = match self.rules.auto_reset {
+        let first = match self.stepper.auto_reset {
             AutoReset::Fresh => 0,
             AutoReset::First => n * self.first_len(),
         };
@@ -259,23 +276,23 @@ impl<T: Task> VecEnv for Batch<T> {
             }
         }
         self.now.clone_from(state);
-        self.ahead.iter_mut().for_each(Ahead::forget);
+        self.next_starts.iter_mut().for_each(NextStart::discard);
         self.started = true;
         Ok(())
     }
 
     fn divergences(&self) -> u64 {
-        self.rules.divergences.load(Ordering::Relaxed)
+        self.stepper.divergences.load(Ordering::Relaxed)
     }
 }
 
-/// The worst reward of a range: its lower end. A range without a finite lower end has no worst
+/// Returns the worst reward of a range: its lower end. A range without a finite lower end has no worst
 /// reward; 0 takes its place, or the upper end where that is lower still.
 fn worst((low, high): (f32, f32)) -> f32 {
     if low.is_finite() { low } else { high.min(0.0) }
 }
 
-/// The range of a sum of 1 to `count` rewards in `range`.
+/// Returns the range of a sum of 1 to `count` rewards in a range.
 fn summed((low, high): (f32, f32), count: usize) -> (f32, f32) {
     let count = count as f32;
     (if low < 0.0 { low * count } else { low }, if high > 0.0 { high * count } else { high })

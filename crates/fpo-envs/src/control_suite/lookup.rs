@@ -3,7 +3,7 @@
 use mujoco_rs::wrappers::MjModel;
 use mujoco_rs::wrappers::mj_model::MjtObjBase;
 
-use crate::EnvError;
+use crate::error::EnvError;
 
 fn id(
     model: &MjModel,

@@ -5,12 +5,14 @@
 
 use std::f64::consts::PI;
 
-use mujoco_rs::wrappers::MjModel;
-
 use super::axes::{Z_ALONG_X, Z_ALONG_Z};
-use super::{Data, EPISODE_LENGTH, MujocoTask, Timing, lookup};
+use super::lookup;
+use super::suite_spec::suite_spec;
+use crate::error::EnvError;
 use crate::reward::{Sigmoid, tolerance};
-use crate::{EnvError, EnvRng, EnvSpec};
+use crate::rng::EnvRng;
+use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
+use crate::spec::EnvSpec;
 
 /// Physics step and steps per control step, in seconds and as a count.
 const TIMING: Timing = Timing { physics_dt: 0.01, substeps: 2 };
@@ -29,13 +31,9 @@ impl MujocoTask for PendulumSwingup {
             name: "PendulumSwingup".into(),
             obs_dim: 3,
             action_dim: 1,
-            episode_length: EPISODE_LENGTH,
-            control_dt: TIMING.control_dt(),
-            reward_range: (0.0, 1.0),
-            has_success: false,
             description: "swing a pendulum up with a weak motor; earns only within 8° of upright"
                 .into(),
-            source: "DeepMind Control Suite pendulum, as in MuJoCo Playground 0.0.5".into(),
+            ..suite_spec("pendulum", TIMING)
         }
     }
 
@@ -77,7 +75,7 @@ impl MujocoTask for PendulumSwingup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mujoco::Mujoco;
+    use crate::simulation::mujoco::Mujoco;
 
     #[test]
     fn the_reward_ends_eight_degrees_from_upright() {

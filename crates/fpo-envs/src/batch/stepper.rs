@@ -1,44 +1,48 @@
-//! What happens to one environment in a step: act, check, end the episode, begin the next.
+//! The step of one environment: it acts, checks the numbers, ends the episode and begins the next.
 
 use std::ops::RangeFrom;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::ahead::{Ahead, Schedule};
-use crate::{AutoReset, EnvError, EnvRng, EnvSpec, Task, Transition};
+use super::next_start::{NextStart, Schedule};
+use crate::error::EnvError;
+use crate::options::AutoReset;
+use crate::rng::EnvRng;
+use crate::spec::EnvSpec;
+use crate::task::{Task, Transition};
 
-/// What stays the same from step to step.
-pub(crate) struct Rules<T> {
-    pub(crate) task: T,
-    pub(crate) spec: EnvSpec,
-    pub(crate) state_len: usize,
-    pub(crate) grain: usize,
-    pub(crate) seed: u64,
-    pub(crate) auto_reset: AutoReset,
-    pub(crate) action_repeat: usize,
+/// Everything that stays the same from step to step, for all environments of a batch.
+pub(super) struct Stepper<T> {
+    pub(super) task: T,
+    pub(super) spec: EnvSpec,
+    pub(super) state_len: usize,
+    pub(super) grain: usize,
+    pub(super) seed: u64,
+    pub(super) auto_reset: AutoReset,
+    pub(super) action_repeat: usize,
     /// Reward of one control step that left the finite numbers.
-    pub(crate) diverged_reward: f32,
-    /// Pieces of work that make one start: the draw, then the settling.
-    pub(crate) pieces: usize,
-    pub(crate) schedule: Schedule,
-    pub(crate) divergences: AtomicU64,
+    pub(super) diverged_reward: f32,
+    /// Number of pieces of work that make one start: the draw, then the settling.
+    pub(super) pieces: usize,
+    pub(super) schedule: Schedule,
+    pub(super) divergences: AtomicU64,
 }
 
-/// One environment's part of everything that a step reads and writes.
-pub(crate) struct Row<'a> {
-    pub(crate) env: usize,
-    pub(crate) ahead: &'a mut Ahead,
-    pub(crate) state: &'a mut [f64],
-    pub(crate) obs: &'a mut [f32],
-    pub(crate) steps: &'a mut u32,
-    pub(crate) episode: &'a mut u64,
-    pub(crate) next_obs: &'a mut [f32],
-    pub(crate) final_obs: &'a mut [f32],
+/// One environment's share of everything that a step reads and writes.
+pub(super) struct EnvRow<'a> {
+    pub(super) env: usize,
+    pub(super) next_start: &'a mut NextStart,
+    pub(super) state: &'a mut [f64],
+    pub(super) obs: &'a mut [f32],
+    pub(super) steps: &'a mut u32,
+    pub(super) episode: &'a mut u64,
+    pub(super) next_obs: &'a mut [f32],
+    pub(super) final_obs: &'a mut [f32],
 }
 
-impl<T: Task> Rules<T> {
-    /// Draws the start of an episode (environment and number), from piece `pieces.start` to the
-    /// last.
-    pub(crate) fn draw(
+impl<T: Task> Stepper<T> {
+    /// Makes the start of an episode, which is given by its environment and its number, from piece
+    /// `pieces.start` to the last one.
+    pub(super) fn draw(
         &self,
         worker: &mut T::Worker,
         episode: (usize, u64),
@@ -47,13 +51,13 @@ impl<T: Task> Rules<T> {
         obs: &mut [f32],
     ) -> Result<(), EnvError> {
         for piece in pieces.start..self.pieces {
-            self.piece(worker, episode, piece, state, obs)?;
+            self.make_piece(worker, episode, piece, state, obs)?;
         }
         Ok(())
     }
 
-    /// Does one piece of drawing a start: the draw itself or a piece of settling.
-    fn piece(
+    /// Makes one piece of a start: the draw itself or a piece of settling.
+    fn make_piece(
         &self,
         worker: &mut T::Worker,
         (env, episode): (usize, u64),
@@ -71,27 +75,27 @@ impl<T: Task> Rules<T> {
         if piece + 1 < self.pieces || all_finite(obs) {
             Ok(())
         } else {
-            Err(EnvError::NonFinite { env, what: "the observation after a reset" })
+            Err(EnvError::NonFinite { env, what: "the first observation of an episode" })
         }
     }
 
-    /// Goes on preparing the next start of a row, if it is time.
-    fn prepare(&self, worker: &mut T::Worker, row: &mut Row<'_>) -> Result<(), EnvError> {
-        for _ in 0..self.schedule.pieces_now(row.env, *row.steps as usize, row.ahead.done) {
-            let Ahead { done, state, obs } = &mut *row.ahead;
-            self.piece(worker, (row.env, *row.episode + 1), *done, state, obs)?;
+    /// Makes those pieces of a row's next start that are due.
+    fn prepare(&self, worker: &mut T::Worker, row: &mut EnvRow<'_>) -> Result<(), EnvError> {
+        for _ in 0..self.schedule.pieces_now(row.env, *row.steps as usize, row.next_start.done) {
+            let NextStart { done, state, obs } = &mut *row.next_start;
+            self.make_piece(worker, (row.env, *row.episode + 1), *done, state, obs)?;
             *done += 1;
         }
         Ok(())
     }
 
-    /// Begins the next episode of a row. `first` is the row's first state and observation, if
-    /// this batch returns to it.
+    /// Begins the next episode of a row. `first` holds the row's first state and observation where
+    /// this batch returns to them.
     fn restart(
         &self,
         worker: &mut T::Worker,
         first: Option<&[f64]>,
-        row: &mut Row<'_>,
+        row: &mut EnvRow<'_>,
     ) -> Result<(), EnvError> {
         *row.steps = 0;
         *row.episode += 1;
@@ -102,21 +106,22 @@ impl<T: Task> Rules<T> {
             }
             return Ok(());
         }
-        let done = row.ahead.done;
+        let done = row.next_start.done;
         if done > 0 {
-            row.state.copy_from_slice(&row.ahead.state);
-            row.next_obs.copy_from_slice(&row.ahead.obs);
-            row.ahead.forget();
+            row.state.copy_from_slice(&row.next_start.state);
+            row.next_obs.copy_from_slice(&row.next_start.obs);
+            row.next_start.discard();
         }
         self.draw(worker, (row.env, *row.episode), done.., row.state, row.next_obs)
     }
 
-    /// Advances one row by one control step.
+    /// Advances one row by one control step. A step whose action, observation or reward is not
+    /// finite becomes one that diverged.
     fn control_step(
         &self,
         worker: &mut T::Worker,
         action: &[f32],
-        row: &mut Row<'_>,
+        row: &mut EnvRow<'_>,
     ) -> Result<Transition, EnvError> {
         let mut transition = if all_finite(action) {
             self.task.step(worker, row.state, action, row.next_obs)?
@@ -133,14 +138,14 @@ impl<T: Task> Rules<T> {
     }
 
     /// Advances one row by one step: the action is held for `action_repeat` control steps, or
-    /// until the episode ends. Returns the sum of the transitions and whether the step limit cut
+    /// until the episode ends. Returns the sum of the transitions, and whether the step limit ended
     /// the episode.
-    pub(crate) fn advance(
+    pub(super) fn advance(
         &self,
         worker: &mut T::Worker,
         action: &[f32],
         first: Option<&[f64]>,
-        row: &mut Row<'_>,
+        row: &mut EnvRow<'_>,
     ) -> Result<(Transition, bool), EnvError> {
         let mut sum = Transition::reward(0.0);
         let mut truncated = false;

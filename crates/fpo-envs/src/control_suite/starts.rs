@@ -2,8 +2,8 @@
 
 use std::f64::consts::{PI, TAU};
 
-use super::Data;
-use crate::EnvRng;
+use crate::rng::EnvRng;
+use crate::simulation::mujoco_task::Data;
 
 /// Coordinates of a root that moves in a plane: two positions, then an angle.
 pub(super) const PLANAR_ROOT: usize = 3;

@@ -3,11 +3,13 @@
 //! Observation: position (m) and velocity (m/s) along x and y. Action: force along x and y,
 //! ±0.1 N at ±1.
 
-use mujoco_rs::wrappers::MjModel;
-
-use super::{Data, EPISODE_LENGTH, MujocoTask, Timing, lookup};
+use super::lookup;
+use super::suite_spec::suite_spec;
+use crate::error::EnvError;
 use crate::reward::{Sigmoid, tolerance};
-use crate::{EnvError, EnvRng, EnvSpec};
+use crate::rng::EnvRng;
+use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
+use crate::spec::EnvSpec;
 
 /// Physics step and steps per control step, in seconds and as a count.
 const TIMING: Timing = Timing { physics_dt: 0.02, substeps: 1 };
@@ -27,12 +29,8 @@ impl MujocoTask for PointMass {
             name: "PointMass".into(),
             obs_dim: 4,
             action_dim: 2,
-            episode_length: EPISODE_LENGTH,
-            control_dt: TIMING.control_dt(),
-            reward_range: (0.0, 1.0),
-            has_success: false,
             description: "pull a ball to the middle of a table, gently".into(),
-            source: "DeepMind Control Suite point_mass, as in MuJoCo Playground 0.0.5".into(),
+            ..suite_spec("point_mass", TIMING)
         }
     }
 
@@ -83,7 +81,7 @@ impl MujocoTask for PointMass {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mujoco::Mujoco;
+    use crate::simulation::mujoco::Mujoco;
 
     #[test]
     fn the_reward_is_what_it_should_be_at_target_and_margin() {

@@ -6,11 +6,13 @@
 
 use std::f64::consts::{PI, TAU};
 
-use mujoco_rs::wrappers::MjModel;
-
-use super::{Data, EPISODE_LENGTH, MujocoTask, Timing, lookup};
+use super::lookup;
+use super::suite_spec::suite_spec;
+use crate::error::EnvError;
 use crate::reward::{Sigmoid, tolerance};
-use crate::{EnvError, EnvRng, EnvSpec};
+use crate::rng::EnvRng;
+use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
+use crate::spec::EnvSpec;
 
 /// Physics step and steps per control step, in seconds and as a count.
 const TIMING: Timing = Timing { physics_dt: 0.005, substeps: 4 };
@@ -79,12 +81,8 @@ impl MujocoTask for Reacher {
             name: name.into(),
             obs_dim: 6,
             action_dim: 2,
-            episode_length: EPISODE_LENGTH,
-            control_dt: TIMING.control_dt(),
-            reward_range: (0.0, 1.0),
-            has_success: false,
             description: description.into(),
-            source: "DeepMind Control Suite reacher, as in MuJoCo Playground 0.0.5".into(),
+            ..suite_spec("reacher", TIMING)
         }
     }
 
@@ -136,8 +134,8 @@ impl MujocoTask for Reacher {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Task;
-    use crate::mujoco::Mujoco;
+    use crate::simulation::mujoco::Mujoco;
+    use crate::task::Task;
 
     #[test]
     fn the_tasks_differ_in_the_size_and_mass_of_the_target_alone() {

@@ -1,24 +1,34 @@
-//! Runs a [`MujocoTask`] under the batch driver.
+//! Turns a [`MujocoTask`] into a [`Task`], which the batch driver runs.
 //!
 //! A step loads an environment's row into the worker's `mjData`, sets the controls, steps the
-//! physics, reads observation and reward, and stores the row. Measured against one `mjData` per
-//! environment this gives the same bits.
+//! physics, reads observation and reward, and stores the row. Measurements with one `mjData` per
+//! environment gave the same bits.
 
 use std::sync::Arc;
 
 use mujoco_rs::mujoco_c::mjtDisableBit;
-use mujoco_rs::wrappers::MjModel;
 
+use super::compile::compile;
+use super::mujoco_task::{Data, MjModel, MujocoTask};
 use super::row::RowLayout;
-use super::{Data, EXTRA_LINE_SEARCH, MujocoTask, compile};
-use crate::{EnvError, EnvRng, EnvSpec, Starts, Task, Transition};
+use crate::error::EnvError;
+use crate::options::Starts;
+use crate::rng::EnvRng;
+use crate::spec::EnvSpec;
+use crate::task::{Task, Transition};
+
+/// Added to the model's `ls_iterations`. With it C MuJoCo's line search stops where MJX's does,
+/// so that our trajectories are the Playground's: measured in float64, to 1e-13 as long as nothing
+/// touches. In contact both stop before they have converged, and may part.
+const EXTRA_LINE_SEARCH: i32 = 2;
 
 /// Positions and velocities beyond this count as diverged, as in MuJoCo itself (`mjMAXVAL`).
 const LARGEST: f64 = 1e10;
-/// Physics steps of one piece of settling: a few control steps' worth, so that it delays no batch.
+/// Physics steps of one piece of settling: as many as a few control steps have, so that it delays
+/// no batch.
 const SETTLING_PIECE: usize = 5;
 
-/// A MuJoCo task, ready for [`Batch`](crate::Batch).
+/// A MuJoCo task, ready for `Batch`.
 pub struct Mujoco {
     task: Box<dyn MujocoTask>,
     spec: EnvSpec,
@@ -45,12 +55,16 @@ impl Mujoco {
         let spec = task.spec();
         let timing = task.timing();
         let mut model = compile(task.as_ref())?;
-        if spec.action_dim != model.nu() as usize || timing.substeps == 0 {
+        if spec.action_dim != model.nu() as usize {
             return Err(EnvError::Option {
-                what: "action_dim, substeps",
-                got: format!("{}, {}", spec.action_dim, timing.substeps),
-                expected: "the number of the model's controls, at least 1",
+                what: "action_dim",
+                got: spec.action_dim.to_string(),
+                expected: "the number of the model's controls",
             });
+        }
+        if timing.substeps == 0 {
+            let (what, got, expected) = ("substeps", "0".into(), "at least 1");
+            return Err(EnvError::Option { what, got, expected });
         }
         let options = model.opt_mut();
         options.timestep = timing.physics_dt;
@@ -70,17 +84,17 @@ impl Mujoco {
         })
     }
 
-    /// The model that is simulated.
+    /// Returns the model that is simulated.
     pub fn model(&self) -> &Arc<MjModel> {
         &self.model
     }
 
-    /// The rules on this model.
+    /// Returns the rules on this model.
     pub fn rules(&self) -> &dyn MujocoTask {
         self.task.as_ref()
     }
 
-    /// Simulation buffers at the model's default state.
+    /// Makes simulation buffers at the model's default state.
     ///
     /// # Errors
     /// [`EnvError::Mujoco`] when memory runs out.
@@ -115,7 +129,7 @@ impl Mujoco {
         }
     }
 
-    /// Makes an episode's first state and observation of a start that is drawn and at rest.
+    /// Writes the first state and observation of an episode, from a start that is drawn and at rest.
     fn begin(
         &self,
         worker: &mut Worker,
@@ -224,49 +238,5 @@ impl Task for Mujoco {
         let terminated = self.task.terminated(&worker.data);
         self.store(&worker.data, state)?;
         Ok(Transition { terminated, ..Transition::reward(reward) })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::mujoco::{Cartpole, CheetahRun};
-
-    #[test]
-    fn a_start_settled_in_pieces_is_the_one_settled_at_one_go() {
-        let mujoco = Mujoco::new(Box::<CheetahRun>::default()).unwrap();
-        let (mut worker, mut other) = (mujoco.worker().unwrap(), mujoco.worker().unwrap());
-        let (mut state, mut obs) = (vec![0.0; mujoco.state_len()], [0.0; 17]);
-        let (mut busy, mut unseen) = (state.clone(), obs);
-        let mut rng = EnvRng::for_reset(0, 0, 0);
-        mujoco.reset(&mut other, &mut rng, &mut busy, &mut unseen).unwrap();
-        mujoco.reset(&mut worker, &mut EnvRng::for_reset(0, 1, 0), &mut state, &mut obs).unwrap();
-        for piece in 0..mujoco.settling() {
-            mujoco.settle(&mut worker, piece, &mut state, &mut obs).unwrap();
-            mujoco.settle(&mut worker, piece, &mut busy, &mut unseen).unwrap();
-        }
-        let mut data = mujoco.data().unwrap();
-        mujoco.task.reset(&mut data, &mut EnvRng::for_reset(0, 1, 0));
-        (0..200).for_each(|_| data.step());
-        mujoco.load(&mut worker.data, &state).unwrap();
-        assert_eq!(worker.data.qpos(), data.qpos());
-        assert_eq!(worker.data.qvel(), data.qvel());
-        assert_eq!(worker.data.time(), 0.0);
-        assert_eq!(f64::from(obs[0]), f64::from(data.qpos()[1] as f32));
-    }
-
-    #[test]
-    fn a_start_carries_the_accelerations_of_its_forward_pass() {
-        let mujoco = Mujoco::new(Box::new(Cartpole::balance())).unwrap();
-        let mut worker = mujoco.worker().unwrap();
-        let mut state = vec![0.0; mujoco.state_len()];
-        let mut rng = EnvRng::for_reset(0, 0, 0);
-        mujoco.reset(&mut worker, &mut rng, &mut state, &mut [0.0; 5]).unwrap();
-        mujoco.load(&mut worker.data, &state).unwrap();
-        let carried = worker.data.qacc_warmstart().to_vec();
-        worker.data.forward();
-        for (carried, computed) in carried.iter().zip(worker.data.qacc()) {
-            assert!(*carried != 0.0 && (carried - computed).abs() < 1e-12);
-        }
     }
 }

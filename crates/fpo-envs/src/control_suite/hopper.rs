@@ -9,12 +9,14 @@
 //! random episodes: all 131 steps without contact agree to 1e-14, of the 169 with contact 92 %
 //! to 1e-9. The solver stops after 4 iterations, unconverged, so that its details show there.
 
-use mujoco_rs::wrappers::MjModel;
-
+use super::lookup;
 use super::starts::planar_pose;
-use super::{Data, EPISODE_LENGTH, MujocoTask, Timing, lookup};
+use super::suite_spec::suite_spec;
+use crate::error::EnvError;
 use crate::reward::{Sigmoid, tolerance};
-use crate::{EnvError, EnvRng, EnvSpec};
+use crate::rng::EnvRng;
+use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
+use crate::spec::EnvSpec;
 
 /// Physics step and steps per control step, in seconds and as a count.
 const TIMING: Timing = Timing { physics_dt: 0.005, substeps: 4 };
@@ -69,12 +71,8 @@ impl MujocoTask for Hopper {
             name: name.into(),
             obs_dim: 15,
             action_dim: 4,
-            episode_length: EPISODE_LENGTH,
-            control_dt: TIMING.control_dt(),
-            reward_range: (0.0, 1.0),
-            has_success: false,
             description: description.into(),
-            source: "DeepMind Control Suite hopper, as in MuJoCo Playground 0.0.5".into(),
+            ..suite_spec("hopper", TIMING)
         }
     }
 
@@ -136,7 +134,7 @@ impl MujocoTask for Hopper {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mujoco::Mujoco;
+    use crate::simulation::mujoco::Mujoco;
 
     const SPEED: usize = 0;
     const KNEE: usize = 5;

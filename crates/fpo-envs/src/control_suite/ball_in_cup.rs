@@ -3,12 +3,14 @@
 //! Observation: positions of cup and ball, each along x and z from where it starts (m), then their
 //! velocities (m/s). Action: force on the cup along x and z, ±5 N at ±1.
 
-use mujoco_rs::wrappers::MjModel;
-
+use super::lookup;
 use super::starts::nudge;
-use super::{Data, EPISODE_LENGTH, MujocoTask, Timing, lookup};
+use super::suite_spec::suite_spec;
+use crate::error::EnvError;
 use crate::reward::{Sigmoid, tolerance};
-use crate::{EnvError, EnvRng, EnvSpec};
+use crate::rng::EnvRng;
+use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
+use crate::spec::EnvSpec;
 
 /// Physics step and steps per control step, in seconds and as a count.
 const TIMING: Timing = Timing { physics_dt: 0.002, substeps: 10 };
@@ -31,12 +33,8 @@ impl MujocoTask for BallInCup {
             name: "BallInCup".into(),
             obs_dim: 8,
             action_dim: 2,
-            episode_length: EPISODE_LENGTH,
-            control_dt: TIMING.control_dt(),
-            reward_range: (0.0, 1.0),
-            has_success: false,
             description: "swing a ball on a string into the cup above it".into(),
-            source: "DeepMind Control Suite ball_in_cup, as in MuJoCo Playground 0.0.5".into(),
+            ..suite_spec("ball_in_cup", TIMING)
         }
     }
 
@@ -87,7 +85,7 @@ impl MujocoTask for BallInCup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mujoco::Mujoco;
+    use crate::simulation::mujoco::Mujoco;
 
     /// At the start the ball's middle is 0.35 m below the middle of the cup's inside, which has
     /// room for it to move 0.025 m either way.

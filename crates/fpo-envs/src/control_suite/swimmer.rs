@@ -4,13 +4,15 @@
 //! y, m), then for each link its velocity along its own x and y axes (m/s) and its rate of turning
 //! (rad/s). Action: five joint torques, ±0.0005 N·m at ±1.
 
-use mujoco_rs::wrappers::MjModel;
-
 use super::frame::{between, length, seen_from};
+use super::lookup;
 use super::starts::{PLANAR_ROOT, planar_pose};
-use super::{Data, EPISODE_LENGTH, MujocoTask, Timing, lookup};
+use super::suite_spec::suite_spec;
+use crate::error::EnvError;
 use crate::reward::{Sigmoid, tolerance};
-use crate::{EnvError, EnvRng, EnvSpec};
+use crate::rng::EnvRng;
+use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
+use crate::spec::EnvSpec;
 
 /// Physics step and steps per control step, in seconds and as a count.
 const TIMING: Timing = Timing { physics_dt: 0.003, substeps: 10 };
@@ -54,12 +56,8 @@ impl MujocoTask for SwimmerSwimmer6 {
             name: "SwimmerSwimmer6".into(),
             obs_dim: 25,
             action_dim: 5,
-            episode_length: EPISODE_LENGTH,
-            control_dt: TIMING.control_dt(),
-            reward_range: (0.0, 1.0),
-            has_success: false,
             description: "swim to a point in the plane with a chain of six links".into(),
-            source: "DeepMind Control Suite swimmer, as in MuJoCo Playground 0.0.5".into(),
+            ..suite_spec("swimmer", TIMING)
         }
     }
 
@@ -117,8 +115,8 @@ impl MujocoTask for SwimmerSwimmer6 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Task;
-    use crate::mujoco::Mujoco;
+    use crate::simulation::mujoco::Mujoco;
+    use crate::task::Task;
 
     #[test]
     fn the_first_observation_shows_the_drawn_target_and_one_in_five_is_near() {

@@ -5,13 +5,15 @@
 
 use std::f64::consts::PI;
 
-use mujoco_rs::wrappers::MjModel;
-
 use super::axes::{Z_ALONG_X, Z_ALONG_Z};
+use super::lookup;
 use super::starts::normal_and_uniform;
-use super::{Data, EPISODE_LENGTH, MujocoTask, Timing, lookup};
+use super::suite_spec::suite_spec;
+use crate::error::EnvError;
 use crate::reward::{Sigmoid, tolerance};
-use crate::{EnvError, EnvRng, EnvSpec};
+use crate::rng::EnvRng;
+use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
+use crate::spec::EnvSpec;
 
 /// Physics step and steps per control step, in seconds and as a count.
 const TIMING: Timing = Timing { physics_dt: 0.01, substeps: 1 };
@@ -121,12 +123,8 @@ impl MujocoTask for Cartpole {
             name: name.into(),
             obs_dim: 5,
             action_dim: 1,
-            episode_length: EPISODE_LENGTH,
-            control_dt: TIMING.control_dt(),
-            reward_range: (0.0, 1.0),
-            has_success: false,
             description: description.into(),
-            source: "DeepMind Control Suite cartpole, as in MuJoCo Playground 0.0.5".into(),
+            ..suite_spec("cartpole", TIMING)
         }
     }
 
@@ -191,7 +189,7 @@ impl MujocoTask for Cartpole {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mujoco::Mujoco;
+    use crate::simulation::mujoco::Mujoco;
 
     #[test]
     fn the_sparse_reward_ends_at_its_bounds() {

@@ -8,11 +8,13 @@
 
 use std::f64::consts::PI;
 
-use mujoco_rs::wrappers::MjModel;
-
-use super::{Data, EPISODE_LENGTH, MujocoTask, Timing, lookup};
+use super::lookup;
+use super::suite_spec::suite_spec;
+use crate::error::EnvError;
 use crate::reward::{Sigmoid, tolerance};
-use crate::{EnvError, EnvRng, EnvSpec};
+use crate::rng::EnvRng;
+use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
+use crate::spec::EnvSpec;
 
 /// Physics step and steps per control step, in seconds and as a count.
 const TIMING: Timing = Timing { physics_dt: 0.005, substeps: 4 };
@@ -116,12 +118,8 @@ impl MujocoTask for Finger {
             name: name.into(),
             obs_dim,
             action_dim: 2,
-            episode_length: EPISODE_LENGTH,
-            control_dt: TIMING.control_dt(),
-            reward_range: (0.0, 1.0),
-            has_success: false,
             description: description.into(),
-            source: "DeepMind Control Suite finger, as in MuJoCo Playground 0.0.5".into(),
+            ..suite_spec("finger", TIMING)
         }
     }
 
@@ -216,8 +214,8 @@ impl MujocoTask for Finger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Task;
-    use crate::mujoco::Mujoco;
+    use crate::simulation::mujoco::Mujoco;
+    use crate::task::Task;
 
     fn mujoco(task: Finger) -> Mujoco {
         Mujoco::new(Box::new(task)).unwrap()

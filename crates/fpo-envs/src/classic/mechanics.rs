@@ -1,4 +1,5 @@
-//! The classical Runge–Kutta method of fourth order for ẋ = f(x):
+//! Gravity, and the integrator of the equations of motion: the classical Runge–Kutta method of
+//! fourth order for ẋ = f(x),
 //!
 //! ```text
 //! k₁ = f(x)   k₂ = f(x + h/2 k₁)   k₃ = f(x + h/2 k₂)   k₄ = f(x + h k₃)
@@ -7,8 +8,11 @@
 //!
 //! Its error over a fixed time falls with h⁴.
 
-/// `x` after a step of length `h`, in the unit of time of `f`.
-pub(super) fn step<const N: usize>(
+/// Gravity, in m/s².
+pub(super) const GRAVITY: f64 = 9.81;
+
+/// Returns `x` after a step of length `h`, in the unit of time of `f`.
+pub(super) fn runge_kutta<const N: usize>(
     x: [f64; N],
     h: f64,
     f: impl Fn([f64; N]) -> [f64; N],
@@ -29,7 +33,7 @@ mod tests {
     fn error(steps: usize) -> f64 {
         let mut x = [1.0, 0.0];
         for _ in 0..steps {
-            x = step(x, 1.0 / steps as f64, |[x, y]| [y, -x]);
+            x = runge_kutta(x, 1.0 / steps as f64, |[x, y]| [y, -x]);
         }
         (x[0] - 1f64.cos()).hypot(x[1] + 1f64.sin())
     }

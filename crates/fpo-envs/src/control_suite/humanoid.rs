@@ -9,14 +9,16 @@
 //! random episodes: all 65 steps without contact agree to 1e-14, of the 235 with contact 31 %
 //! to 1e-9. The solver stops after 4 iterations, unconverged, so that its details show there.
 
-use mujoco_rs::wrappers::MjModel;
-
 use super::axes::Z_ALONG_Z;
 use super::frame::{between, length, seen_from};
+use super::lookup;
 use super::starts::nudge;
-use super::{Data, EPISODE_LENGTH, MujocoTask, Timing, lookup};
+use super::suite_spec::suite_spec;
+use crate::error::EnvError;
 use crate::reward::{Sigmoid, tolerance};
-use crate::{EnvError, EnvRng, EnvSpec};
+use crate::rng::EnvRng;
+use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
+use crate::spec::EnvSpec;
 
 /// Physics step and steps per control step, in seconds and as a count.
 const TIMING: Timing = Timing { physics_dt: 0.005, substeps: 5 };
@@ -111,12 +113,8 @@ impl MujocoTask for Humanoid {
             name: name.into(),
             obs_dim: 67,
             action_dim: 21,
-            episode_length: EPISODE_LENGTH,
-            control_dt: TIMING.control_dt(),
-            reward_range: (0.0, 1.0),
-            has_success: false,
             description: description.into(),
-            source: "DeepMind Control Suite humanoid, as in MuJoCo Playground 0.0.5".into(),
+            ..suite_spec("humanoid", TIMING)
         }
     }
 
@@ -187,7 +185,7 @@ impl MujocoTask for Humanoid {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mujoco::Mujoco;
+    use crate::simulation::mujoco::Mujoco;
 
     const HEIGHT: usize = 2;
 

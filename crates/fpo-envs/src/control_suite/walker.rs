@@ -10,13 +10,15 @@
 //! random episodes: all 121 steps without contact agree to 1e-14, of the 179 with contact 61 %
 //! to 1e-9. The solver stops after 2 iterations, unconverged, so that its details show there.
 
-use mujoco_rs::wrappers::MjModel;
-
 use super::axes::{Z_ALONG_X, Z_ALONG_Z};
+use super::lookup;
 use super::starts::planar_pose;
-use super::{Data, EPISODE_LENGTH, MujocoTask, Timing, lookup};
+use super::suite_spec::suite_spec;
+use crate::error::EnvError;
 use crate::reward::{Sigmoid, tolerance};
-use crate::{EnvError, EnvRng, EnvSpec};
+use crate::rng::EnvRng;
+use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
+use crate::spec::EnvSpec;
 
 /// Physics step and steps per control step, in seconds and as a count.
 const TIMING: Timing = Timing { physics_dt: 0.0025, substeps: 10 };
@@ -79,12 +81,8 @@ impl MujocoTask for Walker {
             name: name.into(),
             obs_dim: 24,
             action_dim: 6,
-            episode_length: EPISODE_LENGTH,
-            control_dt: TIMING.control_dt(),
-            reward_range: (0.0, 1.0),
-            has_success: false,
             description: description.into(),
-            source: "DeepMind Control Suite walker, as in MuJoCo Playground 0.0.5".into(),
+            ..suite_spec("walker", TIMING)
         }
     }
 
@@ -142,7 +140,7 @@ impl MujocoTask for Walker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mujoco::Mujoco;
+    use crate::simulation::mujoco::Mujoco;
 
     const UP: usize = 0;
     const FORWARD: usize = 1;

@@ -5,13 +5,15 @@
 //! joint velocities (rad/s). Action: five position servos (tail, tail twist, flapping of both
 //! fins, pitch of the left and of the right fin).
 
-use mujoco_rs::wrappers::MjModel;
-
 use super::axes::Z_ALONG_Z;
 use super::frame::{between, length, seen_from};
-use super::{Data, EPISODE_LENGTH, MujocoTask, Timing, lookup};
+use super::lookup;
+use super::suite_spec::suite_spec;
+use crate::error::EnvError;
 use crate::reward::{Sigmoid, tolerance};
-use crate::{EnvError, EnvRng, EnvSpec};
+use crate::rng::EnvRng;
+use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
+use crate::spec::EnvSpec;
 
 /// Physics step and steps per control step, in seconds and as a count.
 const TIMING: Timing = Timing { physics_dt: 0.002, substeps: 20 };
@@ -56,12 +58,8 @@ impl MujocoTask for FishSwim {
             name: "FishSwim".into(),
             obs_dim: 24,
             action_dim: 5,
-            episode_length: EPISODE_LENGTH,
-            control_dt: TIMING.control_dt(),
-            reward_range: (0.0, 1.0),
-            has_success: false,
             description: "swim to a point in water with tail and fins".into(),
-            source: "DeepMind Control Suite fish, as in MuJoCo Playground 0.0.5".into(),
+            ..suite_spec("fish", TIMING)
         }
     }
 
@@ -127,8 +125,8 @@ impl MujocoTask for FishSwim {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Task;
-    use crate::mujoco::Mujoco;
+    use crate::simulation::mujoco::Mujoco;
+    use crate::task::Task;
 
     #[test]
     fn the_first_observation_shows_the_drawn_target_and_starts_lie_in_their_ranges() {

@@ -4,11 +4,13 @@
 //! coordinates with the forward one first (m/s, rad/s); the forward position is left out.
 //! Action: six joint torques, from ±30 to ±120 N·m at ±1.
 
-use mujoco_rs::wrappers::MjModel;
-
-use super::{Data, EPISODE_LENGTH, MujocoTask, Timing, lookup};
+use super::lookup;
+use super::suite_spec::suite_spec;
+use crate::error::EnvError;
 use crate::reward::{Sigmoid, tolerance};
-use crate::{EnvError, EnvRng, EnvSpec};
+use crate::rng::EnvRng;
+use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
+use crate::spec::EnvSpec;
 
 /// Physics step and steps per control step, in seconds and as a count.
 const TIMING: Timing = Timing { physics_dt: 0.01, substeps: 1 };
@@ -31,12 +33,8 @@ impl MujocoTask for CheetahRun {
             name: "CheetahRun".into(),
             obs_dim: 17,
             action_dim: 6,
-            episode_length: EPISODE_LENGTH,
-            control_dt: TIMING.control_dt(),
-            reward_range: (0.0, 1.0),
-            has_success: false,
             description: "run forward on two legs, up to 10 m/s".into(),
-            source: "DeepMind Control Suite cheetah, as in MuJoCo Playground 0.0.5".into(),
+            ..suite_spec("cheetah", TIMING)
         }
     }
 

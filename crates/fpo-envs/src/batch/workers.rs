@@ -1,27 +1,29 @@
-//! Workers, one per thread, lent out for a piece of work.
+//! Workers, the scratch memory of a task: one per thread, lent out for a piece of work.
 //!
 //! A worker may hold hundreds of KiB, so there is one per thread and none per environment. Each
-//! thread looks first in its own slot, which keeps the worker's memory in that core's cache. A
-//! slot may be empty (first use, or a task that itself waits on rayon and is entered again on the
-//! same thread): then a new worker is made. Which worker serves an environment never matters for
+//! thread takes the worker from its own slot, which keeps the worker's memory in that core's cache.
+//! A slot is empty at its first use, and when a task that itself waits on rayon is entered again on
+//! the same thread: then a new worker is made. Which worker serves an environment never matters for
 //! the result.
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::{EnvError, Task};
+use crate::error::EnvError;
+use crate::task::Task;
 
 /// The workers of one batch.
-pub(crate) struct WorkerPool<W> {
+pub(super) struct WorkerPool<W> {
     slots: Vec<Mutex<Option<W>>>,
 }
 
 impl<W> WorkerPool<W> {
-    pub(crate) fn new() -> Self {
+    /// Makes a pool without workers.
+    pub(super) fn new() -> Self {
         Self { slots: Vec::new() }
     }
 
     /// Makes room for one worker per thread of the current rayon pool.
-    pub(crate) fn fit_threads(&mut self) {
+    pub(super) fn fit_threads(&mut self) {
         let threads = rayon::current_num_threads().max(1);
         if self.slots.len() < threads {
             self.slots.resize_with(threads, || Mutex::new(None));
@@ -29,7 +31,7 @@ impl<W> WorkerPool<W> {
     }
 
     /// Runs `work` with a worker.
-    pub(crate) fn with<T: Task<Worker = W>, R>(
+    pub(super) fn with<T: Task<Worker = W>, R>(
         &self,
         task: &T,
         work: impl FnOnce(&mut W) -> Result<R, EnvError>,

@@ -5,12 +5,14 @@
 
 use std::f64::consts::PI;
 
-use mujoco_rs::wrappers::MjModel;
-
 use super::axes::{Z_ALONG_X, Z_ALONG_Z};
-use super::{Data, EPISODE_LENGTH, MujocoTask, Timing, lookup};
+use super::lookup;
+use super::suite_spec::suite_spec;
+use crate::error::EnvError;
 use crate::reward::{Sigmoid, tolerance};
-use crate::{EnvError, EnvRng, EnvSpec};
+use crate::rng::EnvRng;
+use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
+use crate::spec::EnvSpec;
 
 /// Physics step and steps per control step, in seconds and as a count.
 const TIMING: Timing = Timing { physics_dt: 0.01, substeps: 1 };
@@ -65,12 +67,8 @@ impl MujocoTask for Acrobot {
             name: name.into(),
             obs_dim: 6,
             action_dim: 1,
-            episode_length: EPISODE_LENGTH,
-            control_dt: TIMING.control_dt(),
-            reward_range: (0.0, 1.0),
-            has_success: false,
             description: description.into(),
-            source: "DeepMind Control Suite acrobot, as in MuJoCo Playground 0.0.5".into(),
+            ..suite_spec("acrobot", TIMING)
         }
     }
 
@@ -123,7 +121,7 @@ impl MujocoTask for Acrobot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mujoco::Mujoco;
+    use crate::simulation::mujoco::Mujoco;
 
     /// With the elbow straight, the distance from tip to target is 4 sin(shoulder / 2).
     #[test]

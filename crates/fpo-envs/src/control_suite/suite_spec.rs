@@ -1,0 +1,23 @@
+//! What the specifications of all tasks of the suite have in common.
+
+use crate::simulation::mujoco_task::Timing;
+use crate::spec::EnvSpec;
+
+/// Control steps of an episode in every task of the Playground's Control Suite.
+const EPISODE_LENGTH: usize = 1000;
+
+/// Returns the specification of a task of the suite in all that does not depend on the task itself:
+/// every task has as many steps, and rewards from 0 to 1. `domain` is the Control Suite's name.
+pub(super) fn suite_spec(domain: &str, timing: Timing) -> EnvSpec {
+    EnvSpec {
+        name: String::new(),
+        obs_dim: 0,
+        action_dim: 0,
+        episode_length: EPISODE_LENGTH,
+        control_dt: timing.control_dt(),
+        reward_range: (0.0, 1.0),
+        has_success: false,
+        description: String::new(),
+        source: format!("DeepMind Control Suite {domain}, as in MuJoCo Playground 0.0.5"),
+    }
+}
