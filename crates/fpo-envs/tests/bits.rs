@@ -50,7 +50,7 @@ fn a_thousand_steps_have_the_same_bits_for_any_threads_and_chunks() {
 }
 
 #[test]
-fn the_digest_feels_another_seed() {
+fn another_seed_changes_the_digest() {
     let spec = &tasks()[0];
     assert_ne!(digest(spec, 8, 1, 64), digest(spec, 9, 1, 64));
 }

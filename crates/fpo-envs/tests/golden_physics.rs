@@ -12,8 +12,8 @@ use common::physics::{reward_states, trajectories, trajectories_of_steps};
 use fpo_envs::mujoco::{Mujoco, tasks};
 use safetensors::SafeTensors;
 
-/// Runs `check` on the stored file of every task in `folder`. Only where `siblings` allows it a task
-/// may have none, because another task's file stands for it.
+/// Runs `check` on the stored file of every task in `folder`. Where `siblings` is true a task with a
+/// sibling needs no file, because that of the sibling stands for it.
 fn for_each_file(
     (folder, siblings): (&str, bool),
     note: &str,

@@ -28,8 +28,8 @@ const HEAD: &str = "\
 | task | obs | act | dt (s) | trajectory, largest error | obs, reward at 32 states | model equal |
 |---|--:|--:|--:|:--|:--|:--|";
 
-/// Returns the stored model of a task's domain, with the target that `ReacherHard` compiles with: a
-/// sphere of the stored radius, whose mass goes with its third power and its inertia with the fifth.
+/// Returns the stored model of a task's domain. `ReacherHard` gets its own target: a sphere of the
+/// stored radius, whose mass grows with its third power and its inertia with the fifth.
 fn golden_model(task: &dyn MujocoTask) -> Option<Value> {
     let bytes = common::read(&format!("models/{}.json", task.domain()))?;
     let mut model: Value = serde_json::from_slice(&bytes).unwrap();

@@ -286,8 +286,8 @@ impl<T: Task> VecEnv for Batch<T> {
     }
 }
 
-/// Returns the worst reward of a range: its lower end. A range without a finite lower end has no worst
-/// reward; 0 takes its place, or the upper end where that is lower still.
+/// Returns the worst reward of a range: its lower end. A range without a finite lower end has no
+/// worst reward; 0 takes its place, or the upper end where that is lower still.
 fn worst((low, high): (f32, f32)) -> f32 {
     if low.is_finite() { low } else { high.min(0.0) }
 }

@@ -10,8 +10,8 @@
 //! ⌊frac(i φ) · (L − p)⌋,   φ = (√5 − 1) / 2,
 //! ```
 //!
-//! which spreads the work evenly over the episode, and over the batch too, since neighbours lie
-//! far apart. Where the ends of episodes are spread already (`stagger`), each begins p steps before
+//! which spreads the work evenly over the episode, and over the batch too, since the steps of
+//! neighbouring environments lie far apart. Where the ends of episodes are spread already (`stagger`), each begins p steps before
 //! its end. When an episode ends early, its next start is half made or not begun; the rest is then
 //! done on the spot. A start is a function of seed, environment and episode, so its numbers do not
 //! depend on when it was made.
@@ -34,7 +34,7 @@ impl NextStart {
     }
 }
 
-/// When each environment prepares its next start.
+/// The times at which each environment prepares its next start.
 pub(super) struct Schedule {
     /// Number of pieces of a start; 0 where no start is prepared.
     pieces: usize,
@@ -62,8 +62,8 @@ impl Schedule {
         NextStart { done: 0, state: vec![0.0; state_len], obs: vec![0.0; obs_dim] }
     }
 
-    /// Returns the number of pieces to make now, `steps` control steps into the episode, when `done`
-    /// pieces are done.
+    /// Returns the number of pieces to make now, `steps` control steps into the episode, when
+    /// `done` pieces are done.
     pub(super) fn pieces_now(&self, env: usize, steps: usize, done: usize) -> usize {
         if done < self.pieces && steps > self.begin(env) {
             self.at_once.min(self.pieces - done)
@@ -72,8 +72,8 @@ impl Schedule {
         }
     }
 
-    /// Returns the number of control steps of an episode of environment `env` before the preparation
-    /// begins.
+    /// Returns the number of control steps of an episode of environment `env` before the
+    /// preparation begins.
     fn begin(&self, env: usize) -> usize {
         if self.stagger {
             return self.span.saturating_sub(1);

@@ -14,17 +14,17 @@ use crate::rng::EnvRng;
 use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
 use crate::spec::EnvSpec;
 
-/// Physics step and steps per control step, in seconds and as a count.
+/// Length of a physics step, in seconds, and number of physics steps per control step.
 const TIMING: Timing = Timing { physics_dt: 0.01, substeps: 1 };
 /// Distance from the target's surface at which the smooth reward has fallen to 0.1, in metres.
 const SMOOTH_MARGIN: f64 = 1.0;
 
-/// What earns a reward.
+/// The two ways to pay for the same goal.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Earning {
-    /// 1 with the tip in the target, less and less away from it.
+    /// The reward is 1 with the tip in the target and falls smoothly with its distance.
     Smooth,
-    /// 1 with the tip in the target, else 0.
+    /// The reward is 1 with the tip in the target, and 0 otherwise.
     Sparse,
 }
 
@@ -40,12 +40,12 @@ pub struct Acrobot {
 }
 
 impl Acrobot {
-    /// `AcrobotSwingup`: bring the tip to the target above; a smooth reward.
+    /// `AcrobotSwingup`: bring the tip to the target above; the reward is smooth.
     pub fn swingup() -> Self {
         Self { earning: Earning::Smooth, links: [0; 2], tip: 0, target: 0, radius: 0.0 }
     }
 
-    /// `AcrobotSwingupSparse`: bring the tip to the target above; a reward of 0 or 1.
+    /// `AcrobotSwingupSparse`: bring the tip to the target above; the reward is 0 or 1.
     pub fn swingup_sparse() -> Self {
         Self { earning: Earning::Sparse, ..Self::swingup() }
     }
@@ -92,7 +92,7 @@ impl MujocoTask for Acrobot {
         Ok(())
     }
 
-    /// Any pose, at rest.
+    /// Draws any pose, at rest.
     fn reset(&self, data: &mut Data, rng: &mut EnvRng) {
         for angle in data.qpos_mut() {
             *angle = rng.uniform(-PI, PI);
@@ -125,7 +125,7 @@ mod tests {
 
     /// With the elbow straight, the distance from tip to target is 4 sin(shoulder / 2).
     #[test]
-    fn the_reward_is_what_it_should_be_in_the_target_and_away_from_it() {
+    fn the_reward_is_full_in_the_target_and_falls_by_distance_or_at_once() {
         let rewards = |task: Acrobot, distance: f64| {
             let mujoco = Mujoco::new(Box::new(task)).unwrap();
             let mut data = mujoco.data().unwrap();

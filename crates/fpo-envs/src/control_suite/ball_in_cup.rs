@@ -12,18 +12,18 @@ use crate::rng::EnvRng;
 use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
 use crate::spec::EnvSpec;
 
-/// Physics step and steps per control step, in seconds and as a count.
+/// Length of a physics step, in seconds, and number of physics steps per control step.
 const TIMING: Timing = Timing { physics_dt: 0.002, substeps: 10 };
-/// Axes of the plane that cup and ball move in.
+/// Axes of the plane in which cup and ball move.
 const PLANE: [usize; 2] = [0, 2];
 
-/// Catch the ball in the cup; a reward of 0 or 1.
+/// Catch the ball in the cup; the reward is 0 or 1.
 #[derive(Debug, Clone, Default)]
 pub struct BallInCup {
     ball: usize,
     inside: usize,
-    /// How far the ball's middle may be from the middle of the cup's inside along the axes of
-    /// `PLANE`, so that all of the ball is inside, in metres.
+    /// Largest distance of the ball's middle from the middle of the cup's inside, along the axes of
+    /// `PLANE`, at which all of the ball is inside, in metres.
     room: [f64; 2],
 }
 
@@ -58,13 +58,13 @@ impl MujocoTask for BallInCup {
         Ok(())
     }
 
-    /// The model's default state, the ball 8 mm short of hanging on its string, with cup and ball
-    /// moved a little. The Control Suite itself draws the ball's place anywhere below the cup.
+    /// Draws the model's default state, in which the ball is 8 mm short of hanging on its string,
+    /// with cup and ball moved a little. The Control Suite itself draws the ball's place anywhere below the cup.
     fn reset(&self, data: &mut Data, rng: &mut EnvRng) {
         nudge(data, rng);
     }
 
-    /// Always the model's default state.
+    /// Starts always in the model's default state.
     fn reset_officially(&self, _data: &mut Data, _rng: &mut EnvRng) {}
 
     fn observe(&self, data: &Data, obs: &mut [f64]) {
@@ -110,9 +110,9 @@ mod tests {
     }
 
     /// Some drawn starts stretch the string by up to 12 mm, others leave up to 28 mm of it slack.
-    /// Falling through that reaches 0.74 m/s, and a control step may see a little more.
+    /// A ball that falls through that reaches 0.74 m/s, and a control step may show a little more.
     #[test]
-    fn a_moved_start_flings_the_ball_nowhere() {
+    fn a_moved_start_does_not_fling_the_ball() {
         let mujoco = Mujoco::new(Box::<BallInCup>::default()).unwrap();
         let mut data = mujoco.data().unwrap();
         let mut fastest = 0.0_f64;

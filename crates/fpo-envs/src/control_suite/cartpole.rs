@@ -15,7 +15,7 @@ use crate::rng::EnvRng;
 use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
 use crate::spec::EnvSpec;
 
-/// Physics step and steps per control step, in seconds and as a count.
+/// Length of a physics step, in seconds, and number of physics steps per control step.
 const TIMING: Timing = Timing { physics_dt: 0.01, substeps: 1 };
 /// Largest distance of an upright start from the middle of the rail, in metres.
 const UPRIGHT_POSITION: f64 = 0.1;
@@ -37,18 +37,19 @@ const SPARSE_COSINE: f64 = 0.995;
 /// Where an episode starts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Start {
-    /// Near the middle, the pole near upright.
+    /// The cart is near the middle, the pole near upright.
     Upright,
-    /// At the middle, the pole hanging down.
+    /// The cart is at the middle, the pole hangs down.
     Hanging,
 }
 
-/// What earns a reward.
+/// The two ways to pay for the same goal.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Earning {
-    /// Upright, near the middle, slow and gentle: each counts smoothly.
+    /// The pole should be upright and slow, the cart near the middle, the action gentle; each of
+    /// these counts smoothly.
     Smooth,
-    /// 1 while the pole is upright near the middle, else 0.
+    /// The reward is 1 while the pole is upright near the middle, and 0 otherwise.
     Sparse,
 }
 
@@ -61,22 +62,22 @@ pub struct Cartpole {
 }
 
 impl Cartpole {
-    /// `CartpoleBalance`: keep the pole upright; a smooth reward.
+    /// `CartpoleBalance`: keep the pole upright; the reward is smooth.
     pub fn balance() -> Self {
         Self { start: Start::Upright, earning: Earning::Smooth, pole: 0 }
     }
 
-    /// `CartpoleBalanceSparse`: keep the pole upright; a reward of 0 or 1.
+    /// `CartpoleBalanceSparse`: keep the pole upright; the reward is 0 or 1.
     pub fn balance_sparse() -> Self {
         Self { earning: Earning::Sparse, ..Self::balance() }
     }
 
-    /// `CartpoleSwingup`: swing the pole up and keep it there; a smooth reward.
+    /// `CartpoleSwingup`: swing the pole up and keep it there; the reward is smooth.
     pub fn swingup() -> Self {
         Self { start: Start::Hanging, ..Self::balance() }
     }
 
-    /// `CartpoleSwingupSparse`: swing the pole up and keep it there; a reward of 0 or 1.
+    /// `CartpoleSwingupSparse`: swing the pole up and keep it there; the reward is 0 or 1.
     pub fn swingup_sparse() -> Self {
         Self { start: Start::Hanging, ..Self::balance_sparse() }
     }
@@ -92,7 +93,8 @@ impl Cartpole {
 
     fn sparse(&self, data: &Data) -> f64 {
         let near = (-SPARSE_POSITION, SPARSE_POSITION);
-        // Open above, so that a cosine that rounding has put just over 1 counts as upright.
+        // The interval is open above, so that a cosine that rounding has put just over 1 counts as
+        // upright.
         let upright = (SPARSE_COSINE, f64::INFINITY);
         tolerance(data.qpos()[0], near, 0.0, Sigmoid::USUAL)
             * tolerance(data.xmat()[self.pole][Z_ALONG_Z], upright, 0.0, Sigmoid::USUAL)
@@ -159,9 +161,9 @@ impl MujocoTask for Cartpole {
         }
     }
 
-    /// The same distribution number by number. But the official code draws the cart's velocity and
-    /// one more number from the same random bits: the pole's angle upright, the cart's position
-    /// hanging (with the key splitting of JAX 0.7).
+    /// Draws each number from the same distribution. But the official code draws the cart's velocity
+    /// from the same random bits as one more number (with the key splitting of JAX 0.7): the pole's
+    /// angle if the pole starts upright, the cart's position if it hangs.
     fn reset_officially(&self, data: &mut Data, rng: &mut EnvRng) {
         self.reset(data, rng);
         let (normal, uniform) = normal_and_uniform(rng);

@@ -12,7 +12,7 @@ use crate::rng::EnvRng;
 use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
 use crate::spec::EnvSpec;
 
-/// Physics step and steps per control step, in seconds and as a count.
+/// Length of a physics step, in seconds, and number of physics steps per control step.
 const TIMING: Timing = Timing { physics_dt: 0.01, substeps: 1 };
 /// Speed from which the reward is 1, in m/s.
 const RUN_SPEED: f64 = 10.0;
@@ -55,7 +55,8 @@ impl MujocoTask for CheetahRun {
         Ok(())
     }
 
-    /// Joint angles anywhere in their ranges; then the body is left alone until it has settled.
+    /// Draws joint angles anywhere in their ranges. Then the body moves without control until it has
+    /// settled.
     fn reset(&self, data: &mut Data, rng: &mut EnvRng) {
         for joint in ROOT_COORDINATES..data.qpos().len() {
             let [low, high] = data.model().jnt_range()[joint];

@@ -16,7 +16,7 @@ use crate::rng::EnvRng;
 use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
 use crate::spec::EnvSpec;
 
-/// Physics step and steps per control step, in seconds and as a count.
+/// Length of a physics step, in seconds, and number of physics steps per control step.
 const TIMING: Timing = Timing { physics_dt: 0.005, substeps: 4 };
 /// The joints of the finger, then that of the spinner.
 const FINGER_JOINTS: [usize; 2] = [0, 1];
@@ -30,18 +30,18 @@ const SPIN_VELOCITY: f64 = -15.0;
 const EASY_TARGET: f64 = 0.07;
 const HARD_TARGET: f64 = 0.03;
 
-/// What the spinner is to do.
+/// What the finger has to do with the spinner.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Goal {
-    /// Spin fast.
+    /// Make it spin fast.
     Spin,
-    /// Have its tip in a target of 7 cm radius.
+    /// Turn its tip into a target of 7 cm radius.
     TurnEasy,
-    /// Have its tip in a target of 3 cm radius.
+    /// Turn its tip into a target of 3 cm radius.
     TurnHard,
 }
 
-/// Where `sensordata` holds what is read from it.
+/// Indices in `sensordata` of the numbers that are read from it.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sensors {
     upper_angle: usize,
@@ -69,17 +69,17 @@ pub struct Finger {
 }
 
 impl Finger {
-    /// `FingerSpin`: keep the spinner spinning; a reward of 0 or 1.
+    /// `FingerSpin`: keep the spinner spinning; the reward is 0 or 1.
     pub fn spin() -> Self {
         Self::new(Goal::Spin)
     }
 
-    /// `FingerTurnEasy`: turn the spinner's tip into a large target; a reward of 0 or 1.
+    /// `FingerTurnEasy`: turn the spinner's tip into a large target; the reward is 0 or 1.
     pub fn turn_easy() -> Self {
         Self::new(Goal::TurnEasy)
     }
 
-    /// `FingerTurnHard`: turn the spinner's tip into a small target; a reward of 0 or 1.
+    /// `FingerTurnHard`: turn the spinner's tip into a small target; the reward is 0 or 1.
     pub fn turn_hard() -> Self {
         Self::new(Goal::TurnHard)
     }
@@ -89,13 +89,13 @@ impl Finger {
         Self { goal, sensors, mocap: 0, hinge: [0.0; 3], ring: 0.0, radius: 0.0 }
     }
 
-    /// A sensor's place from the hinge along x and z, in metres.
+    /// Returns the place of a sensor from the hinge along x and z, in metres.
     fn beside_hinge(&self, data: &Data, sensor: usize) -> [f64; 2] {
         let read = data.sensordata();
         [0, 2].map(|axis| read[sensor + axis] - read[self.sensors.spinner + axis])
     }
 
-    /// Distance from the tip to the target's surface, negative inside, in metres.
+    /// Returns the distance from the tip to the target's surface, negative inside, in metres.
     fn to_target(&self, data: &Data) -> f64 {
         let tip = self.beside_hinge(data, self.sensors.tip);
         let target = self.beside_hinge(data, self.sensors.target);
@@ -164,9 +164,9 @@ impl MujocoTask for Finger {
         Ok(())
     }
 
-    /// Any pose within the joints' ranges, at rest; a target anywhere on the tip's circle. The
-    /// first observation shows the drawn target, which the forward pass that follows puts in its
-    /// place; the official code's shows the model's default one.
+    /// Draws any pose within the joints' ranges, at rest, and a target anywhere on the tip's circle.
+    /// The first observation shows the drawn target, which the forward pass that follows puts in its
+    /// place; in the official code it shows the model's default target.
     fn reset(&self, data: &mut Data, rng: &mut EnvRng) {
         for joint in FINGER_JOINTS {
             let [low, high] = data.model().jnt_range()[joint];
@@ -181,8 +181,8 @@ impl MujocoTask for Finger {
         }
     }
 
-    /// The same, but the official code draws the spinner's angle from the random bits of the
-    /// finger's first joint: both stand at the same share of their ranges.
+    /// Draws the same, except that the official code draws the spinner's angle from the random bits
+    /// of the finger's first joint: both stand at the same share of their ranges.
     fn reset_officially(&self, data: &mut Data, rng: &mut EnvRng) {
         self.reset(data, rng);
         let [low, high] = data.model().jnt_range()[FINGER_JOINTS[0]];

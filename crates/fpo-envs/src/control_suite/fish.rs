@@ -15,20 +15,20 @@ use crate::rng::EnvRng;
 use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
 use crate::spec::EnvSpec;
 
-/// Physics step and steps per control step, in seconds and as a count.
+/// Length of a physics step, in seconds, and number of physics steps per control step.
 const TIMING: Timing = Timing { physics_dt: 0.002, substeps: 20 };
-/// Numbers of the free root in `qpos`: position and quaternion.
+/// Elements of the free root in `qpos`: position and quaternion.
 const ROOT_POSITION: std::ops::Range<usize> = 0..3;
 const ROOT_QUATERNION: std::ops::Range<usize> = 3..7;
-/// Where the joint angles begin in `qpos`.
+/// Index of the first joint angle in `qpos`.
 const FIRST_JOINT: usize = ROOT_QUATERNION.end;
 /// Largest joint angle of a start, in radians.
 const START_ANGLE: f64 = 0.2;
-/// Where targets are drawn, in metres.
+/// Opposite corners of the box in which targets are drawn, in metres.
 const TARGET_LOW: [f64; 3] = [-0.4, -0.4, 0.1];
 const TARGET_HIGH: [f64; 3] = [0.4, 0.4, 0.3];
 
-/// Swim to the target; a smooth reward near it, and a small one for staying upright.
+/// Swim to the target; the reward is smooth near it, and a small part of it is for staying upright.
 #[derive(Debug, Clone, Default)]
 pub struct FishSwim {
     torso: usize,
@@ -40,13 +40,14 @@ pub struct FishSwim {
 }
 
 impl FishSwim {
-    /// From mouth to target in the mouth's frame, in metres.
+    /// Returns the way from mouth to target in the mouth's frame, in metres.
     fn way(&self, data: &Data) -> [f64; 3] {
         let positions = data.geom_xpos();
         let way = between(&positions[self.mouth], &positions[self.target]);
         seen_from(&data.geom_xmat()[self.mouth], &way)
     }
 
+    /// Returns the cosine of the body's angle from upright.
     fn upright(&self, data: &Data) -> f64 {
         data.xmat()[self.torso][Z_ALONG_Z]
     }
@@ -85,10 +86,10 @@ impl MujocoTask for FishSwim {
         Ok(())
     }
 
-    /// At the origin in any direction, joints nearly straight, the target anywhere in a box.
+    /// Draws any direction at the origin, with joints nearly straight, and a target anywhere in a box.
     ///
     /// The driver's forward pass follows, so the first observation shows this target; in the
-    /// official code it shows the model's default one.
+    /// official code it shows the model's default target.
     fn reset(&self, data: &mut Data, rng: &mut EnvRng) {
         let qpos = data.qpos_mut();
         qpos[ROOT_POSITION].fill(0.0);
@@ -152,7 +153,7 @@ mod tests {
 
     /// The mouth is 0.0745 m ahead of the body's middle, the radii are 0.005 and 0.04 m.
     #[test]
-    fn the_reward_is_what_it_should_be_at_target_margin_and_upside_down() {
+    fn the_reward_falls_with_distance_and_upside_down() {
         let mujoco = Mujoco::new(Box::<FishSwim>::default()).unwrap();
         let mut data = mujoco.data().unwrap();
         let mut reward = |distance: f64, upright: bool| {

@@ -1,17 +1,17 @@
 //! Vectors seen from a moving body: with R the body's rotation (its axes as columns), a vector v
 //! of the world is Rᵀ v in the body's frame.
 
-/// From `from` to `to`, in world coordinates.
+/// Returns the vector from `from` to `to`, in world coordinates.
 pub(super) fn between(from: &[f64; 3], to: &[f64; 3]) -> [f64; 3] {
     std::array::from_fn(|i| to[i] - from[i])
 }
 
-/// A vector of the world in the frame of `rotation`, which is given row by row as in `xmat`.
+/// Returns a vector of the world in the frame of `rotation`, which is given row by row as in `xmat`.
 pub(super) fn seen_from(rotation: &[f64; 9], vector: &[f64; 3]) -> [f64; 3] {
     std::array::from_fn(|axis| (0..3).map(|row| vector[row] * rotation[3 * row + axis]).sum())
 }
 
-/// Length of a vector.
+/// Returns the length of a vector.
 pub(super) fn length(vector: &[f64]) -> f64 {
     vector.iter().map(|x| x * x).sum::<f64>().sqrt()
 }

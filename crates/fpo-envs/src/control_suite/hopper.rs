@@ -5,9 +5,10 @@
 //! toe and heel (f in N); the forward position is left out. Action: torques at waist, hip, knee
 //! and ankle, from ±10 to ±40 N·m at ±1.
 //!
-//! Measured against the Playground's MJX in float64, one control step from each of 300 states of
-//! random episodes: all 131 steps without contact agree to 1e-14, of the 169 with contact 92 %
-//! to 1e-9. The solver stops after 4 iterations, unconverged, so that its details show there.
+//! Compared with the Playground's MJX in float64, one control step from each of 300 states of
+//! random episodes, all 131 steps without contact agree to 1e-14, and 92 % of the 169 with contact
+//! to 1e-9. In contact the solver stops after 4 iterations, before it has converged, so that
+//! details of its implementation show.
 
 use super::lookup;
 use super::starts::planar_pose;
@@ -18,14 +19,15 @@ use crate::rng::EnvRng;
 use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
 use crate::spec::EnvSpec;
 
-/// Physics step and steps per control step, in seconds and as a count.
+/// Length of a physics step, in seconds, and number of physics steps per control step.
 const TIMING: Timing = Timing { physics_dt: 0.005, substeps: 4 };
-/// How far the torso's centre of mass must be above the foot's to count as standing, in metres.
+/// Smallest and largest height of the torso's centre of mass above that of the foot at which the
+/// hopper counts as standing, in metres.
 const STAND_HEIGHT: (f64, f64) = (0.6, 2.0);
-/// Speed from which hopping earns all, in m/s.
+/// Speed from which hopping earns the full reward, in m/s.
 const HOP_SPEED: f64 = 2.0;
 
-/// What a hopper is rewarded for.
+/// What earns a hopper its reward.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Goal {
     /// Moving forward while standing.
@@ -46,12 +48,12 @@ pub struct Hopper {
 }
 
 impl Hopper {
-    /// `HopperHop`: hop forward; no reward while the torso is low.
+    /// `HopperHop`: hop forward; the reward is 0 while the torso is low.
     pub fn hop() -> Self {
         Self::new(Goal::Hop)
     }
 
-    /// `HopperStand`: stand with little effort; no reward while the torso is low.
+    /// `HopperStand`: stand with little effort; the reward is 0 while the torso is low.
     pub fn stand() -> Self {
         Self::new(Goal::Stand)
     }
@@ -97,7 +99,7 @@ impl MujocoTask for Hopper {
         Ok(())
     }
 
-    /// Any pitch and any joint angles in their ranges, the torso 1 m up, at rest.
+    /// Draws any pitch and any joint angles in their ranges, with the torso 1 m up and at rest.
     fn reset(&self, data: &mut Data, rng: &mut EnvRng) {
         planar_pose(data, rng);
     }
@@ -160,7 +162,7 @@ mod tests {
 
     /// A knee bent to 150 degrees brings the foot to less than 0.6 m below the torso.
     #[test]
-    fn a_low_hopper_earns_nothing() {
+    fn a_low_hopper_earns_no_reward() {
         let bent = 150f64.to_radians();
         assert_eq!(reward(Hopper::hop(), 2.5, bent, [0.0; 4]), 0.0);
         assert_eq!(reward(Hopper::stand(), 2.5, bent, [0.0; 4]), 0.0);

@@ -5,9 +5,10 @@
 //! velocity of the centre of mass (m/s), then the root's velocity (m/s), its angular velocity and
 //! the joint velocities (rad/s). Action: 21 joint torques, from ±20 to ±120 N·m at ±1.
 //!
-//! Measured against the Playground's MJX in float64, one control step from each of 300 states of
-//! random episodes: all 65 steps without contact agree to 1e-14, of the 235 with contact 31 %
-//! to 1e-9. The solver stops after 4 iterations, unconverged, so that its details show there.
+//! Compared with the Playground's MJX in float64, one control step from each of 300 states of
+//! random episodes, all 65 steps without contact agree to 1e-14, and 31 % of the 235 with contact
+//! to 1e-9. In contact the solver stops after 4 iterations, before it has converged, so that
+//! details of its implementation show.
 
 use super::axes::Z_ALONG_Z;
 use super::frame::{between, length, seen_from};
@@ -20,7 +21,7 @@ use crate::rng::EnvRng;
 use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
 use crate::spec::EnvSpec;
 
-/// Physics step and steps per control step, in seconds and as a count.
+/// Length of a physics step, in seconds, and number of physics steps per control step.
 const TIMING: Timing = Timing { physics_dt: 0.005, substeps: 5 };
 /// Height of the head from which the body counts as standing, in metres.
 const STAND_HEIGHT: f64 = 1.4;
@@ -30,17 +31,17 @@ const UPRIGHT: f64 = 0.9;
 const UPRIGHT_MARGIN: f64 = 1.9;
 /// Speed along x or y at which standing still has fallen to 0.1, in m/s.
 const STILL_MARGIN: f64 = 2.0;
-/// Speeds from which walking and running earn all, in m/s.
+/// Speeds from which walking and running earn the full reward, in m/s.
 const WALK_SPEED: f64 = 1.0;
 const RUN_SPEED: f64 = 10.0;
-/// Numbers of the free root in `qpos`; joint angles follow.
+/// Number of elements of the free root in `qpos`; joint angles follow.
 const ROOT_NUMBERS: usize = 7;
 /// Row of `xmat` with the upward parts of the body's axes.
 const UPWARD_ROW: std::ops::Range<usize> = 6..9;
 /// Bodies whose places the observation holds, in its order.
 const EXTREMITIES: [&str; 4] = ["left_hand", "left_foot", "right_hand", "right_foot"];
 
-/// What a humanoid is rewarded for.
+/// What earns a humanoid its reward.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Goal {
     /// Standing still.
@@ -62,17 +63,17 @@ pub struct Humanoid {
 }
 
 impl Humanoid {
-    /// `HumanoidStand`: stand still and upright; a smooth reward, almost 0 on the floor.
+    /// `HumanoidStand`: stand still and upright; the reward is smooth, and almost 0 on the floor.
     pub fn stand() -> Self {
         Self::new(Goal::Stand)
     }
 
-    /// `HumanoidWalk`: walk upright; a smooth reward, almost 0 on the floor.
+    /// `HumanoidWalk`: walk upright; the reward is smooth, and almost 0 on the floor.
     pub fn walk() -> Self {
         Self::new(Goal::Walk)
     }
 
-    /// `HumanoidRun`: run upright; a smooth reward, almost 0 on the floor.
+    /// `HumanoidRun`: run upright; the reward is smooth, and almost 0 on the floor.
     pub fn run() -> Self {
         Self::new(Goal::Run)
     }
@@ -81,12 +82,12 @@ impl Humanoid {
         Self { goal, torso: 0, head: 0, extremities: [0; 4], velocity: 0 }
     }
 
-    /// Velocity of the centre of mass in world coordinates, in m/s.
+    /// Returns the velocity of the centre of mass in world coordinates, in m/s.
     fn velocity<'a>(&self, data: &'a Data) -> &'a [f64] {
         &data.sensordata()[self.velocity..self.velocity + 3]
     }
 
-    /// The part of the reward that tells the goals apart.
+    /// Returns the factor of the reward in which the goals differ.
     fn moving(&self, velocity: &[f64]) -> f64 {
         let speed = match self.goal {
             Goal::Stand => {
@@ -140,13 +141,13 @@ impl MujocoTask for Humanoid {
         Ok(())
     }
 
-    /// The model's upright pose a little above the floor, every coordinate moved a little. The
-    /// Control Suite itself draws poses in any direction until one touches nothing.
+    /// Draws the model's upright pose a little above the floor, with every coordinate moved a
+    /// little. The Control Suite itself draws poses in any direction until one touches nothing.
     fn reset(&self, data: &mut Data, rng: &mut EnvRng) {
         nudge(data, rng);
     }
 
-    /// Always the model's upright pose.
+    /// Starts always in the model's upright pose.
     fn reset_officially(&self, _data: &mut Data, _rng: &mut EnvRng) {}
 
     fn observe(&self, data: &Data, obs: &mut [f64]) {
@@ -199,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn rewards_are_what_they_should_be_standing_moving_and_low() {
+    fn rewards_are_full_standing_or_at_speed_and_fall_with_height_speed_and_effort() {
         let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{a} is not {b}");
         near(reward(Humanoid::stand(), 0.0, [0.0, 0.0], 0.0), 1.0);
         near(reward(Humanoid::stand(), 0.0, [0.0, 2.0], 0.0), 0.55);

@@ -14,12 +14,12 @@ use crate::rng::EnvRng;
 use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
 use crate::spec::EnvSpec;
 
-/// Physics step and steps per control step, in seconds and as a count.
+/// Length of a physics step, in seconds, and number of physics steps per control step.
 const TIMING: Timing = Timing { physics_dt: 0.01, substeps: 2 };
 /// Largest angle from upright that earns a reward, in degrees.
 const UPRIGHT_DEGREES: f64 = 8.0;
 
-/// Swing the pole up and keep it there; a reward of 0 or 1.
+/// Swing the pole up and keep it there; the reward is 0 or 1.
 #[derive(Debug, Clone, Default)]
 pub struct PendulumSwingup {
     pole: usize,
@@ -54,7 +54,7 @@ impl MujocoTask for PendulumSwingup {
         Ok(())
     }
 
-    /// Any angle on one side, at rest. The Control Suite draws from both sides; the Playground
+    /// Draws any angle on one side, at rest. The Control Suite draws from both sides; the Playground
     /// does not.
     fn reset(&self, data: &mut Data, rng: &mut EnvRng) {
         data.qpos_mut()[0] = rng.uniform(0.0, PI);
@@ -66,7 +66,8 @@ impl MujocoTask for PendulumSwingup {
     }
 
     fn reward(&self, data: &Data, _action: &[f64]) -> f64 {
-        // Open above, so that a cosine that rounding has put just over 1 counts as upright.
+        // The interval is open above, so that a cosine that rounding has put just over 1 counts as
+        // upright.
         let upright = (UPRIGHT_DEGREES.to_radians().cos(), f64::INFINITY);
         tolerance(data.xmat()[self.pole][Z_ALONG_Z], upright, 0.0, Sigmoid::USUAL)
     }

@@ -11,10 +11,10 @@ use crate::rng::EnvRng;
 use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
 use crate::spec::EnvSpec;
 
-/// Physics step and steps per control step, in seconds and as a count.
+/// Length of a physics step, in seconds, and number of physics steps per control step.
 const TIMING: Timing = Timing { physics_dt: 0.02, substeps: 1 };
 
-/// Pull the ball into the target, gently; a smooth reward near the target, almost 0 far away.
+/// Pull the ball into the target, gently; the reward is smooth near the target, and almost 0 far away.
 #[derive(Debug, Clone, Default)]
 pub struct PointMass {
     mass: usize,
@@ -53,7 +53,7 @@ impl MujocoTask for PointMass {
         Ok(())
     }
 
-    /// Anywhere on the table, at rest.
+    /// Draws any place on the table, at rest.
     fn reset(&self, data: &mut Data, rng: &mut EnvRng) {
         for joint in 0..data.qpos().len() {
             let [low, high] = data.model().jnt_range()[joint];
@@ -84,7 +84,7 @@ mod tests {
     use crate::simulation::mujoco::Mujoco;
 
     #[test]
-    fn the_reward_is_what_it_should_be_at_target_and_margin() {
+    fn the_reward_falls_with_distance_and_effort() {
         let mujoco = Mujoco::new(Box::<PointMass>::default()).unwrap();
         let mut data = mujoco.data().unwrap();
         let mut reward = |x: f64, action: [f64; 2]| {

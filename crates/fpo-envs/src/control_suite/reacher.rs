@@ -14,19 +14,19 @@ use crate::rng::EnvRng;
 use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
 use crate::spec::EnvSpec;
 
-/// Physics step and steps per control step, in seconds and as a count.
+/// Length of a physics step, in seconds, and number of physics steps per control step.
 const TIMING: Timing = Timing { physics_dt: 0.005, substeps: 4 };
-/// The wrist among the joints; only it has limits.
+/// Index of the wrist among the joints. It alone has limits.
 const WRIST: usize = 1;
-/// Distances between which a target is drawn, from the shoulder, in metres.
+/// Smallest and largest distance of a target from the shoulder, in metres.
 const TARGET_DISTANCE: (f64, f64) = (0.05, 0.2);
 /// The model with the easy task's target.
 const EASY_XML: &str = include_str!("../../models/reacher.xml");
-/// The target's radius, in metres, as it stands in the model and as the hard task has it.
+/// The target's radius, in metres, in the model's words: of the easy and of the hard task.
 const EASY_SIZE: &str = "size=\"0.05\"";
 const HARD_SIZE: &str = "size=\"0.015\"";
 
-/// How large the target is.
+/// The size of the target.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Target {
     /// A radius of 5 cm.
@@ -48,12 +48,12 @@ pub struct Reacher {
 }
 
 impl Reacher {
-    /// `ReacherEasy`: point at a large target; a reward of 0 or 1.
+    /// `ReacherEasy`: point at a large target; the reward is 0 or 1.
     pub fn easy() -> Self {
         Self::new(Target::Large, EASY_XML.into())
     }
 
-    /// `ReacherHard`: point at a small target; a reward of 0 or 1.
+    /// `ReacherHard`: point at a small target; the reward is 0 or 1.
     ///
     /// The size is changed before the model is compiled, since the target's mass follows from it.
     pub fn hard() -> Self {
@@ -64,7 +64,7 @@ impl Reacher {
         Self { size, xml, finger: 0, target: 0, mocap: 0, reach: 0.0 }
     }
 
-    /// From the tip to the target along x and y, in metres.
+    /// Returns the way from the tip to the target along x and y, in metres.
     fn to_target(&self, data: &Data) -> [f64; 2] {
         let (finger, target) = (data.geom_xpos()[self.finger], data.geom_xpos()[self.target]);
         [target[0] - finger[0], target[1] - finger[1]]
@@ -106,9 +106,9 @@ impl MujocoTask for Reacher {
         Ok(())
     }
 
-    /// Any pose, at rest; a target anywhere in a ring around the shoulder. The forward pass that
-    /// follows moves the target there, so that the first observation shows the drawn target; the
-    /// official code's first observation shows the model's default one.
+    /// Draws any pose, at rest, and a target anywhere in a ring around the shoulder. The forward pass
+    /// that follows moves the target there, so that the first observation shows the drawn target; in
+    /// the official code it shows the model's default target.
     fn reset(&self, data: &mut Data, rng: &mut EnvRng) {
         let [low, high] = data.model().jnt_range()[WRIST];
         let pose = [rng.uniform(-PI, PI), rng.uniform(low, high)];

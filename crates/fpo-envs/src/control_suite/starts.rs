@@ -5,15 +5,15 @@ use std::f64::consts::{PI, TAU};
 use crate::rng::EnvRng;
 use crate::simulation::mujoco_task::Data;
 
-/// Coordinates of a root that moves in a plane: two positions, then an angle.
+/// Number of coordinates of a root that moves in a plane: two positions, then an angle.
 pub(super) const PLANAR_ROOT: usize = 3;
 
-/// How far a start is moved along each coordinate where the Playground knows one start only, in
-/// metres or radians.
+/// Largest distance by which a start is moved along each coordinate where the Playground knows a
+/// single start only, in metres or radians.
 pub(super) const NUDGE: f64 = 0.01;
 
-/// Moves a single start a little along each of its degrees of freedom. Each is drawn on its own,
-/// uniform in ±[`NUDGE`]; a free body is turned by a small rotation about each of its axes.
+/// Moves a single start a little along each of its degrees of freedom. Each distance is drawn on its
+/// own, uniform in ±[`NUDGE`]; a free body is turned by a small rotation about each of its axes.
 pub(super) fn nudge(data: &mut Data, rng: &mut EnvRng) {
     let way: Vec<f64> = data.qvel().iter().map(|_| rng.uniform(-NUDGE, NUDGE)).collect();
     let mut moved = data.qpos().to_vec();
@@ -21,8 +21,8 @@ pub(super) fn nudge(data: &mut Data, rng: &mut EnvRng) {
     data.qpos_mut().copy_from_slice(&moved);
 }
 
-/// A standard normal number z, and Φ(z), which is uniform in [0, 1]: what the official code gets
-/// when it draws both from one random key. With φ the density,
+/// Draws a standard normal number z and returns it with Φ(z), which is uniform in [0, 1]. The
+/// official code gets such a pair when it draws both from one random key. With φ the density,
 /// Φ(z) = ½ + φ(z) (z + z³/3 + z⁵/(3·5) + …).
 pub(super) fn normal_and_uniform(rng: &mut EnvRng) -> (f64, f64) {
     let z = rng.normal();
@@ -35,7 +35,8 @@ pub(super) fn normal_and_uniform(rng: &mut EnvRng) -> (f64, f64) {
     (z, (0.5 + sum * (-0.5 * z * z).exp() / TAU.sqrt()).clamp(0.0, 1.0))
 }
 
-/// A planar body in any direction, every joint beyond its root anywhere in its range.
+/// Draws a pose of a planar body: any direction, and every joint beyond its root anywhere in its
+/// range.
 pub(super) fn planar_pose(data: &mut Data, rng: &mut EnvRng) {
     data.qpos_mut()[PLANAR_ROOT - 1] = rng.uniform(-PI, PI);
     for joint in PLANAR_ROOT..data.qpos().len() {

@@ -6,8 +6,9 @@ use crate::spec::EnvSpec;
 /// Control steps of an episode in every task of the Playground's Control Suite.
 const EPISODE_LENGTH: usize = 1000;
 
-/// Returns the specification of a task of the suite in all that does not depend on the task itself:
-/// every task has as many steps, and rewards from 0 to 1. `domain` is the Control Suite's name.
+/// Returns the fields of a specification that do not depend on the task within its domain; the task
+/// replaces the others, which are empty. Every task of the suite has the same number of steps and
+/// rewards from 0 to 1. `domain` is the Control Suite's name.
 pub(super) fn suite_spec(domain: &str, timing: Timing) -> EnvSpec {
     EnvSpec {
         name: String::new(),

@@ -14,7 +14,7 @@ use crate::rng::EnvRng;
 use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
 use crate::spec::EnvSpec;
 
-/// Physics step and steps per control step, in seconds and as a count.
+/// Length of a physics step, in seconds, and number of physics steps per control step.
 const TIMING: Timing = Timing { physics_dt: 0.003, substeps: 10 };
 /// Share of starts whose target is near.
 const NEAR_SHARE: f64 = 0.2;
@@ -23,12 +23,12 @@ const NEAR_TARGET: f64 = 0.3;
 const FAR_TARGET: f64 = 2.0;
 /// Distance beyond the target at which the reward has fallen to 0.1, in radii of the target.
 const MARGIN_RADII: f64 = 5.0;
-/// Sensor numbers of one link: velocity (x, y, z), then angular velocity (x, y, z).
+/// Number of sensor values of one link: velocity (x, y, z), then angular velocity (x, y, z).
 const LINK_NUMBERS: usize = 6;
-/// The ones among them that a motion in the plane changes.
+/// The values among them that a motion in the plane changes.
 const PLANE_NUMBERS: [usize; 3] = [0, 1, 5];
 
-/// Swim to the target; the reward has a long tail, so that it can be felt from far away.
+/// Swim to the target; the reward has a long tail, so that it guides the swimmer from far away.
 #[derive(Debug, Clone, Default)]
 pub struct SwimmerSwimmer6 {
     head: usize,
@@ -41,7 +41,7 @@ pub struct SwimmerSwimmer6 {
 }
 
 impl SwimmerSwimmer6 {
-    /// From nose to target along the head's x and y axes, in metres.
+    /// Returns the way from nose to target along the head's x and y axes, in metres.
     fn way(&self, data: &Data) -> [f64; 2] {
         let positions = data.geom_xpos();
         let way = between(&positions[self.nose], &positions[self.target]);
@@ -83,10 +83,10 @@ impl MujocoTask for SwimmerSwimmer6 {
         Ok(())
     }
 
-    /// In the middle, in any direction and pose; one target in five is near.
+    /// Draws any direction and pose in the middle, and a target, of which one in five is near.
     ///
     /// The driver's forward pass follows, so the first observation shows this target; in the
-    /// official code it shows the model's default one.
+    /// official code it shows the model's default target.
     fn reset(&self, data: &mut Data, rng: &mut EnvRng) {
         planar_pose(data, rng);
         let reach = if rng.unit() < NEAR_SHARE { NEAR_TARGET } else { FAR_TARGET };
@@ -138,7 +138,7 @@ mod tests {
             let seen = f64::from(obs[5]).hypot(f64::from(obs[6]));
             assert!((seen - (x - place[0]).hypot(y - place[1])).abs() < 1e-6);
         }
-        // 0.2 of the starts, and (0.3 / 2)² of the others by chance: 109 ± 9 of 500.
+        // A share of 0.2 of the starts is near, and of the others (0.3 / 2)² by chance: 109 ± 9 of 500.
         assert!((80..140).contains(&close), "{close}");
     }
 

@@ -6,9 +6,10 @@
 //! there. Ours is the Playground's observation. Action: torques at hip, knee and ankle of the
 //! right and of the left leg, ±100, ±50 and ±20 N·m at ±1.
 //!
-//! Measured against the Playground's MJX in float64, one control step from each of 300 states of
-//! random episodes: all 121 steps without contact agree to 1e-14, of the 179 with contact 61 %
-//! to 1e-9. The solver stops after 2 iterations, unconverged, so that its details show there.
+//! Compared with the Playground's MJX in float64, one control step from each of 300 states of
+//! random episodes, all 121 steps without contact agree to 1e-14, and 61 % of the 179 with contact
+//! to 1e-9. In contact the solver stops after 2 iterations, before it has converged, so that
+//! details of its implementation show.
 
 use super::axes::{Z_ALONG_X, Z_ALONG_Z};
 use super::lookup;
@@ -20,17 +21,17 @@ use crate::rng::EnvRng;
 use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
 use crate::spec::EnvSpec;
 
-/// Physics step and steps per control step, in seconds and as a count.
+/// Length of a physics step, in seconds, and number of physics steps per control step.
 const TIMING: Timing = Timing { physics_dt: 0.0025, substeps: 10 };
 /// Height of the torso from which it counts as standing, in metres.
 const STAND_HEIGHT: f64 = 1.2;
-/// Speeds from which walking and running earn all, in m/s.
+/// Speeds from which walking and running earn the full reward, in m/s.
 const WALK_SPEED: f64 = 1.0;
 const RUN_SPEED: f64 = 8.0;
-/// Element of `xmat`: how far a body's x axis points along the world's, the cosine of its pitch.
+/// Element of `xmat`: the part of a body's x axis along the world's, the cosine of its pitch.
 const X_ALONG_X: usize = 0;
 
-/// What a walker is rewarded for.
+/// What earns a walker its reward.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Goal {
     /// Standing upright.
@@ -50,17 +51,17 @@ pub struct Walker {
 }
 
 impl Walker {
-    /// `WalkerStand`: stand upright; a smooth reward.
+    /// `WalkerStand`: stand upright; the reward is smooth.
     pub fn stand() -> Self {
         Self::new(Goal::Stand)
     }
 
-    /// `WalkerWalk`: walk forward upright; a smooth reward.
+    /// `WalkerWalk`: walk forward upright; the reward is smooth.
     pub fn walk() -> Self {
         Self::new(Goal::Walk)
     }
 
-    /// `WalkerRun`: run forward upright; a smooth reward.
+    /// `WalkerRun`: run forward upright; the reward is smooth.
     pub fn run() -> Self {
         Self::new(Goal::Run)
     }
@@ -104,7 +105,7 @@ impl MujocoTask for Walker {
         Ok(())
     }
 
-    /// Any pitch and any joint angles in their ranges, the torso 1.3 m up, at rest.
+    /// Draws any pitch and any joint angles in their ranges, with the torso 1.3 m up and at rest.
     fn reset(&self, data: &mut Data, rng: &mut EnvRng) {
         planar_pose(data, rng);
     }
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn rewards_are_what_they_should_be_standing_moving_and_fallen() {
+    fn rewards_are_full_standing_or_at_speed_and_fall_with_height_pitch_and_speed() {
         let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{a} is not {b}");
         near(reward(Walker::stand(), 0.0, 0.0, 0.0), 1.0);
         // The torso starts 1.3 m up; at half the standing height `standing` has fallen to 0.1.

@@ -2,9 +2,9 @@
 //!
 //! The position is an integer cell (x, y). An action is clipped to [-1, 1] and rounded, half to
 //! even, to a step of −1, 0 or 1 per axis: |a| ≤ 0.5 stays. A step off the board stops at its
-//! edge; a step into a wall is not taken at all. The observation is (position − 12) / 12. The reward
-//! is that of the cell reached: +20 for a goal, −10 for a death, 0 for any other cell. Goal and death
-//! end the episode.
+//! edge; a step into a wall is not taken at all. The observation is (position − 12) / 12. The
+//! reward is that of the cell reached: +20 for a goal, −10 for a death, 0 for any other cell. Goal
+//! and death end the episode.
 //!
 //! A start is uniform over free cells. The official code also starts inside walls, by an
 //! oversight that is not repeated here.

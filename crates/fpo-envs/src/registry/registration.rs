@@ -1,4 +1,4 @@
-//! What the registry knows of one task, of whichever kind it is.
+//! The entry of one task in the registry, whatever its kind.
 
 use crate::batch::Batch;
 use crate::closed_form::ClosedForm;
@@ -27,7 +27,7 @@ enum Kind {
     /// A task on a MuJoCo model.
     #[cfg(feature = "mujoco")]
     Mujoco(Box<dyn MujocoTask>),
-    /// A task on a MuJoCo model, of which this build knows the name alone.
+    /// A task on a MuJoCo model in a build without MuJoCo, which knows only the task's name.
     #[cfg(not(feature = "mujoco"))]
     MujocoMissing,
 }

@@ -1,7 +1,7 @@
 //! Keeps MuJoCo's messages away from the user's terminal and folder.
 //!
 //! By default MuJoCo prints warnings and appends them to `MUJOCO_LOG.TXT` in the working
-//! directory. Its warnings here tell of diverging states, which the batch driver counts.
+//! directory. In this crate its warnings report diverging states, which the batch driver counts.
 
 use std::sync::Once;
 
@@ -10,7 +10,7 @@ use mujoco_rs::wrappers::mj_logging::{MjLogMessage, MjtLogLevel, log_config, set
 
 static QUIET: Once = Once::new();
 
-/// Installs the handler, once per process. Every use of MuJoCo in this crate comes after it.
+/// Installs the handler, once per process. Every model is compiled after this call.
 pub(super) fn keep_quiet() {
     QUIET.call_once(|| {
         // SAFETY: no thread of this crate uses MuJoCo before this call has returned, since every
@@ -22,7 +22,8 @@ pub(super) fn keep_quiet() {
     });
 }
 
-/// Drops everything but errors: after one of those MuJoCo ends the process, and must say why.
+/// Drops every message but errors. After an error MuJoCo ends the process, so the user must learn
+/// the reason.
 fn handle(message: &MjLogMessage) {
     if message.level() == MjtLogLevel::mjLOG_ERROR {
         eprintln!("MuJoCo stopped the program: {}", message.subject());

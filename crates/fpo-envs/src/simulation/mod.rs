@@ -1,4 +1,4 @@
-//! Simulation with MuJoCo: what a task on a model has to supply, and what all of them share.
+//! Simulation with MuJoCo: the rules that a task on a model supplies, and the code that all share.
 //!
 //! A task gives its model, a start, an observation and a reward
 //! ([`MujocoTask`](mujoco_task::MujocoTask)); [`Mujoco`](mujoco::Mujoco) turns that into a

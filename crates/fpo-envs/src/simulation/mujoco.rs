@@ -19,7 +19,7 @@ use crate::task::{Task, Transition};
 
 /// Added to the model's `ls_iterations`. With it C MuJoCo's line search stops where MJX's does,
 /// so that our trajectories are the Playground's: measured in float64, to 1e-13 as long as nothing
-/// touches. In contact both stop before they have converged, and may part.
+/// touches. In contact both stop before they have converged, and their trajectories may differ.
 const EXTRA_LINE_SEARCH: i32 = 2;
 
 /// Positions and velocities beyond this count as diverged, as in MuJoCo itself (`mjMAXVAL`).
@@ -105,8 +105,8 @@ impl Mujoco {
     /// Applies `action` for one control step. Returns whether positions and velocities stayed
     /// finite; if not, `data` must be reset.
     ///
-    /// The physics clips each control to its range, as the Playground's does; a reward sees the
-    /// action as it was given.
+    /// The physics clips each control to its range, as the Playground's does. A reward is computed
+    /// from the action as it was given.
     pub fn advance(&self, data: &mut Data, action: &[f64]) -> bool {
         data.ctrl_mut().copy_from_slice(action);
         for _ in 0..self.substeps {
@@ -129,7 +129,7 @@ impl Mujoco {
         }
     }
 
-    /// Writes the first state and observation of an episode, from a start that is drawn and at rest.
+    /// Writes the first state and observation of an episode, once its start is drawn and at rest.
     fn begin(
         &self,
         worker: &mut Worker,
@@ -138,7 +138,8 @@ impl Mujoco {
     ) -> Result<(), EnvError> {
         let data = &mut worker.data;
         data.forward();
-        // A Playground start carries the accelerations of its forward pass; C leaves that to steps.
+        // A start of the Playground carries the accelerations of its forward pass. C MuJoCo keeps
+        // them after a step only, so they are copied here.
         let accelerations = data.qacc().to_vec();
         data.qacc_warmstart_mut().copy_from_slice(&accelerations);
         self.observe(worker, obs);

@@ -1,4 +1,4 @@
-//! What a task on a MuJoCo model has to supply.
+//! The interface of a task on a MuJoCo model: its model, start, observation and reward.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::spec::EnvSpec;
 /// Simulation state of one worker, with the model that it shares with all others.
 pub type Data = MjData<Arc<MjModel>>;
 
-/// How simulated time is divided.
+/// The division of simulated time into steps.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Timing {
     /// Length of one physics step, in seconds.
@@ -22,7 +22,7 @@ pub struct Timing {
 }
 
 impl Timing {
-    /// Length of one control step, in seconds.
+    /// Returns the length of one control step, in seconds.
     pub fn control_dt(self) -> f64 {
         self.physics_dt * self.substeps as f64
     }
@@ -33,7 +33,7 @@ pub trait MujocoTask: Send + Sync + 'static {
     /// The task's description.
     fn spec(&self) -> EnvSpec;
 
-    /// Name of the model, shared by the tasks that use it.
+    /// The name of the model, shared by the tasks that use it.
     fn domain(&self) -> &'static str;
 
     /// The model as MJCF.
@@ -45,7 +45,7 @@ pub trait MujocoTask: Send + Sync + 'static {
     /// Changes the compiled model where this task differs from others on the same MJCF.
     ///
     /// # Errors
-    /// When the model lacks what should be changed.
+    /// When the model lacks a part that should be changed.
     fn patch(&self, _model: &mut MjModel) -> Result<(), EnvError> {
         Ok(())
     }

@@ -25,7 +25,7 @@ fn named_folder() -> Option<OsString> {
     std::env::var_os("FPO_GOLDEN_DIR")
 }
 
-/// Whether the numbers are the repository's own, of which none may be absent.
+/// Whether the numbers are the repository's own, all of which must be present.
 pub fn is_own_folder() -> bool {
     named_folder().is_none()
 }
