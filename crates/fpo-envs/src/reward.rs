@@ -60,8 +60,8 @@ impl Sigmoid {
     }
 }
 
-/// Returns 1 for `x` in [`lower`, `upper`], and outside `sigmoid` of the distance to the interval in
-/// units of `margin`. With `margin` 0 the value outside is 0. The result is finite if `x` is.
+/// Returns 1 for `x` in [`lower`, `upper`], and outside `sigmoid` of the distance to the interval
+/// in units of `margin`. With `margin` 0 the value outside is 0. The result is finite if `x` is.
 pub fn tolerance(x: f64, (lower, upper): (f64, f64), margin: f64, sigmoid: Sigmoid) -> f64 {
     if (lower..=upper).contains(&x) {
         1.0

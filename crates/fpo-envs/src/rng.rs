@@ -12,8 +12,8 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 /// Number of 32-bit words set aside for the reset of one episode.
 const WORDS_PER_EPISODE: u128 = 1 << 16;
-/// Tag in the top byte of the stream number, which keeps these draws apart from any other use of the
-/// same seed.
+/// Tag in the top byte of the stream number, which keeps these draws apart from any other use of
+/// the same seed.
 const RESET_PURPOSE: u64 = 0x45 << 56;
 /// Fills the key beyond the seed, so that a small seed is not mostly zeros.
 const KEY_TAG: &[u8; 24] = b"fpo-envs reset draws v1\0";
@@ -46,13 +46,14 @@ impl EnvRng {
         low + (high - low) * self.unit()
     }
 
-    /// Draws one of the integers 0, 1, …, `count` − 1, each as likely as the others up to a bias below
-    /// `count` / 2⁶⁴. Returns 0 when `count` is 0.
+    /// Draws one of the integers 0, 1, …, `count` − 1, each as likely as the others up to a bias
+    /// below `count` / 2⁶⁴. Returns 0 when `count` is 0.
     pub fn below(&mut self, count: usize) -> usize {
         ((u128::from(self.inner.next_u64()) * count as u128) >> 64) as usize
     }
 
-    /// Draws a standard normal number by the method of Box and Muller: √(−2 ln u) · cos(2π v) with u in (0, 1].
+    /// Draws a standard normal number by the method of Box and Muller: √(−2 ln u) · cos(2π v) with
+    /// u in (0, 1].
     pub fn normal(&mut self) -> f64 {
         let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
         radius * (TAU * self.unit()).cos()

@@ -1,5 +1,5 @@
-//! Our models against the Playground's, field by field, as MuJoCo compiles them. Names may
-//! differ; numbers may not.
+//! Our models equal the Playground's, field by field, as MuJoCo compiles them. Names may differ;
+//! numbers may not.
 
 #![cfg(feature = "mujoco")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]

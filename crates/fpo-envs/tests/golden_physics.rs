@@ -1,5 +1,5 @@
-//! Our simulation against MuJoCo Playground's in float64: open-loop trajectories, and observation
-//! and reward at stored states.
+//! Our simulation agrees with MuJoCo Playground's in float64: in open-loop trajectories, and in
+//! observation and reward at stored states.
 
 #![cfg(feature = "mujoco")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
@@ -12,8 +12,8 @@ use common::physics::{reward_states, trajectories, trajectories_of_steps};
 use fpo_envs::mujoco::{Mujoco, tasks};
 use safetensors::SafeTensors;
 
-/// Runs `check` on the stored file of every task in `folder`. Where `siblings` is true a task with a
-/// sibling needs no file, because that of the sibling stands for it.
+/// Runs `check` on the stored file of every task in `folder`. Where `siblings` is true a task with
+/// a sibling needs no file, because that of the sibling stands for it.
 fn for_each_file(
     (folder, siblings): (&str, bool),
     note: &str,

@@ -1,5 +1,5 @@
-//! The batch driver against the official code's rollout on a toy environment: rewards, ends of
-//! episodes, the return to the first state, and step counters.
+//! The batch driver agrees with the official code's rollout on a toy environment: in rewards, ends
+//! of episodes, the return to the first state, and step counters.
 //!
 //! The toy: x' = 0.9 x + 0.3 a, with the action's elements repeated over the state; the reward is
 //! −Σ x'²; the episode ends where |x'₀| exceeds a threshold; the environment gets tanh(a).
@@ -22,7 +22,7 @@ use fpo_envs::{
 use safetensors::SafeTensors;
 use serde_json::Value;
 
-/// Some roundings of float32 on numbers below 3, carried along for at most 20 steps.
+/// Room for some roundings of float32 on numbers below 3, carried along for at most 20 steps.
 const TOLERANCE: f64 = 1e-6;
 
 struct Toy {
@@ -77,7 +77,7 @@ impl Task for Toy {
     }
 }
 
-/// What a step writes.
+/// The buffers into which a step writes.
 struct Buffers {
     obs: Vec<f32>,
     final_obs: Vec<f32>,

@@ -25,7 +25,7 @@ const STATES: usize = 32;
 const TARGET_BODY: usize = 4;
 const TARGET_GEOM: usize = 8;
 const HEAD: &str = "\
-| task | obs | act | dt (s) | trajectory, largest error | obs, reward at 32 states | model equal |
+| task | obs | act | dt (s) | trajectory, largest error | at 32 states | model: arrays, numbers |
 |---|--:|--:|--:|:--|:--|:--|";
 
 /// Returns the stored model of a task's domain. `ReacherHard` gets its own target: a sphere of the
@@ -96,7 +96,7 @@ fn row(rules: Box<dyn MujocoTask>) -> Option<String> {
         false => format!("{along:.1e} (that of {source})"),
     };
     let states = reward_states(&mujoco, name)?;
-    let model = format!("yes: {arrays} arrays, {numbers} numbers");
+    let model = format!("{arrays}, {numbers}");
     let (obs_dim, action_dim, control_dt) = (spec.obs_dim, spec.action_dim, spec.control_dt);
     let sizes = format!("{obs_dim} | {action_dim} | {control_dt}");
     Some(format!("| {name} | {sizes} | {along} | {states:.1e} | {model} |"))

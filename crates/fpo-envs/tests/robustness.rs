@@ -1,5 +1,5 @@
-//! What the environments do with input that makes no sense: they survive it, count it, or name
-//! what is wrong.
+//! Input that makes no sense: the environments survive it, count it, or return an error that names
+//! it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 

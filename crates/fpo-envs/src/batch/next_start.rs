@@ -11,10 +11,10 @@
 //! ```
 //!
 //! which spreads the work evenly over the episode, and over the batch too, since the steps of
-//! neighbouring environments lie far apart. Where the ends of episodes are spread already (`stagger`), each begins p steps before
-//! its end. When an episode ends early, its next start is half made or not begun; the rest is then
-//! done on the spot. A start is a function of seed, environment and episode, so its numbers do not
-//! depend on when it was made.
+//! neighbouring environments lie far apart. Where the ends of episodes are spread already
+//! (`stagger`), each begins p steps before its end. When an episode ends early, its next start is
+//! half made or not begun; the rest is then done on the spot. A start is a function of seed,
+//! environment and episode, so its numbers do not depend on when it was made.
 
 /// φ · 2⁶⁴: multiples of it, modulo 2⁶⁴, fill the range as evenly as any sequence can.
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;

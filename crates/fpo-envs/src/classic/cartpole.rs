@@ -12,12 +12,12 @@
 //!
 //! integrated by the Runge–Kutta method of fourth order: without force E drifts by less than
 //! 1e-6 J in 100 s and p by less than 1e-7 kg·m/s. Masses, lengths, force and the limits of angle
-//! and rail are those of Barto, Sutton and Anderson (1983); their step is 0.02 s, too.
+//! and rail are those of Barto, Sutton and Anderson (1983), whose step is 0.02 s, too.
 //!
-//! Observation: x (m), ẋ (m/s), cos θ, sin θ, θ̇ (rad/s). Action: the force, ±10 N at ±1. Reward:
-//! upright and near the middle, both count smoothly. The episode terminates where the pole is
-//! more than 12° from upright or the cart more than 2.4 m from the middle, with no reward. State:
-//! x, ẋ, θ, θ̇. A start has each of them within ±0.05.
+//! Observation: x (m), ẋ (m/s), cos θ, sin θ, θ̇ (rad/s). Action: the force, ±10 N at ±1. The
+//! reward is for an upright pole and a cart near the middle, both of which count smoothly. The
+//! episode terminates where the pole is more than 12° from upright or the cart more than 2.4 m from
+//! the middle, with no reward. State: x, ẋ, θ, θ̇. A start has each of them within ±0.05.
 
 use super::mechanics::{GRAVITY, runge_kutta};
 use crate::closed_form::{ClosedForm, clipped};

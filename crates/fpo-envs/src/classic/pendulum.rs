@@ -11,9 +11,9 @@
 //! 1e-5 J in 100 s. At rest the motor holds the rod up to asin(τ / m g l) = 11.8° from hanging, so
 //! it has to swing.
 //!
-//! Observation: cos θ, sin θ, θ̇ (rad/s). Action: the torque, ±2 N·m at ±1. Reward: upright, slow
-//! and gentle, each counts smoothly. State: θ in (−π, π] and θ̇. A start is any angle, turning at
-//! up to 1 rad/s.
+//! Observation: cos θ, sin θ, θ̇ (rad/s). Action: the torque, ±2 N·m at ±1. The reward is for being
+//! upright, slow and gentle, each of which counts smoothly. State: θ in (−π, π] and θ̇. A start is
+//! any angle, turning at up to 1 rad/s.
 
 use std::f64::consts::PI;
 
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn rewards_are_what_they_should_be_up_down_fast_and_pushing() {
+    fn rewards_fall_with_angle_velocity_and_effort() {
         for (angle, velocity, action, expected) in [
             (0.0, 0.0, 0.0, 1.0),
             (PI, 0.0, 0.0, 0.0),

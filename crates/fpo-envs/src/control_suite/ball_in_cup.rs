@@ -59,7 +59,8 @@ impl MujocoTask for BallInCup {
     }
 
     /// Draws the model's default state, in which the ball is 8 mm short of hanging on its string,
-    /// with cup and ball moved a little. The Control Suite itself draws the ball's place anywhere below the cup.
+    /// with cup and ball moved a little. The Control Suite itself draws the ball's place anywhere
+    /// below the cup.
     fn reset(&self, data: &mut Data, rng: &mut EnvRng) {
         nudge(data, rng);
     }

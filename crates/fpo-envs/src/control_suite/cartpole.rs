@@ -161,9 +161,9 @@ impl MujocoTask for Cartpole {
         }
     }
 
-    /// Draws each number from the same distribution. But the official code draws the cart's velocity
-    /// from the same random bits as one more number (with the key splitting of JAX 0.7): the pole's
-    /// angle if the pole starts upright, the cart's position if it hangs.
+    /// Draws each number from the same distribution. But the official code draws the cart's
+    /// velocity from the same random bits as one more number (with the key splitting of JAX 0.7):
+    /// the pole's angle if the pole starts upright, the cart's position if it hangs.
     fn reset_officially(&self, data: &mut Data, rng: &mut EnvRng) {
         self.reset(data, rng);
         let (normal, uniform) = normal_and_uniform(rng);

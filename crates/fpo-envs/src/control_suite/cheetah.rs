@@ -55,8 +55,8 @@ impl MujocoTask for CheetahRun {
         Ok(())
     }
 
-    /// Draws joint angles anywhere in their ranges. Then the body moves without control until it has
-    /// settled.
+    /// Draws joint angles anywhere in their ranges. Then the body moves without control until it
+    /// has settled.
     fn reset(&self, data: &mut Data, rng: &mut EnvRng) {
         for joint in ROOT_COORDINATES..data.qpos().len() {
             let [low, high] = data.model().jnt_range()[joint];

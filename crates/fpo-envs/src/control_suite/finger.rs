@@ -164,9 +164,9 @@ impl MujocoTask for Finger {
         Ok(())
     }
 
-    /// Draws any pose within the joints' ranges, at rest, and a target anywhere on the tip's circle.
-    /// The first observation shows the drawn target, which the forward pass that follows puts in its
-    /// place; in the official code it shows the model's default target.
+    /// Draws any pose within the joints' ranges, at rest, and a target anywhere on the tip's
+    /// circle. The first observation shows the drawn target, which the forward pass that follows
+    /// puts in its place; in the official code it shows the model's default target.
     fn reset(&self, data: &mut Data, rng: &mut EnvRng) {
         for joint in FINGER_JOINTS {
             let [low, high] = data.model().jnt_range()[joint];

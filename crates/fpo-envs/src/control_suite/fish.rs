@@ -86,7 +86,8 @@ impl MujocoTask for FishSwim {
         Ok(())
     }
 
-    /// Draws any direction at the origin, with joints nearly straight, and a target anywhere in a box.
+    /// Draws any direction at the origin, with joints nearly straight, and a target anywhere in a
+    /// box.
     ///
     /// The driver's forward pass follows, so the first observation shows this target; in the
     /// official code it shows the model's default target.

@@ -6,7 +6,8 @@ pub(super) fn between(from: &[f64; 3], to: &[f64; 3]) -> [f64; 3] {
     std::array::from_fn(|i| to[i] - from[i])
 }
 
-/// Returns a vector of the world in the frame of `rotation`, which is given row by row as in `xmat`.
+/// Returns a vector of the world in the frame of `rotation`, which is given row by row as in
+/// `xmat`.
 pub(super) fn seen_from(rotation: &[f64; 9], vector: &[f64; 3]) -> [f64; 3] {
     std::array::from_fn(|axis| (0..3).map(|row| vector[row] * rotation[3 * row + axis]).sum())
 }

@@ -54,8 +54,8 @@ impl MujocoTask for PendulumSwingup {
         Ok(())
     }
 
-    /// Draws any angle on one side, at rest. The Control Suite draws from both sides; the Playground
-    /// does not.
+    /// Draws any angle on one side, at rest. The Control Suite draws from both sides; the
+    /// Playground does not.
     fn reset(&self, data: &mut Data, rng: &mut EnvRng) {
         data.qpos_mut()[0] = rng.uniform(0.0, PI);
     }

@@ -14,7 +14,8 @@ use crate::spec::EnvSpec;
 /// Length of a physics step, in seconds, and number of physics steps per control step.
 const TIMING: Timing = Timing { physics_dt: 0.02, substeps: 1 };
 
-/// Pull the ball into the target, gently; the reward is smooth near the target, and almost 0 far away.
+/// Pull the ball into the target, gently; the reward is smooth near the target, and almost 0 far
+/// away.
 #[derive(Debug, Clone, Default)]
 pub struct PointMass {
     mass: usize,

@@ -106,9 +106,9 @@ impl MujocoTask for Reacher {
         Ok(())
     }
 
-    /// Draws any pose, at rest, and a target anywhere in a ring around the shoulder. The forward pass
-    /// that follows moves the target there, so that the first observation shows the drawn target; in
-    /// the official code it shows the model's default target.
+    /// Draws any pose, at rest, and a target anywhere in a ring around the shoulder. The forward
+    /// pass that follows moves the target there, so that the first observation shows the drawn
+    /// target; in the official code it shows the model's default target.
     fn reset(&self, data: &mut Data, rng: &mut EnvRng) {
         let [low, high] = data.model().jnt_range()[WRIST];
         let pose = [rng.uniform(-PI, PI), rng.uniform(low, high)];

@@ -12,8 +12,9 @@ pub(super) const PLANAR_ROOT: usize = 3;
 /// single start only, in metres or radians.
 pub(super) const NUDGE: f64 = 0.01;
 
-/// Moves a single start a little along each of its degrees of freedom. Each distance is drawn on its
-/// own, uniform in ±[`NUDGE`]; a free body is turned by a small rotation about each of its axes.
+/// Moves a single start a little along each of its degrees of freedom. Each distance is drawn on
+/// its own, uniform in ±[`NUDGE`]; a free body is turned by a small rotation about each of its
+/// axes.
 pub(super) fn nudge(data: &mut Data, rng: &mut EnvRng) {
     let way: Vec<f64> = data.qvel().iter().map(|_| rng.uniform(-NUDGE, NUDGE)).collect();
     let mut moved = data.qpos().to_vec();

@@ -138,7 +138,8 @@ mod tests {
             let seen = f64::from(obs[5]).hypot(f64::from(obs[6]));
             assert!((seen - (x - place[0]).hypot(y - place[1])).abs() < 1e-6);
         }
-        // A share of 0.2 of the starts is near, and of the others (0.3 / 2)² by chance: 109 ± 9 of 500.
+        // A share of 0.2 of the starts is near, and of the others (0.3 / 2)² by chance: 109 ± 9 of
+        // 500.
         assert!((80..140).contains(&close), "{close}");
     }
 

@@ -1,4 +1,4 @@
-//! Our simulation of a task against stored numbers of the Playground's: trajectories, and
+//! Compares our simulation of a task with stored numbers of the Playground's: trajectories, and
 //! observation and reward at stored states.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
