@@ -1,6 +1,5 @@
-//! Your own task on your own MJCF file, outside this crate, in about sixty lines.
-//!
-//! A weight on a rail is to be brought to the middle and kept there:
+//! A task of your own on an MJCF file of your own, outside this crate, in about sixty lines. The
+//! task is to bring a weight on a rail to the middle and to keep it there.
 //!
 //! ```text
 //! cargo run --release -p fpo-envs --example own_task [MODEL.xml]
@@ -50,18 +49,18 @@ impl MujocoTask for Centre {
     fn timing(&self) -> Timing {
         TIMING
     }
-    // Ids of named bodies, geoms and sensors are looked up here, once; this task needs none.
+    // Ids of named bodies, geoms and sensors are looked up here, once. This task needs no id.
     fn bind(&mut self, _model: &MjModel) -> Result<(), EnvError> {
         Ok(())
     }
-    // `data` holds the model's default state; whatever is drawn comes from `rng`.
+    // `data` holds the model's default state. All randomness must come from `rng`.
     fn reset(&self, data: &mut Data, rng: &mut EnvRng) {
         data.qpos_mut()[0] = rng.uniform(-1.0, 1.0);
     }
     fn observe(&self, data: &Data, obs: &mut [f64]) {
         obs.copy_from_slice(&[data.qpos()[0], data.qvel()[0]]);
     }
-    // 1 within 5 cm of the middle, falling to 0.1 at 1 m.
+    // The reward is 1 within 5 cm of the middle and falls to 0.1 at 1 m.
     fn reward(&self, data: &Data, _action: &[f64]) -> f64 {
         tolerance(data.qpos()[0], (-0.05, 0.05), 0.95, Sigmoid::USUAL)
     }
@@ -82,7 +81,7 @@ fn main() -> Result<()> {
     envs.reset(&mut obs)?;
     let mut total = 0.0;
     for _ in 0..envs.spec().episode_length {
-        // A spring and a damper know how.
+        // The policy is a spring and a damper, which solve this task.
         let push: Vec<f32> = obs.chunks(2).map(|o| (-4.0 * o[0] - 4.0 * o[1]).tanh()).collect();
         envs.step(
             &push,

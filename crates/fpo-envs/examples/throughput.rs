@@ -43,8 +43,8 @@ fn main() -> Result<()> {
     }
     let seconds = start.elapsed().as_secs_f64();
     println!(
-        "{task}: {:.0} steps/s ({num_envs} × {steps} steps in {seconds:.2} s, {} threads); \
-         longest step of the batch {:.2} ms",
+        "{task}: {:.0} steps/s ({num_envs} × {steps} steps in {seconds:.2} s, {} threads)\n\
+         longest step of the batch: {:.2} ms",
         (num_envs * steps) as f64 / seconds,
         rayon::current_num_threads(),
         1e3 * longest,

@@ -1,4 +1,4 @@
-//! What can go wrong in an environment, one variant per cause a caller may want to tell apart.
+//! The errors of this crate, one variant per cause that a caller may want to tell apart.
 
 use thiserror::Error;
 
@@ -14,7 +14,7 @@ pub enum EnvError {
         /// The known name with the smallest edit distance, if one is close.
         nearest: Option<String>,
     },
-    /// The task needs MuJoCo and this build has none.
+    /// The task needs MuJoCo, and this build was made without it.
     #[error(
         "task `{task}` needs MuJoCo, which this build lacks; rebuild with \
          `scripts/setup.sh && cargo build --release`"
@@ -28,54 +28,60 @@ pub enum EnvError {
     Shape {
         /// The argument's name.
         what: &'static str,
-        /// Elements needed.
+        /// The number of elements that the call needs.
         expected: usize,
-        /// Elements given.
+        /// The number of elements that the caller gave.
         got: usize,
     },
-    /// A part of a batch is empty or not in it.
-    #[error("a batch of {num_envs} environments has no part {first}..{end}")]
+    /// A part of a batch is empty, or it reaches beyond the batch.
+    #[error(
+        "a batch of {num_envs} environments has no part {first}..{end}; a part must hold at least \
+         one environment and end at {num_envs} or before"
+    )]
     Range {
         /// The first environment that was asked for.
         first: usize,
-        /// The one after the last.
+        /// One more than the last environment that was asked for.
         end: usize,
-        /// Environments in the batch.
+        /// The number of environments in the batch.
         num_envs: usize,
     },
-    /// An option or a task's specification is outside its range.
+    /// An option or a part of a task's specification is outside its range.
     #[error("`{what}` is {got}, but must be {expected}")]
     Option {
         /// The option's name.
         what: &'static str,
-        /// What it was set to.
+        /// The value that it has.
         got: String,
         /// The values that are allowed.
         expected: &'static str,
     },
-    /// `step` or `save` came before the first `reset` or `restore`.
+    /// `step` came before the first `reset` or `restore`.
     #[error("the environments have not been reset yet: call `reset` or `restore` first")]
     NotReset,
-    /// A start state came out with a number that is not finite.
-    #[error("environment {env}: {what} is not finite")]
+    /// A start that the task drew holds a number that is not finite.
+    #[error("environment {env}: {what} is not finite, but a start must consist of finite numbers")]
     NonFinite {
         /// Index of the environment in its batch.
         env: usize,
-        /// Which number.
+        /// The quantity that is not finite.
         what: &'static str,
     },
     /// A saved state does not fit this batch.
-    #[error("saved state: `{what}` has {got} elements, expected {expected}")]
+    #[error(
+        "saved state: `{what}` has {got} elements, expected {expected}; restore a state of the \
+         same task with the same options"
+    )]
     State {
         /// The field of `VecEnvState`.
         what: &'static str,
-        /// Elements needed.
+        /// The number of elements that this batch needs.
         expected: usize,
-        /// Elements in the saved state.
+        /// The number of elements in the saved state.
         got: usize,
     },
     /// A task looks for a part that its model does not have.
-    #[error("the model has no {what} named `{name}`")]
+    #[error("the model has no {what} named `{name}`, which the task reads")]
     MissingPart {
         /// Kind of part.
         what: &'static str,
@@ -87,9 +93,25 @@ pub enum EnvError {
     Mujoco {
         /// The task at hand.
         task: String,
-        /// MuJoCo's own words, or what was missing.
+        /// MuJoCo's own message, or what this crate found to be wrong.
         what: String,
     },
+}
+
+impl EnvError {
+    /// The error for a name that is not among `known`. It suggests the known name with the
+    /// smallest edit distance, unless more than half of that name would have to change.
+    pub(crate) fn unknown_task(task: &str, known: impl IntoIterator<Item = String>) -> Self {
+        let wanted = task.to_lowercase();
+        let distance = |name: &str| strsim::levenshtein(&wanted, &name.to_lowercase());
+        let nearest = known
+            .into_iter()
+            .map(|name| (distance(&name), name))
+            .min()
+            .filter(|(distance, name)| *distance <= name.len() / 2)
+            .map(|(_, name)| name);
+        Self::UnknownTask { task: task.into(), nearest }
+    }
 }
 
 fn did_you_mean(nearest: Option<&str>) -> String {

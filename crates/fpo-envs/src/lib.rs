@@ -1,9 +1,10 @@
 //! Batched reinforcement-learning environments on plain `f32` slices.
 //!
 //! [`make`] builds a batch of one task by name; [`tasks`] lists what this build offers. A batch is
-//! a [`VecEnv`]: `reset`, `step` into slices that the caller owns, `save` and `restore` bit for
-//! bit. New tasks need one implementation of [`Task`] and run through the same driver, [`Batch`];
-//! those on a MuJoCo model need less (`mujoco::MujocoTask`). The README shows how to write either.
+//! a [`VecEnv`]: it has `reset`, `step` into slices that the caller owns, and `save` and `restore`
+//! bit for bit. A new task implements [`ClosedForm`] if its step is a formula, `MujocoTask` (in the
+//! module `mujoco`) if it runs on a MuJoCo model, and [`Task`] otherwise. All of them run through
+//! the same driver, [`Batch`]. The README shows how to write each kind.
 //!
 //! ```
 //! use fpo_envs::{StepOutput, VecEnvOptions, make};
@@ -30,31 +31,72 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Floors
+//!
+//! The modules stand on floors. A module imports from floors below its own and from nothing else,
+//! and it names the module in which a thing lives. The names below this line re-export what
+//! outsiders need, and no module of the crate uses them.
+//!
+//! | floor | modules                                     | what it holds                        |
+//! |------:|---------------------------------------------|--------------------------------------|
+//! |     0 | `error`, `options`, `reward`, `rng`, `spec` | vocabulary and arithmetic            |
+//! |     1 | `vec_env`, `task`                           | the interfaces of batch and task     |
+//! |     2 | `batch`, `closed_form`, `simulation`        | what runs a task, and kinds of tasks |
+//! |     3 | `classic`, `control_suite`, `gridworld`     | the tasks                            |
+//! |     4 | `registry`                                  | the tasks by name                    |
 
-mod ahead;
 mod batch;
 pub mod classic;
+mod closed_form;
+#[cfg(feature = "mujoco")]
+mod control_suite;
 mod error;
 pub mod gridworld;
-#[cfg(feature = "mujoco")]
-pub mod mujoco;
-mod pool;
+mod options;
 mod registry;
 pub mod reward;
 mod rng;
-mod rules;
+#[cfg(feature = "mujoco")]
+mod simulation;
 mod spec;
 mod task;
 mod vec_env;
 
 pub use batch::Batch;
+pub use closed_form::ClosedForm;
 pub use error::EnvError;
 pub use gridworld::GridWorld;
+pub use options::{AutoReset, Starts, VecEnvOptions};
 pub use registry::{make, saddles, spec, tasks};
 pub use rng::EnvRng;
 pub use spec::EnvSpec;
 pub use task::{Task, Transition};
-pub use vec_env::{AutoReset, Starts, StepOutput, VecEnv, VecEnvOptions, VecEnvState};
+pub use vec_env::{StepOutput, VecEnv, VecEnvState};
+
+/// Tasks on MuJoCo models: what one of them has to supply ([`MujocoTask`](mujoco::MujocoTask)),
+/// what turns it into a [`Task`] for the driver ([`Mujoco`](mujoco::Mujoco)), and those that this
+/// crate holds.
+#[cfg(feature = "mujoco")]
+pub mod mujoco {
+    pub use crate::control_suite::acrobot::Acrobot;
+    pub use crate::control_suite::ball_in_cup::BallInCup;
+    pub use crate::control_suite::cartpole::Cartpole;
+    pub use crate::control_suite::cheetah::CheetahRun;
+    pub use crate::control_suite::finger::Finger;
+    pub use crate::control_suite::fish::FishSwim;
+    pub use crate::control_suite::hopper::Hopper;
+    pub use crate::control_suite::humanoid::Humanoid;
+    pub use crate::control_suite::pendulum::PendulumSwingup;
+    pub use crate::control_suite::point_mass::PointMass;
+    pub use crate::control_suite::reacher::Reacher;
+    pub use crate::control_suite::swimmer::SwimmerSwimmer6;
+    pub use crate::control_suite::walker::Walker;
+    pub use crate::registry::{mujoco_task as task, mujoco_tasks as tasks};
+    pub use crate::simulation::compile::compile;
+    pub use crate::simulation::mujoco::{Mujoco, Worker};
+    pub use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
+}
 
 /// Compiles and runs the examples of the README.
 #[cfg(doctest)]

@@ -1,7 +1,7 @@
 //! `tolerance`, the one function from which the Control Suite's rewards are made.
 //!
 //! It is 1 inside an interval and falls off outside. With d the distance to the nearest bound
-//! divided by `margin`, and v the value wanted at d = 1, the shapes are
+//! divided by `margin`, and v the value at d = 1, which the task chooses, the shapes are
 //!
 //! | shape     | value at d                                 |
 //! |-----------|--------------------------------------------|
@@ -41,7 +41,7 @@ impl Sigmoid {
     /// The Control Suite's usual shape: a bell with 0.1 at the margin.
     pub const USUAL: Self = Self::Gaussian { value_at_margin: 0.1 };
 
-    /// The value at distance `d`, in units of the margin; 1 at `d` = 0.
+    /// Returns the value at distance `d`, in units of the margin. It is 1 at `d` = 0.
     fn at(self, d: f64) -> f64 {
         match self {
             Self::Gaussian { value_at_margin } => {
@@ -60,8 +60,8 @@ impl Sigmoid {
     }
 }
 
-/// 1 for `x` in [`lower`, `upper`]; outside, `sigmoid` of the distance to the interval in units of
-/// `margin`. With `margin` 0 the value outside is 0. Not finite only where `x` is not.
+/// Returns 1 for `x` in [`lower`, `upper`], and outside `sigmoid` of the distance to the interval
+/// in units of `margin`. With `margin` 0 the value outside is 0. The result is finite if `x` is.
 pub fn tolerance(x: f64, (lower, upper): (f64, f64), margin: f64, sigmoid: Sigmoid) -> f64 {
     if (lower..=upper).contains(&x) {
         1.0
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_interval_is_allowed() {
+    fn an_interval_without_an_upper_bound_is_allowed() {
         let linear = Sigmoid::Linear { value_at_margin: 0.0 };
         assert_eq!(tolerance(2.5, (10.0, f64::INFINITY), 10.0, linear), 0.25);
         assert_eq!(tolerance(1e9, (10.0, f64::INFINITY), 10.0, linear), 1.0);

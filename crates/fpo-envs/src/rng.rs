@@ -10,9 +10,10 @@ use std::f64::consts::TAU;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
-/// Words of 32 bit set aside for the reset of one episode.
+/// Number of 32-bit words set aside for the reset of one episode.
 const WORDS_PER_EPISODE: u128 = 1 << 16;
-/// Purpose tag in the top byte of the stream number, apart from any other use of the same seed.
+/// Tag in the top byte of the stream number, which keeps these draws apart from any other use of
+/// the same seed.
 const RESET_PURPOSE: u64 = 0x45 << 56;
 /// Fills the key beyond the seed, so that a small seed is not mostly zeros.
 const KEY_TAG: &[u8; 24] = b"fpo-envs reset draws v1\0";
@@ -24,7 +25,7 @@ pub struct EnvRng {
 }
 
 impl EnvRng {
-    /// The numbers for the start of episode number `episode` of environment `env`.
+    /// Returns the generator for the start of episode number `episode` of environment `env`.
     pub fn for_reset(seed: u64, env: u64, episode: u64) -> Self {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
@@ -35,23 +36,24 @@ impl EnvRng {
         Self { inner }
     }
 
-    /// Uniform in [0, 1), in steps of 2⁻⁵³.
+    /// Draws a number uniform in [0, 1), in steps of 2⁻⁵³.
     pub fn unit(&mut self) -> f64 {
         (self.inner.next_u64() >> 11) as f64 * 2f64.powi(-53)
     }
 
-    /// Uniform in [low, high).
+    /// Draws a number uniform in [low, high).
     pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * self.unit()
     }
 
-    /// Uniform over the integers 0, 1, …, `count` − 1; 0 when `count` is 0. The bias is below
-    /// `count` / 2⁶⁴.
+    /// Draws one of the integers 0, 1, …, `count` − 1, each as likely as the others up to a bias
+    /// below `count` / 2⁶⁴. Returns 0 when `count` is 0.
     pub fn below(&mut self, count: usize) -> usize {
         ((u128::from(self.inner.next_u64()) * count as u128) >> 64) as usize
     }
 
-    /// Standard normal, by Box and Muller: √(−2 ln u) · cos(2π v) with u in (0, 1].
+    /// Draws a standard normal number by the method of Box and Muller: √(−2 ln u) · cos(2π v) with
+    /// u in (0, 1].
     pub fn normal(&mut self) -> f64 {
         let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
         radius * (TAU * self.unit()).cos()
@@ -75,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn episodes_do_not_overlap_within_their_room() {
+    fn an_episodes_words_end_where_those_of_the_next_begin() {
         let mut rng = EnvRng::for_reset(7, 0, 0);
         for _ in 0..WORDS_PER_EPISODE / 2 {
             rng.unit();

@@ -1,5 +1,5 @@
-//! Starts prepared ahead of time: the same bits as starts drawn on the spot, and no step of a batch
-//! that draws more than its share of them.
+//! Starts that are prepared ahead of time have the same bits as starts drawn on the spot, and no
+//! step of a batch makes more than its share of them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
@@ -11,19 +11,20 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use driver::{Runner, options, random_actions};
 use fpo_envs::{AutoReset, Batch, EnvError, EnvRng, EnvSpec, Task, Transition, VecEnvOptions};
 
-/// Environments, step limit and pieces of settling of the toy.
+/// Number of environments, step limit and number of pieces of settling of the toy.
 const N: usize = 64;
 const LIMIT: usize = 100;
 const PIECES: usize = 9;
 
-/// Draws and pieces of settling so far.
+/// Numbers of draws and of pieces of settling so far.
 #[derive(Default)]
 struct Counts {
     draws: AtomicUsize,
     pieces: AtomicUsize,
 }
 
-/// A number that each piece of settling scrambles. Its episodes end where an action is near −1.
+/// A task whose state is a number that each piece of settling scrambles. Its episodes end where an
+/// action is near −1.
 struct Toy {
     counts: Arc<Counts>,
     /// Whether `reset` does all of the settling.
@@ -126,7 +127,7 @@ fn batch<T: Task>(task: T, options: &VecEnvOptions) -> Runner {
     runner
 }
 
-/// Steps both batches, the second saved and restored on the way, and compares all they give.
+/// Steps both batches, the second saved and restored on the way, and compares their outputs.
 fn assert_same(mut one: Runner, mut other: Runner, steps: usize, what: &str) {
     let spec = one.envs.spec().clone();
     assert_eq!(one.obs, other.obs, "{what}: the first starts");
@@ -161,7 +162,7 @@ fn prepared_starts_are_the_bits_of_starts_drawn_on_the_spot() {
 }
 
 #[test]
-fn going_back_to_an_earlier_state_forgets_what_was_prepared_later() {
+fn going_back_to_an_earlier_state_discards_starts_that_were_prepared_later() {
     let options = options(N, 1, 30);
     let mut envs = batch(Toy::new(false, -0.98), &options);
     let spec = envs.envs.spec().clone();
@@ -192,7 +193,8 @@ fn no_step_draws_or_settles_more_than_its_share() {
             let counts = Arc::clone(&toy.counts);
             let mut envs = batch(toy, &options);
             let mut largest = (0, 0);
-            // Those that a staggered batch ends within the time of a start begin theirs at once.
+            // Environments whose first episode is shorter than the making of a start begin it at
+            // once.
             (0..PIECES).for_each(|_| envs.step(&[0.5; N]));
             for _ in 0..5 * limit {
                 let before = (counts.draws.load(Relaxed), counts.pieces.load(Relaxed));
@@ -200,8 +202,8 @@ fn no_step_draws_or_settles_more_than_its_share() {
                 largest.0 = largest.0.max(counts.draws.load(Relaxed) - before.0);
                 largest.1 = largest.1.max(counts.pieces.load(Relaxed) - before.1);
             }
-            // Drawn on the spot it would be all 64, and 576 pieces. A start takes 10 steps, and
-            // work is spread over the steps before the last 10.
+            // Drawn on the spot, a step would make all 64 starts and their 576 pieces. A start
+            // takes 10 steps, so the work is spread over the steps before the last 10.
             let starts = N.div_ceil(limit - PIECES - 1) + 1;
             assert!(largest.0 <= starts, "limit {limit}, stagger {stagger}: {largest:?}");
             let pieces = N * PIECES / (limit - PIECES - 1) + PIECES;
@@ -213,7 +215,7 @@ fn no_step_draws_or_settles_more_than_its_share() {
     }
 }
 
-/// A MuJoCo task whose starts are settled when they are drawn.
+/// A MuJoCo task whose starts are settled as soon as they are drawn.
 #[cfg(feature = "mujoco")]
 struct OnTheSpot(fpo_envs::mujoco::Mujoco);
 

@@ -1,4 +1,4 @@
-//! Steps that end no episode allocate no memory, whatever the task.
+//! A step that ends no episode allocates no memory, whatever the task.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
@@ -11,17 +11,18 @@ use driver::{options, random_actions, runner};
 use fpo_envs::{VecEnvOptions, tasks};
 
 thread_local! {
-    /// Allocations of this thread so far. Others (the test runner's) do not count.
+    /// Number of allocations of this thread so far. Those of the test runner's threads do not
+    /// count.
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
 }
 
 struct Counting;
 
-// SAFETY: every call is passed on to the system's allocator as it came.
+// SAFETY: every call is passed on to the system's allocator with the same arguments.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller keeps to the contract, which is the same.
+        // SAFETY: the caller keeps to the contract of `alloc`, which is that of the system's.
         unsafe { System.alloc(layout) }
     }
 
@@ -36,7 +37,7 @@ static GLOBAL: Counting = Counting;
 
 #[test]
 fn steps_within_an_episode_allocate_nothing() {
-    // One thread: it does all the work, and what it allocates is counted.
+    // A single thread does all the work, so that all of its allocations are counted.
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     for spec in tasks() {
         let counted = pool.install(|| {

@@ -1,4 +1,5 @@
-//! The same bits for any number of threads and any chunk size, over many steps and episodes.
+//! Results have the same bits for any number of threads and any chunk size, over many steps and
+//! episodes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
@@ -9,15 +10,15 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use driver::{options, random_actions, runner};
 use fpo_envs::{EnvSpec, VecEnvOptions, tasks};
 
-/// Environments: more than one chunk at the smaller sizes, and no multiple of them.
+/// Number of environments: more than one chunk at the smaller sizes, and no multiple of them.
 const N: usize = 5;
 const STEPS: usize = 1000;
-/// Short, so that each environment starts about eleven times.
+/// Step limit, short enough that each environment starts about eleven times.
 const LIMIT: usize = 90;
-/// Threads and chunk sizes.
+/// Pairs of a number of threads and a chunk size.
 const RUNS: [(usize, usize); 5] = [(1, 64), (2, 1), (2, 3), (7, 1), (7, 64)];
 
-/// A digest of every number and flag of every step and of the final state.
+/// Returns a digest of every number and flag of every step and of the final state.
 fn digest(spec: &EnvSpec, seed: u64, threads: usize, chunk: usize) -> u64 {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     pool.install(|| {
@@ -50,7 +51,7 @@ fn a_thousand_steps_have_the_same_bits_for_any_threads_and_chunks() {
 }
 
 #[test]
-fn the_digest_feels_another_seed() {
+fn another_seed_changes_the_digest() {
     let spec = &tasks()[0];
     assert_ne!(digest(spec, 8, 1, 64), digest(spec, 9, 1, 64));
 }

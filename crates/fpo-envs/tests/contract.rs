@@ -1,4 +1,4 @@
-//! What every task of the registry must keep to, and the driver's promises.
+//! The contract of every task in the registry, and the promises of the driver.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
@@ -7,7 +7,7 @@ mod driver;
 use driver::{Runner, options, random_actions, runner};
 use fpo_envs::{AutoReset, Batch, EnvError, EnvSpec, GridWorld, VecEnvOptions, tasks};
 
-/// Enough environments for several pieces of work per thread.
+/// Returns a number of environments that makes several pieces of work per thread.
 fn many(spec: &EnvSpec) -> usize {
     if spec.name.starts_with("GridWorld/") { 1100 } else { 40 }
 }
@@ -16,7 +16,7 @@ fn with_first(options: VecEnvOptions) -> VecEnvOptions {
     VecEnvOptions { auto_reset: AutoReset::First, ..options }
 }
 
-/// Resets and runs `steps` steps; the bits of everything that came out.
+/// Resets and runs `steps` steps. Returns the bits of all outputs.
 fn run(batch: &mut Runner, steps: usize) -> Vec<u32> {
     batch.reset();
     let mut log: Vec<u32> = batch.obs.iter().map(|x| x.to_bits()).collect();
@@ -24,7 +24,7 @@ fn run(batch: &mut Runner, steps: usize) -> Vec<u32> {
     log
 }
 
-/// Runs `steps` steps with the actions from step `from` on; the bits of what came out.
+/// Runs `steps` steps with the actions from step `from` on. Returns the bits of all outputs.
 fn proceed(batch: &mut Runner, from: usize, steps: usize) -> Vec<u32> {
     let spec = batch.envs.spec().clone();
     let mut log = Vec::new();
@@ -78,7 +78,7 @@ fn same_seed_and_actions_give_the_same_bits_for_any_number_of_threads() {
 }
 
 #[test]
-fn an_environment_does_not_feel_its_neighbours() {
+fn an_environment_does_not_depend_on_its_neighbours() {
     for spec in tasks() {
         let n = 5;
         let mut together = runner(&spec, &with_first(options(n, 1, 9)));

@@ -1,4 +1,4 @@
-//! The options of a batch: an action held for several control steps, and sizes.
+//! The options of a batch: actions that are held for several control steps, and sizes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
@@ -81,7 +81,7 @@ fn an_option_of_zero_is_refused_by_name() {
     assert_eq!(zero(VecEnvOptions { chunk: Some(0), ..default() }), "chunk");
 }
 
-/// Counts its steps, earns 1 at each, and leaves the numbers at the third.
+/// A task that counts its steps and earns 1 at each; its third observation is not a number.
 struct Fuse;
 
 impl Task for Fuse {
@@ -135,7 +135,7 @@ impl Task for Fuse {
 }
 
 #[test]
-fn a_held_action_that_diverges_keeps_what_it_earned_before() {
+fn a_held_action_that_diverges_keeps_the_rewards_of_earlier_control_steps() {
     let options = VecEnvOptions { action_repeat: 5, ..VecEnvOptions::default() };
     let mut fuse = Runner::new(Box::new(Batch::new(Fuse, &options).unwrap()));
     fuse.reset();

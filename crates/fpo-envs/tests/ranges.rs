@@ -1,4 +1,5 @@
-//! Steps of parts of a batch: the same bits as steps of the whole, and errors for parts it lacks.
+//! Steps of parts of a batch have the same bits as steps of the whole, and a part that the batch
+//! lacks is an error.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
@@ -7,9 +8,9 @@ mod driver;
 use driver::{options, random_actions, runner};
 use fpo_envs::{AutoReset, EnvError, StepOutput, VecEnvOptions, tasks};
 
-/// Environments: an odd number, and several chunks of work.
+/// Number of environments: odd, and several chunks of work.
 const N: usize = 7;
-/// Short, so that starts, prepared ahead where the task does so, come up several times.
+/// Step limit, short enough that each environment starts several times.
 const LIMIT: usize = 25;
 
 #[test]

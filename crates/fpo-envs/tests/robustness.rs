@@ -1,5 +1,5 @@
-//! What the environments do with input that makes no sense: they survive it, count it, or name
-//! what is wrong.
+//! Input that makes no sense: the environments survive it, count it, or return an error that names
+//! it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
@@ -47,7 +47,7 @@ fn huge_actions_are_survived_and_actions_that_are_no_numbers_end_the_episode() {
         for i in [0, n - 1] {
             let cells = i * spec.obs_dim..(i + 1) * spec.obs_dim;
             assert!(envs.terminated[i] && !envs.truncated[i] && !envs.success[i]);
-            assert_eq!(envs.reward[i], 0.0);
+            assert_eq!(envs.reward[i], spec.reward_range.0, "{}", spec.name);
             assert_eq!(envs.final_obs[cells.clone()], before[cells.clone()], "{}", spec.name);
         }
         assert!(envs.obs.iter().all(|x| x.is_finite()), "{}", spec.name);
@@ -70,7 +70,7 @@ fn a_diverging_simulation_ends_its_episode_and_leaves_no_file_behind() {
         envs.envs.restore(&state).unwrap();
         envs.step(&random_actions(&spec, 3, 0));
         assert_eq!(envs.terminated, [false, true, true], "{}", spec.name);
-        assert_eq!(envs.reward[1..], [0.0, 0.0], "{}", spec.name);
+        assert_eq!(envs.reward[1..], [spec.reward_range.0; 2], "{}", spec.name);
         assert_eq!(envs.envs.divergences(), 2, "{}", spec.name);
         for step in 1..20 {
             envs.step(&random_actions(&spec, 3, step));

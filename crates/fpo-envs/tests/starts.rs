@@ -1,4 +1,4 @@
-//! Starts drawn by our one rule, and those of the Playground.
+//! Starts drawn by our one rule, and the starts of the Playground.
 
 #![cfg(feature = "mujoco")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
@@ -10,7 +10,7 @@ use std::f32::consts::PI;
 use driver::{Runner, options};
 use fpo_envs::{Starts, VecEnvOptions, make, tasks};
 
-/// The first observations of six environments.
+/// Returns the first observations of six environments.
 fn first(task: &str, starts: Starts, seed: u64) -> Vec<f32> {
     let options = VecEnvOptions { starts, ..options(6, seed, 100) };
     let mut envs = Runner::new(make(task, &options).unwrap());
@@ -46,8 +46,8 @@ fn official_starts_differ_only_where_the_playground_draws_otherwise() {
     }
 }
 
-/// Fingers observe both joints' angles, then the spinner's tip from its
-/// hinge, whose direction is the spinner's angle.
+/// Fingers observe both joints' angles, then the spinner's tip from its hinge, whose direction is
+/// the spinner's angle.
 #[test]
 fn official_fingers_and_spinners_stand_at_the_same_share_of_their_ranges() {
     let observed = first("FingerSpin", Starts::Official, 2);

@@ -12,19 +12,20 @@
 //!
 //! integrated by the Runge–Kutta method of fourth order: without force E drifts by less than
 //! 1e-6 J in 100 s and p by less than 1e-7 kg·m/s. Masses, lengths, force and the limits of angle
-//! and rail are those of Barto, Sutton and Anderson (1983); their step is 0.02 s, too.
+//! and rail are those of Barto, Sutton and Anderson (1983), whose step is 0.02 s, too.
 //!
-//! Observation: x (m), ẋ (m/s), cos θ, sin θ, θ̇ (rad/s). Action: the force, ±10 N at ±1. Reward:
-//! upright and near the middle, both count smoothly. The episode terminates where the pole is
-//! more than 12° from upright or the cart more than 2.4 m from the middle, with no reward. State:
-//! x, ẋ, θ, θ̇. A start has each of them within ±0.05.
+//! Observation: x (m), ẋ (m/s), cos θ, sin θ, θ̇ (rad/s). Action: the force, ±10 N at ±1. The
+//! reward is for an upright pole and a cart near the middle, both of which count smoothly. The
+//! episode terminates where the pole is more than 12° from upright or the cart more than 2.4 m from
+//! the middle, with no reward. State: x, ẋ, θ, θ̇. A start has each of them within ±0.05.
 
-use super::{GRAVITY, clipped, runge_kutta, write};
+use super::mechanics::{GRAVITY, runge_kutta};
+use crate::closed_form::{ClosedForm, clipped};
 use crate::reward::{Sigmoid, tolerance};
-use crate::{EnvError, EnvRng, EnvSpec, Task, Transition};
+use crate::rng::EnvRng;
+use crate::spec::EnvSpec;
+use crate::task::Transition;
 
-/// Name in the registry.
-pub(super) const NAME: &str = "Classic/Cartpole";
 /// Masses of cart and pole, in kilograms.
 const CART_MASS: f64 = 1.0;
 const POLE_MASS: f64 = 0.1;
@@ -55,9 +56,9 @@ const INERTIA: f64 = 4.0 / 3.0 * POLE_MASS * HALF_LENGTH * HALF_LENGTH;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Cartpole;
 
-/// (x, ẋ, θ, θ̇) after a time of `h` seconds under a constant force.
-fn advance(state: [f64; 4], force: f64, h: f64) -> [f64; 4] {
-    runge_kutta::step(state, h, |[_, speed, angle, turning]| {
+/// Returns (x, ẋ, θ, θ̇) after a time of `h` seconds under a constant force.
+fn pushed(state: [f64; 4], force: f64, h: f64) -> [f64; 4] {
+    runge_kutta(state, h, |[_, speed, angle, turning]| {
         let (sin, cos) = angle.sin_cos();
         let push = force + MOMENT * turning * turning * sin;
         let fall = MOMENT * GRAVITY * sin;
@@ -72,26 +73,25 @@ fn advance(state: [f64; 4], force: f64, h: f64) -> [f64; 4] {
     })
 }
 
-fn observe([position, speed, angle, turning]: [f64; 4], obs: &mut [f32]) {
-    write(obs, [position, speed, angle.cos(), angle.sin(), turning]);
-}
-
+/// Whether the pole has fallen or the cart has left the rail.
 fn over([position, _, angle, _]: [f64; 4]) -> bool {
     position.abs() > RAIL_END || angle.abs() > FALLEN_DEGREES.to_radians()
 }
 
+/// The reward of a state in which the episode goes on.
 fn reward([position, _, angle, _]: [f64; 4]) -> f64 {
     let upright = tolerance(angle, (0.0, 0.0), FALLEN_DEGREES.to_radians(), Sigmoid::USUAL);
     let centred = tolerance(position, (0.0, 0.0), RAIL_END, Sigmoid::USUAL);
     upright * (1.0 + centred) / 2.0
 }
 
-impl Task for Cartpole {
-    type Worker = ();
+impl ClosedForm for Cartpole {
+    type State = [f64; 4];
+    type Observation = [f64; 5];
 
     fn spec(&self) -> EnvSpec {
         EnvSpec {
-            name: NAME.into(),
+            name: "Classic/Cartpole".into(),
             obs_dim: 5,
             action_dim: 1,
             episode_length: EPISODE_LENGTH,
@@ -104,50 +104,21 @@ impl Task for Cartpole {
         }
     }
 
-    fn state_len(&self) -> usize {
-        4
+    fn start(&self, rng: &mut EnvRng) -> [f64; 4] {
+        std::array::from_fn(|_| rng.uniform(-START, START))
     }
 
-    /// A step takes well under a microsecond.
-    fn grain(&self) -> usize {
-        128
+    fn observe(&self, [position, speed, angle, turning]: [f64; 4]) -> [f64; 5] {
+        [position, speed, angle.cos(), angle.sin(), turning]
     }
 
-    fn worker(&self) -> Result<(), EnvError> {
-        Ok(())
-    }
-
-    fn reset(
-        &self,
-        (): &mut (),
-        rng: &mut EnvRng,
-        state: &mut [f64],
-        obs: &mut [f32],
-    ) -> Result<(), EnvError> {
-        let start = std::array::from_fn(|_| rng.uniform(-START, START));
-        state.copy_from_slice(&start);
-        observe(start, obs);
-        Ok(())
-    }
-
-    fn step(
-        &self,
-        (): &mut (),
-        state: &mut [f64],
-        action: &[f32],
-        obs: &mut [f32],
-    ) -> Result<Transition, EnvError> {
+    fn advance(&self, state: [f64; 4], action: &[f32]) -> ([f64; 4], Transition) {
         let force = FORCE * clipped(action[0]);
-        let mut now = [state[0], state[1], state[2], state[3]];
-        for _ in 0..SUBSTEPS {
-            now = advance(now, force, PHYSICS_DT);
+        let next = (0..SUBSTEPS).fold(state, |now, _| pushed(now, force, PHYSICS_DT));
+        if over(next) {
+            return (next, Transition { terminated: true, ..Transition::reward(0.0) });
         }
-        state.copy_from_slice(&now);
-        observe(now, obs);
-        if over(now) {
-            return Ok(Transition { terminated: true, ..Transition::reward(0.0) });
-        }
-        Ok(Transition::reward(reward(now) as f32))
+        (next, Transition::reward(reward(next) as f32))
     }
 }
 
@@ -179,7 +150,7 @@ mod tests {
         for start in [[0.0, 0.0, 0.1, 0.0], [1.0, -0.5, 2.0, 3.0], [0.0, 0.0, 3.0, 0.0]] {
             let mut state = start;
             for _ in 0..10_000 {
-                state = advance(state, 0.0, PHYSICS_DT);
+                state = pushed(state, 0.0, PHYSICS_DT);
                 assert!((energy(state) - energy(start)).abs() < 1e-6, "{start:?}");
                 assert!((momentum(state) - momentum(start)).abs() < 1e-7, "{start:?}");
             }
@@ -192,7 +163,7 @@ mod tests {
             let start = [0.3, -0.2, 0.4, 1.0];
             let mut state = start;
             for _ in 0..200 {
-                state = advance(state, force, PHYSICS_DT);
+                state = pushed(state, force, PHYSICS_DT);
             }
             let work = force * (state[0] - start[0]);
             let impulse = force * 200.0 * PHYSICS_DT;
@@ -210,7 +181,7 @@ mod tests {
         let mut state = [0.0, 0.0, PI - 1e-3, 0.0];
         let mut crossings = Vec::new();
         for step in 0..3000 {
-            let next = advance(state, 0.0, PHYSICS_DT);
+            let next = pushed(state, 0.0, PHYSICS_DT);
             let (before, after) = (state[2] - PI, next[2] - PI);
             if before < 0.0 && after >= 0.0 {
                 crossings.push((step as f64 + before / (before - after)) * PHYSICS_DT);
@@ -224,10 +195,7 @@ mod tests {
 
     #[test]
     fn falling_and_the_end_of_the_rail_terminate_without_reward() {
-        let run = |start: [f64; 4]| {
-            let mut state = start;
-            Cartpole.step(&mut (), &mut state, &[0.0], &mut [0.0; 5]).unwrap()
-        };
+        let run = |start: [f64; 4]| Cartpole.advance(start, &[0.0]).1;
         let fine = run([0.0; 4]);
         assert_eq!((fine.reward, fine.terminated), (1.0, false));
         let fallen = run([0.0, 0.0, 12.1f64.to_radians(), 0.0]);

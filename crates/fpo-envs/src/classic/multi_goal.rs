@@ -1,22 +1,22 @@
 //! MultiGoal: a point in the plane, and four goals equally far from the middle.
 //!
 //! The point moves with the velocity that the action commands, p ← p + v Δt, exact for a constant
-//! v, and stops at the edges of a square. A step that ends within 0.25 m of a goal reaches it:
-//! reward 10, success, the end. Any other step costs the distance to the nearest goal over that from
-//! the middle to a goal, at most 1: the shortest way to any goal is best. All that is symmetric
-//! under quarter turns and reflections, so that in the middle each of the four straight ways is as
-//! good as the others and their mean, standing still, is the worst: the best policy has four
-//! modes, and a Gaussian can only have one.
+//! v, and stops at the edges of a square. A step that ends within 0.25 m of a goal reaches it: it
+//! earns 10, counts as a success and ends the episode. Any other step costs the distance to the
+//! nearest goal divided by the distance from the middle to a goal, at most 1, so that the shortest
+//! way to any goal is best. All of this is symmetric under quarter turns and reflections. In the
+//! middle each of the four straight ways is therefore as good as the others, and their mean,
+//! standing still, is the worst: the best policy has four modes, and a Gaussian can only have one.
 //!
 //! Observation: the point's place (m). Action: its velocity along x and y, ±1 m/s at ±1. State:
 //! the same place in double precision. A start is within ±0.1 m of the middle along each axis.
 
-use super::{clipped, write};
+use crate::closed_form::{ClosedForm, clipped};
 use crate::reward::{Sigmoid, tolerance};
-use crate::{EnvError, EnvRng, EnvSpec, Task, Transition};
+use crate::rng::EnvRng;
+use crate::spec::EnvSpec;
+use crate::task::Transition;
 
-/// Name in the registry.
-pub(super) const NAME: &str = "Classic/MultiGoal";
 /// Distance of the goals from the middle, in metres.
 const DISTANCE: f64 = 1.0;
 /// Where the goals are, in metres. A quarter turn to the left takes each to the next one.
@@ -34,7 +34,7 @@ const CONTROL_DT: f64 = 0.1;
 const EDGE: f64 = 2.0;
 /// Largest coordinate of a start, in metres.
 const START: f64 = 0.1;
-/// Control steps of an episode: more than three times what the straight way takes.
+/// Control steps of an episode: more than three times as many as the straight way takes.
 const EPISODE_LENGTH: usize = 30;
 
 /// `Classic/MultiGoal`.
@@ -42,8 +42,8 @@ const EPISODE_LENGTH: usize = 30;
 pub struct MultiGoal;
 
 impl MultiGoal {
-    /// Which of [`GOALS`] is reached at an observation such as the `final_obs` of a successful
-    /// episode; `None` where none is.
+    /// Returns the index in [`GOALS`] of the goal that is reached at an observation, such as the
+    /// `final_obs` of a successful episode; `None` where no goal is reached.
     pub fn goal_at(obs: &[f32]) -> Option<usize> {
         let &[x, y] = obs else { return None };
         let (goal, distance) = nearest([f64::from(x), f64::from(y)]);
@@ -52,7 +52,7 @@ impl MultiGoal {
     }
 }
 
-/// The nearest goal and its distance, in metres.
+/// Returns the nearest goal's index and its distance, in metres.
 fn nearest(place: [f64; 2]) -> (usize, f64) {
     let distance = |goal: [f64; 2]| (goal[0] - place[0]).hypot(goal[1] - place[1]);
     let mut best = (0, distance(GOALS[0]));
@@ -64,12 +64,13 @@ fn nearest(place: [f64; 2]) -> (usize, f64) {
     best
 }
 
-impl Task for MultiGoal {
-    type Worker = ();
+impl ClosedForm for MultiGoal {
+    type State = [f64; 2];
+    type Observation = [f64; 2];
 
     fn spec(&self) -> EnvSpec {
         EnvSpec {
-            name: NAME.into(),
+            name: "Classic/MultiGoal".into(),
             obs_dim: 2,
             action_dim: 2,
             episode_length: EPISODE_LENGTH,
@@ -81,52 +82,36 @@ impl Task for MultiGoal {
         }
     }
 
-    fn state_len(&self) -> usize {
-        2
-    }
-
     /// A step takes tens of nanoseconds, so only big pieces are worth another thread.
     fn grain(&self) -> usize {
         512
     }
 
-    fn worker(&self) -> Result<(), EnvError> {
-        Ok(())
+    fn start(&self, rng: &mut EnvRng) -> [f64; 2] {
+        [rng.uniform(-START, START), rng.uniform(-START, START)]
     }
 
-    fn reset(
-        &self,
-        (): &mut (),
-        rng: &mut EnvRng,
-        state: &mut [f64],
-        obs: &mut [f32],
-    ) -> Result<(), EnvError> {
-        let start = [rng.uniform(-START, START), rng.uniform(-START, START)];
-        state.copy_from_slice(&start);
-        write(obs, start);
-        Ok(())
+    fn observe(&self, place: [f64; 2]) -> [f64; 2] {
+        place
     }
 
-    fn step(
-        &self,
-        (): &mut (),
-        state: &mut [f64],
-        action: &[f32],
-        obs: &mut [f32],
-    ) -> Result<Transition, EnvError> {
+    fn advance(&self, place: [f64; 2], action: &[f32]) -> ([f64; 2], Transition) {
         let place = [0, 1].map(|axis| {
-            (state[axis] + SPEED * CONTROL_DT * clipped(action[axis])).clamp(-EDGE, EDGE)
+            (place[axis] + SPEED * CONTROL_DT * clipped(action[axis])).clamp(-EDGE, EDGE)
         });
-        state.copy_from_slice(&place);
-        write(obs, place);
         let (_, distance) = nearest(place);
         if distance <= GOAL_RADIUS {
             let goal = Transition::reward(GOAL_REWARD as f32);
-            return Ok(Transition { terminated: true, success: true, ..goal });
+            return (place, Transition { terminated: true, success: true, ..goal });
         }
         let straight = Sigmoid::Linear { value_at_margin: 0.0 };
         let near = tolerance(distance, (0.0, 0.0), DISTANCE, straight);
-        Ok(Transition::reward((near - 1.0) as f32))
+        (place, Transition::reward((near - 1.0) as f32))
+    }
+
+    /// In the middle all four goals are equally far.
+    fn saddles(&self) -> Vec<Vec<f32>> {
+        vec![vec![0.0, 0.0]]
     }
 }
 
@@ -135,9 +120,8 @@ mod tests {
     use super::*;
 
     fn step(from: [f64; 2], action: [f32; 2]) -> (Transition, [f64; 2]) {
-        let (mut state, mut obs) = (from, [0.0; 2]);
-        let transition = MultiGoal.step(&mut (), &mut state, &action, &mut obs).unwrap();
-        (transition, state)
+        let (place, transition) = MultiGoal.advance(from, &action);
+        (transition, place)
     }
 
     #[test]
@@ -173,18 +157,19 @@ mod tests {
     fn a_straight_way_reaches_each_goal_which_the_last_observation_tells() {
         for (index, goal) in GOALS.iter().enumerate() {
             let way = goal.map(|x| (x / DISTANCE) as f32);
-            let (mut state, mut obs, mut steps) = ([0.0; 2], [0.0; 2], 0);
+            let (mut place, mut steps) = ([0.0; 2], 0);
+            let seen = |place: [f64; 2]| MultiGoal.observe(place).map(|x| x as f32);
             loop {
-                let now = MultiGoal.step(&mut (), &mut state, &way, &mut obs).unwrap();
-                steps += 1;
+                let (next, now) = MultiGoal.advance(place, &way);
+                (place, steps) = (next, steps + 1);
                 if now.success {
                     assert!(now.terminated && now.reward == 10.0);
                     break;
                 }
                 assert!(!now.terminated && (-1.0..0.0).contains(&now.reward), "{now:?}");
-                assert_eq!(MultiGoal::goal_at(&obs), None);
+                assert_eq!(MultiGoal::goal_at(&seen(place)), None);
             }
-            assert_eq!(MultiGoal::goal_at(&obs), Some(index));
+            assert_eq!(MultiGoal::goal_at(&seen(place)), Some(index));
             assert!(3 * steps <= EPISODE_LENGTH && steps >= 7, "{steps}");
         }
     }

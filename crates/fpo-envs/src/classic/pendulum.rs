@@ -11,18 +11,19 @@
 //! 1e-5 J in 100 s. At rest the motor holds the rod up to asin(τ / m g l) = 11.8° from hanging, so
 //! it has to swing.
 //!
-//! Observation: cos θ, sin θ, θ̇ (rad/s). Action: the torque, ±2 N·m at ±1. Reward: upright, slow
-//! and gentle, each counts smoothly. State: θ in (−π, π] and θ̇. A start is any angle, turning at
-//! up to 1 rad/s.
+//! Observation: cos θ, sin θ, θ̇ (rad/s). Action: the torque, ±2 N·m at ±1. The reward is for being
+//! upright, slow and gentle, each of which counts smoothly. State: θ in (−π, π] and θ̇. A start is
+//! any angle, turning at up to 1 rad/s.
 
 use std::f64::consts::PI;
 
-use super::{GRAVITY, clipped, runge_kutta, write};
+use super::mechanics::{GRAVITY, runge_kutta};
+use crate::closed_form::{ClosedForm, clipped};
 use crate::reward::{Sigmoid, tolerance};
-use crate::{EnvError, EnvRng, EnvSpec, Task, Transition};
+use crate::rng::EnvRng;
+use crate::spec::EnvSpec;
+use crate::task::Transition;
 
-/// Name in the registry.
-pub(super) const NAME: &str = "Classic/Pendulum";
 /// Mass of the weight, in kilograms.
 const MASS: f64 = 1.0;
 /// Length of the rod, in metres.
@@ -43,22 +44,19 @@ const VELOCITY_MARGIN: f64 = 5.0;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Pendulum;
 
-/// (θ, θ̇) after a time of `h` seconds under a constant torque.
-fn advance(state: [f64; 2], torque: f64, h: f64) -> [f64; 2] {
-    runge_kutta::step(state, h, |[angle, velocity]| {
+/// Returns (θ, θ̇) after a time of `h` seconds under a constant torque.
+fn turned(state: [f64; 2], torque: f64, h: f64) -> [f64; 2] {
+    runge_kutta(state, h, |[angle, velocity]| {
         [velocity, GRAVITY / LENGTH * angle.sin() + torque / (MASS * LENGTH * LENGTH)]
     })
 }
 
-/// The same angle in (−π, π].
+/// Returns the same angle in (−π, π].
 fn wrapped(angle: f64) -> f64 {
     PI - (PI - angle).rem_euclid(2.0 * PI)
 }
 
-fn observe([angle, velocity]: [f64; 2], obs: &mut [f32]) {
-    write(obs, [angle.cos(), angle.sin(), velocity]);
-}
-
+/// The reward of a step to a state by an action within its range.
 fn reward([angle, velocity]: [f64; 2], action: f64) -> f64 {
     let upright = (1.0 + angle.cos()) / 2.0;
     let slow = tolerance(velocity, (0.0, 0.0), VELOCITY_MARGIN, Sigmoid::USUAL);
@@ -66,12 +64,13 @@ fn reward([angle, velocity]: [f64; 2], action: f64) -> f64 {
     upright * ((1.0 + slow) / 2.0) * ((4.0 + gentle) / 5.0)
 }
 
-impl Task for Pendulum {
-    type Worker = ();
+impl ClosedForm for Pendulum {
+    type State = [f64; 2];
+    type Observation = [f64; 3];
 
     fn spec(&self) -> EnvSpec {
         EnvSpec {
-            name: NAME.into(),
+            name: "Classic/Pendulum".into(),
             obs_dim: 3,
             action_dim: 1,
             episode_length: EPISODE_LENGTH,
@@ -83,48 +82,19 @@ impl Task for Pendulum {
         }
     }
 
-    fn state_len(&self) -> usize {
-        2
+    fn start(&self, rng: &mut EnvRng) -> [f64; 2] {
+        [rng.uniform(-PI, PI), rng.uniform(-START_VELOCITY, START_VELOCITY)]
     }
 
-    /// A step takes about a microsecond.
-    fn grain(&self) -> usize {
-        128
+    fn observe(&self, [angle, velocity]: [f64; 2]) -> [f64; 3] {
+        [angle.cos(), angle.sin(), velocity]
     }
 
-    fn worker(&self) -> Result<(), EnvError> {
-        Ok(())
-    }
-
-    fn reset(
-        &self,
-        (): &mut (),
-        rng: &mut EnvRng,
-        state: &mut [f64],
-        obs: &mut [f32],
-    ) -> Result<(), EnvError> {
-        let start = [rng.uniform(-PI, PI), rng.uniform(-START_VELOCITY, START_VELOCITY)];
-        state.copy_from_slice(&start);
-        observe(start, obs);
-        Ok(())
-    }
-
-    fn step(
-        &self,
-        (): &mut (),
-        state: &mut [f64],
-        action: &[f32],
-        obs: &mut [f32],
-    ) -> Result<Transition, EnvError> {
+    fn advance(&self, state: [f64; 2], action: &[f32]) -> ([f64; 2], Transition) {
         let action = clipped(action[0]);
-        let mut now = [state[0], state[1]];
-        for _ in 0..SUBSTEPS {
-            now = advance(now, TORQUE * action, PHYSICS_DT);
-        }
-        now[0] = wrapped(now[0]);
-        state.copy_from_slice(&now);
-        observe(now, obs);
-        Ok(Transition::reward(reward(now, action) as f32))
+        let mut next = (0..SUBSTEPS).fold(state, |now, _| turned(now, TORQUE * action, PHYSICS_DT));
+        next[0] = wrapped(next[0]);
+        (next, Transition::reward(reward(next, action) as f32))
     }
 }
 
@@ -151,7 +121,7 @@ mod tests {
         for start in [[0.1, 0.0], [3.0, 0.5], [1.0, 6.0], [PI, 0.0]] {
             let mut state = start;
             for _ in 0..10_000 {
-                state = advance(state, 0.0, PHYSICS_DT);
+                state = turned(state, 0.0, PHYSICS_DT);
                 assert!((energy(state) - energy(start)).abs() < 1e-5, "{start:?}");
             }
         }
@@ -162,7 +132,7 @@ mod tests {
         for torque in [2.0, -0.7] {
             let (start, mut state) = ([2.5, -1.0], [2.5, -1.0]);
             for _ in 0..500 {
-                state = advance(state, torque, PHYSICS_DT);
+                state = turned(state, torque, PHYSICS_DT);
             }
             let work = torque * (state[0] - start[0]);
             assert!(work.abs() > 0.5, "{work}");
@@ -176,7 +146,7 @@ mod tests {
             let mut state = [PI - amplitude, 0.0];
             let mut crossings = Vec::new();
             for step in 0..4000 {
-                let next = advance(state, 0.0, PHYSICS_DT);
+                let next = turned(state, 0.0, PHYSICS_DT);
                 let (before, after) = (state[0] - PI, next[0] - PI);
                 if before < 0.0 && after >= 0.0 {
                     crossings.push((step as f64 + before / (before - after)) * PHYSICS_DT);
@@ -192,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn rewards_are_what_they_should_be_up_down_fast_and_pushing() {
+    fn rewards_fall_with_angle_velocity_and_effort() {
         for (angle, velocity, action, expected) in [
             (0.0, 0.0, 0.0, 1.0),
             (PI, 0.0, 0.0, 0.0),
@@ -210,7 +180,7 @@ mod tests {
     fn the_motor_holds_the_rod_as_far_from_hanging_as_stated_and_no_farther() {
         let held = (TORQUE / (MASS * GRAVITY * LENGTH)).asin();
         assert!((held.to_degrees() - 11.8).abs() < 0.05, "{held}");
-        let [_, acceleration] = advance([PI + held, 0.0], TORQUE, PHYSICS_DT);
+        let [_, acceleration] = turned([PI + held, 0.0], TORQUE, PHYSICS_DT);
         assert!(acceleration.abs() < 1e-12, "{acceleration}");
     }
 

@@ -1,4 +1,4 @@
-//! The five layouts of the official code.
+//! The five layouts of the official code. A new layout is one more entry of [`LAYOUTS`].
 
 use super::map::{Cell, Map, SIZE};
 
@@ -11,10 +11,14 @@ pub struct Layout {
     pub description: &'static str,
     /// Draws the board.
     pub draw: fn() -> Map,
+    /// Cells (x, y) at which several ways are equally good, as far as they are known.
+    pub saddles: &'static [(usize, usize)],
 }
 
 /// Last column and last row.
 const LAST: usize = SIZE - 1;
+/// The row as far from the upper as from the lower edge.
+const MIDDLE: usize = SIZE / 2;
 
 /// All layouts, the paper's first.
 pub const LAYOUTS: [Layout; 5] = [
@@ -22,26 +26,31 @@ pub const LAYOUTS: [Layout; 5] = [
         name: "two_walls",
         description: "goals along the whole lower and upper edge, equally far from the middle row",
         draw: two_walls,
+        saddles: &[(4, MIDDLE), (12, MIDDLE), (20, MIDDLE)],
     },
     Layout {
         name: "three_goals",
         description: "three goals around a deadly centre",
         draw: three_goals,
+        saddles: &[],
     },
     Layout {
         name: "tree_in_the_middle",
         description: "a deadly block in front of a goal at the right edge",
         draw: tree_in_the_middle,
+        saddles: &[],
     },
     Layout {
         name: "two_slits",
         description: "a wall with two gaps before a goal along the right edge",
         draw: two_slits,
+        saddles: &[],
     },
     Layout {
         name: "cshape",
         description: "a goal in the centre of a C-shaped wall that is open on the left",
         draw: cshape,
+        saddles: &[],
     },
 ];
 

@@ -2,19 +2,29 @@
 //!
 //! The position is an integer cell (x, y). An action is clipped to [-1, 1] and rounded, half to
 //! even, to a step of −1, 0 or 1 per axis: |a| ≤ 0.5 stays. A step off the board stops at its
-//! edge; a step into a wall is not taken at all. The observation is (position − 12) / 12. Reward
-//! is the value of the cell reached: goal +20, death −10, else 0; goal and death end the episode.
+//! edge; a step into a wall is not taken at all. The observation is (position − 12) / 12. The
+//! reward is that of the cell reached: +20 for a goal, −10 for a death, 0 for any other cell. Goal
+//! and death end the episode.
 //!
 //! A start is uniform over free cells. The official code also starts inside walls, by an
 //! oversight that is not repeated here.
 
 mod layouts;
 mod map;
+#[cfg(test)]
+mod tests;
 
 pub use layouts::{LAYOUTS, Layout};
 pub use map::{Cell, Map, SIZE};
 
-use crate::{EnvError, EnvRng, EnvSpec, Task, Transition};
+use crate::closed_form::ClosedForm;
+use crate::error::EnvError;
+use crate::rng::EnvRng;
+use crate::spec::EnvSpec;
+use crate::task::Transition;
+
+/// Name of the family of tasks, in front of a layout's name.
+const FAMILY: &str = "GridWorld/";
 
 /// The cell in the middle, which observes (0, 0); also the scale of the observation, in cells.
 const CENTRE: f64 = (SIZE / 2) as f64;
@@ -32,10 +42,11 @@ pub struct GridWorld {
     description: String,
     map: Map,
     starts: Vec<(usize, usize)>,
+    saddles: &'static [(usize, usize)],
 }
 
 impl GridWorld {
-    /// A world of your own. `name` becomes the name in its specification.
+    /// Makes a world from a map of your own. `name` becomes the name in its specification.
     ///
     /// # Errors
     /// [`EnvError::Option`] when the map has no free cell to start from.
@@ -48,25 +59,26 @@ impl GridWorld {
                 expected: "a map with at least one free cell",
             });
         }
-        Ok(Self { name: name.into(), description: description.into(), map, starts })
+        let (name, description) = (name.into(), description.into());
+        Ok(Self { name, description, map, starts, saddles: &[] })
     }
 
-    /// One of the five layouts of the official code, by its name (see [`LAYOUTS`]), with or
-    /// without the `GridWorld/` in front.
+    /// Makes one of the [`LAYOUTS`] by its name, with or without the `GridWorld/` in front.
     ///
     /// # Errors
     /// [`EnvError::UnknownTask`] for any other name.
     pub fn layout(name: &str) -> Result<Self, EnvError> {
-        let short = name.strip_prefix("GridWorld/").unwrap_or(name);
-        match LAYOUTS.iter().find(|layout| layout.name == short) {
-            Some(layout) => {
-                Self::new(&format!("GridWorld/{short}"), layout.description, (layout.draw)())
-            }
-            None => Err(crate::registry::unknown(name)),
-        }
+        let full = |short: &str| format!("{FAMILY}{short}");
+        let short = name.strip_prefix(FAMILY).unwrap_or(name);
+        let Some(layout) = LAYOUTS.iter().find(|layout| layout.name == short) else {
+            let known = LAYOUTS.iter().map(|layout| full(layout.name));
+            return Err(EnvError::unknown_task(&full(short), known));
+        };
+        let world = Self::new(&full(short), layout.description, (layout.draw)())?;
+        Ok(Self { saddles: layout.saddles, ..world })
     }
 
-    /// The same world with every start at cell (`x`, `y`).
+    /// Returns the same world with every start at cell (`x`, `y`).
     ///
     /// # Errors
     /// [`EnvError::Option`] when that cell is not free or not on the board.
@@ -82,25 +94,27 @@ impl GridWorld {
         Ok(self)
     }
 
-    /// The map, for drawing.
+    /// Returns the map, for drawing.
     pub fn map(&self) -> &Map {
         &self.map
     }
 
-    /// The observation at cell (`x`, `y`).
+    /// Returns the observation at cell (`x`, `y`).
     pub fn observation(x: usize, y: usize) -> [f32; 2] {
-        [observe(x as f64), observe(y as f64)]
+        [x as f64, y as f64].map(|coordinate| centred(coordinate) as f32)
     }
 
-    /// The cell reached from (`x`, `y`) by `action`. An action that is not a number stays.
+    /// Returns the cell reached from (`x`, `y`) by `action`. An axis of the action that is not a
+    /// number moves nothing.
     pub fn destination(&self, (x, y): (usize, usize), action: [f32; 2]) -> (usize, usize) {
         let to = (shift(x, action[0]), shift(y, action[1]));
         if self.map.get(to.0, to.1) == Some(Cell::Wall) { (x, y) } else { to }
     }
 }
 
-impl Task for GridWorld {
-    type Worker = ();
+impl ClosedForm for GridWorld {
+    type State = [f64; 2];
+    type Observation = [f64; 2];
 
     fn spec(&self) -> EnvSpec {
         EnvSpec {
@@ -116,44 +130,23 @@ impl Task for GridWorld {
         }
     }
 
-    fn state_len(&self) -> usize {
-        2
-    }
-
     /// A step takes tens of nanoseconds, so only big pieces are worth another thread.
     fn grain(&self) -> usize {
         512
     }
 
-    fn worker(&self) -> Result<(), EnvError> {
-        Ok(())
-    }
-
-    fn reset(
-        &self,
-        (): &mut (),
-        rng: &mut EnvRng,
-        state: &mut [f64],
-        obs: &mut [f32],
-    ) -> Result<(), EnvError> {
+    fn start(&self, rng: &mut EnvRng) -> [f64; 2] {
         let (x, y) = self.starts[rng.below(self.starts.len())];
-        state.copy_from_slice(&[x as f64, y as f64]);
-        obs.copy_from_slice(&Self::observation(x, y));
-        Ok(())
+        [x as f64, y as f64]
     }
 
-    fn step(
-        &self,
-        (): &mut (),
-        state: &mut [f64],
-        action: &[f32],
-        obs: &mut [f32],
-    ) -> Result<Transition, EnvError> {
-        let from = (state[0] as usize, state[1] as usize);
-        let (x, y) = self.destination(from, [action[0], action[1]]);
-        state.copy_from_slice(&[x as f64, y as f64]);
-        obs.copy_from_slice(&Self::observation(x, y));
-        Ok(match self.map.get(x, y) {
+    fn observe(&self, position: [f64; 2]) -> [f64; 2] {
+        position.map(centred)
+    }
+
+    fn advance(&self, [x, y]: [f64; 2], action: &[f32]) -> ([f64; 2], Transition) {
+        let (x, y) = self.destination((x as usize, y as usize), [action[0], action[1]]);
+        let transition = match self.map.get(x, y) {
             Some(Cell::Goal) => {
                 Transition { terminated: true, success: true, ..Transition::reward(GOAL_REWARD) }
             }
@@ -161,19 +154,22 @@ impl Task for GridWorld {
                 Transition { terminated: true, ..Transition::reward(DEATH_REWARD) }
             }
             _ => Transition::reward(0.0),
-        })
+        };
+        ([x as f64, y as f64], transition)
+    }
+
+    fn saddles(&self) -> Vec<Vec<f32>> {
+        self.saddles.iter().map(|&(x, y)| Self::observation(x, y).to_vec()).collect()
     }
 }
 
-fn observe(coordinate: f64) -> f32 {
-    ((coordinate - CENTRE) / CENTRE) as f32
+/// Returns what is observed of one coordinate: its distance from the centre, ±1 at the edges.
+fn centred(coordinate: f64) -> f64 {
+    (coordinate - CENTRE) / CENTRE
 }
 
-/// One coordinate after one axis of an action.
+/// Returns one coordinate after a step along its axis of an action.
 fn shift(from: usize, action: f32) -> usize {
     let step = action.clamp(-1.0, 1.0).round_ties_even() as isize;
     from.saturating_add_signed(step).min(SIZE - 1)
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,6 +1,7 @@
 //! The rules of the grid world, one by one.
 
 use super::*;
+use crate::task::Task;
 
 fn step(world: &GridWorld, from: (usize, usize), action: [f32; 2]) -> (Transition, [f64; 2]) {
     let mut state = [from.0 as f64, from.1 as f64];
@@ -107,4 +108,24 @@ fn a_chosen_start_is_kept_and_must_be_free() {
 fn a_map_without_a_free_cell_is_refused() {
     let full = Map::default().with((0, 24), (0, 24), Cell::Goal);
     assert!(GridWorld::new("full", "", full).is_err());
+}
+
+#[test]
+fn an_unknown_layout_brings_the_nearest_one() {
+    for name in ["two_wall", "GridWorld/two_wall"] {
+        let error = GridWorld::layout(name).unwrap_err();
+        let nearest = Some("GridWorld/two_walls".into());
+        assert_eq!(error, EnvError::UnknownTask { task: "GridWorld/two_wall".into(), nearest });
+    }
+}
+
+#[test]
+fn the_known_saddles_are_free_cells_as_far_from_the_upper_as_from_the_lower_goals() {
+    let world = GridWorld::layout("two_walls").unwrap();
+    let expected = [[-2.0 / 3.0, 0.0], [0.0, 0.0], [2.0 / 3.0, 0.0]];
+    assert_eq!(world.saddles(), expected);
+    for layout in &LAYOUTS {
+        let world = GridWorld::layout(layout.name).unwrap();
+        assert!(layout.saddles.iter().all(|&(x, y)| world.map().get(x, y) == Some(Cell::Free)));
+    }
 }

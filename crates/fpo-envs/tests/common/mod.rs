@@ -1,4 +1,9 @@
-//! What the golden tests share: where the numbers lie, and how a comparison is reported.
+//! What the golden tests share: where the numbers lie, what may be absent, and how a comparison is
+//! reported.
+//!
+//! The repository's own folder must hold everything, so that nothing goes unchecked by accident. A
+//! folder named by `FPO_GOLDEN_DIR` may hold other cases and seeds, and less: what it lacks is
+//! skipped with a line that names it.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
@@ -8,15 +13,21 @@ pub mod models;
 pub mod physics;
 pub mod tensors;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 
-/// The folder of golden numbers: `FPO_GOLDEN_DIR`, or `tests/golden` of the repository.
-pub fn golden_dir() -> PathBuf {
-    std::env::var_os("FPO_GOLDEN_DIR").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden")),
-        PathBuf::from,
-    )
+/// The repository's folder of golden numbers.
+pub const OWN_FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden");
+
+/// The folder that the user named, if any.
+fn named_folder() -> Option<OsString> {
+    std::env::var_os("FPO_GOLDEN_DIR")
+}
+
+/// Whether the numbers are the repository's own, all of which must be present.
+pub fn is_own_folder() -> bool {
+    named_folder().is_none()
 }
 
 /// Prints a line that the test runner does not swallow when the test passes.
@@ -24,24 +35,38 @@ pub fn say(line: &str) {
     std::io::stdout().write_all(format!("{line}\n").as_bytes()).unwrap();
 }
 
-/// Reads a golden file; says so and gives `None` when it is absent.
-pub fn read(file: &str) -> Option<Vec<u8>> {
-    let path = golden_dir().join(file);
+/// Skips something that is absent, with a line that names it. Fails in the repository's folder.
+pub fn skip(what: &str) {
+    assert!(!is_own_folder(), "{OWN_FOLDER} lacks {what}");
+    say(&format!("golden {what}: skipped, absent"));
+}
+
+/// Reads a golden file; `None` if it is absent.
+pub fn read_if_present(file: &str) -> Option<Vec<u8>> {
+    let path = named_folder().map_or_else(|| PathBuf::from(OWN_FOLDER), PathBuf::from).join(file);
     match std::fs::read(&path) {
         Ok(bytes) => Some(bytes),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            say(&format!("golden {file}: skipped, absent"));
-            None
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => panic!("{}: {error}", path.display()),
     }
 }
 
-/// What was compared without an error beyond its tolerance.
+/// Reads a golden file; skips it if it is absent.
+pub fn read(file: &str) -> Option<Vec<u8>> {
+    let bytes = read_if_present(file);
+    if bytes.is_none() {
+        skip(file);
+    }
+    bytes
+}
+
+/// A comparison in which no error was beyond its tolerance.
 pub struct Outcome {
+    /// Number of arrays that were compared.
     pub arrays: usize,
-    /// Numbers in those arrays.
+    /// Number of elements in those arrays.
     pub numbers: usize,
+    /// Largest error of any element.
     pub largest: f64,
 }
 
@@ -56,7 +81,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// `tolerance` is absolute.
+    /// Begins a report on a file. `tolerance` is absolute.
     pub fn new(file: &str, tolerance: f64) -> Self {
         Self {
             file: file.into(),
@@ -82,7 +107,7 @@ impl Report {
         }
     }
 
-    /// Prints the line, then as [`check`](Self::check).
+    /// Prints the line and then does what [`check`](Self::check) does.
     pub fn finish(self) {
         say(&format!(
             "golden {:<42} {:>5} arrays   largest error {:.1e} of {:.1e}",
@@ -91,7 +116,7 @@ impl Report {
         self.check();
     }
 
-    /// Fails when anything was beyond the tolerance or nothing was compared.
+    /// Fails when any error was beyond the tolerance or nothing was compared.
     pub fn check(self) -> Outcome {
         assert!(self.numbers > 0, "{}: nothing was compared", self.file);
         let shown = &self.beyond[..self.beyond.len().min(10)];

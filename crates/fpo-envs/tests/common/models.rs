@@ -1,4 +1,4 @@
-//! A task's compiled model against the Playground's, field by field.
+//! Compares a task's compiled model with the Playground's, field by field.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
@@ -8,11 +8,11 @@ use serde_json::Value;
 
 use super::Report;
 
-/// Both sides are compiled by the same MuJoCo; what is left is how a rotation was written down
-/// (degrees here, a quaternion's digits there).
+/// Both sides are compiled by the same MuJoCo, so that they differ only in how a rotation was
+/// written down: in degrees here, as a quaternion's digits there.
 pub const TOLERANCE: f64 = 1e-14;
 
-/// Numbers, enumerations and nested arrays as one flat list.
+/// A number or a nested array of numbers, which can be appended to a flat list.
 trait Flat {
     fn flat(&self, into: &mut Vec<f64>);
 }

@@ -17,7 +17,7 @@ impl Tensor {
     }
 }
 
-/// One tensor of a file; `None` when the file has none of that name.
+/// Reads one tensor of a file; `None` if the file has no tensor of that name.
 pub fn tensor(file: &SafeTensors<'_>, name: &str) -> Option<Tensor> {
     let view = file.tensor(name).ok()?;
     let bytes = view.data();
@@ -31,7 +31,18 @@ pub fn tensor(file: &SafeTensors<'_>, name: &str) -> Option<Tensor> {
     Some(Tensor { shape: view.shape().to_vec(), values })
 }
 
-/// One tensor that must be there.
+/// Reads one tensor that must be there.
 pub fn need(file: &SafeTensors<'_>, name: &str) -> Tensor {
-    tensor(file, name).unwrap_or_else(|| panic!("no tensor `{name}`"))
+    tensor(file, name).unwrap_or_else(|| panic!("the file has no tensor `{name}`"))
+}
+
+/// Returns the cases of a file that have the tensor `CASE/name`, in alphabetical order.
+pub fn cases(file: &SafeTensors<'_>, name: &str) -> Vec<String> {
+    let case_of = |tensor: &str| match tensor.split_once('/') {
+        Some((case, rest)) if rest == name => Some(case.to_owned()),
+        _ => None,
+    };
+    let mut cases: Vec<String> = file.names().into_iter().filter_map(case_of).collect();
+    cases.sort();
+    cases
 }

@@ -1,10 +1,10 @@
-//! A batch with its output buffers, and actions that depend only on step and place.
+//! A batch with its output buffers, and actions that depend only on the step and on their index.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use fpo_envs::{EnvError, EnvSpec, StepOutput, VecEnv, VecEnvOptions, make};
 
-/// A batch and everything that a step writes.
+/// A batch and the buffers into which its steps write.
 pub struct Runner {
     pub envs: Box<dyn VecEnv>,
     pub obs: Vec<f32>,
@@ -46,7 +46,7 @@ impl Runner {
         self.envs.step(actions, output)
     }
 
-    /// A step of all environments as one of each part, cut before the environments `cuts`.
+    /// Steps all environments part by part. The parts begin at 0 and at each environment of `cuts`.
     pub fn step_in_parts(&mut self, actions: &[f32], cuts: &[usize]) {
         let n = self.reward.len();
         let (obs_dim, action_dim) = (self.envs.spec().obs_dim, self.envs.spec().action_dim);
@@ -72,7 +72,7 @@ impl Runner {
     }
 }
 
-/// Actions in [-1, 1] for `n` environments.
+/// Returns actions in [-1, 1] for `n` environments.
 pub fn random_actions(spec: &EnvSpec, n: usize, step: usize) -> Vec<f32> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(step as u64 + 1);
     let draw = |_| {
@@ -83,13 +83,13 @@ pub fn random_actions(spec: &EnvSpec, n: usize, step: usize) -> Vec<f32> {
     (0..n * spec.action_dim).map(draw).collect()
 }
 
-/// Options with fresh starts.
+/// Returns options with fresh starts.
 pub fn options(num_envs: usize, seed: u64, episode_length: usize) -> VecEnvOptions {
     let episode_length = Some(episode_length);
     VecEnvOptions { num_envs, seed, episode_length, ..VecEnvOptions::default() }
 }
 
-/// A batch of a listed task.
+/// Makes a batch of a listed task.
 pub fn runner(spec: &EnvSpec, options: &VecEnvOptions) -> Runner {
     Runner::new(make(&spec.name, options).unwrap())
 }
