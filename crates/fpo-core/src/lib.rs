@@ -31,6 +31,8 @@
 //! # Ok::<(), fpo_core::Error>(())
 //! ```
 
+mod acting;
+mod algorithm;
 mod backend;
 mod diagnostics;
 mod error;
@@ -40,19 +42,26 @@ mod nn;
 mod objective;
 mod optimizer;
 mod policy;
+mod policy_file;
 mod random;
+mod reduce;
 mod rollout;
 mod simd;
 mod tensor;
 mod timing;
 
-pub use backend::Compute;
+pub use acting::{ACTION, Actions, Actor, require_finite};
+pub use algorithm::settings::{Algorithm, PolicySettings};
+pub use algorithm::{ALGORITHMS, Registry};
+pub use backend::Backend;
+pub use backend::choice::Compute;
 pub use diagnostics::knn_entropy::{
     DEFAULT_NEIGHBOURS, MIN_DISTANCE, knn_entropy, mean_knn_entropy,
 };
 pub use diagnostics::modality;
 pub use error::{Error, Result};
 pub use flow::config::{FlowConfig, Reduction, Squash};
+pub use flow::denoising::{DenoisingMdp, ScoredSteps};
 pub use flow::{path, sampler, time};
 pub use learner::ema::{Ema, EmaConfig};
 pub use learner::state::{Counters, LearnerState};
@@ -61,22 +70,30 @@ pub use nn::mlp::{Activation, Mlp};
 pub use nn::normalizer::{DeviceNormalizer, Normalizer, NormalizerKind};
 pub use nn::params::{FlatParams, Layout};
 pub use nn::value_net::ValueNet;
-pub use objective::diagnostics::StepMetrics;
+pub use objective::diagnostics::{StepDiagnostics, StepMetrics};
 pub use objective::guards::{Guards, clamp_straight_through};
-pub use objective::loss::{Critique, FpoLoss, fpo_loss};
-pub use objective::step_loss::StepLoss;
+pub use objective::loss::{MinibatchLoss, ValueTerms, minibatch_loss};
+pub use objective::step_loss::{LossInputs, StepLoss};
 pub use objective::{AdvantageNormalization, Objective, RatioKind};
 pub use objective::{gae, surrogate};
+pub use optimizer::Optimizer;
 pub use optimizer::adam::{Adam, AdamConfig, clip_global_norm};
+pub use optimizer::config::{OptimizerConfig, OptimizerKind};
 pub use optimizer::rate_schedule::{Rate, RateSchedule};
-pub use optimizer::{Optimizer, OptimizerConfig, OptimizerKind};
-pub use policy::denoising::{DenoisingMdp, ScoredSteps};
+pub use policy::chain::ChainPolicy;
 pub use policy::flow::FlowPolicy;
-pub use policy::gaussian::{GaussianConfig, GaussianPolicy};
+pub use policy::gaussian::GaussianPolicy;
+pub use policy::gaussian_config::GaussianConfig;
 pub use policy::squashed_normal::SquashedNormal;
-pub use policy::{Acted, Evaluated, Policy, Source, Stored};
+pub use policy::{Acted, Evaluated, KernelForm, Policy, PolicySpec};
+pub use policy_file::kind::{POLICY_KINDS, PolicyKind, Reader};
+pub use policy_file::tensor_file::{Array, Data, TensorFile};
+pub use policy_file::{PolicyFile, PolicyInfo};
 pub use random::{Noise, Purpose};
-pub use rollout::{Minibatch, MinibatchTensors, Rollout};
+pub use reduce::{Alone, Reduce};
+pub use rollout::storage::{RolloutSize, RolloutStorage, RolloutView, StepOutcome};
+pub use rollout::stored::{Source, Stored};
+pub use rollout::{Minibatch, MinibatchTensors, Rollout, Transitions};
 pub use simd::isa::Isa;
 pub use tensor::host_tensor::HostTensor;
 pub use timing::PhaseTimes;

@@ -32,11 +32,7 @@ pub trait Reduce: Debug + Send + Sync {
     ///
     /// # Errors
     /// If the participants cannot be reached, or what `take` fails with.
-    fn statistics(
-        &self,
-        obs: &[f32],
-        take: &mut dyn FnMut(&[f32]) -> Result<()>,
-    ) -> Result<()>;
+    fn statistics(&self, obs: &[f32], take: &mut dyn FnMut(&[f32]) -> Result<()>) -> Result<()>;
 }
 
 /// A participant without others.
@@ -52,11 +48,7 @@ impl Reduce for Alone {
         Ok(local)
     }
 
-    fn statistics(
-        &self,
-        obs: &[f32],
-        take: &mut dyn FnMut(&[f32]) -> Result<()>,
-    ) -> Result<()> {
+    fn statistics(&self, obs: &[f32], take: &mut dyn FnMut(&[f32]) -> Result<()>) -> Result<()> {
         take(obs)
     }
 }

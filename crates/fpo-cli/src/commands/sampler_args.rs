@@ -3,9 +3,7 @@
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use fpo_core::sampler::{Grid, Method, Sampler, Start};
-use serde::Serialize;
 
-use crate::config::choices::StartChoice;
 use crate::terminal::failure::UsageError;
 
 /// How actions are drawn, where it is not the policy's own way.
@@ -67,7 +65,7 @@ impl SamplerArgs {
     pub fn sampler(
         &self,
         policy_steps: usize,
-        policy_start: StartChoice,
+        policy_start: Start,
     ) -> Result<Option<Sampler>> {
         let given = self.sampler.is_some() || self.steps.is_some() || self.times.is_some();
         let name = self.sampler.unwrap_or(MethodName::Euler);
@@ -122,7 +120,7 @@ impl SamplerArgs {
     ///
     /// # Errors
     /// [`UsageError`] names a flag that asks for steps.
-    pub fn start_alone(&self) -> Result<Option<StartChoice>> {
+    pub fn start_alone(&self) -> Result<Option<Start>> {
         for (flag, asked) in [
             ("--sampler", self.sampler.is_some()),
             ("--steps", self.steps.is_some()),
@@ -143,72 +141,11 @@ impl SamplerArgs {
     }
 
     /// The start that was asked for.
-    pub fn start(&self) -> Option<StartChoice> {
+    pub fn start(&self) -> Option<Start> {
         self.start.map(|start| match start {
-            StartName::Noise => StartChoice::Noise,
-            StartName::Zero => StartChoice::Zero,
+            StartName::Noise => Start::Noise,
+            StartName::Zero => Start::Zero,
         })
-    }
-}
-
-/// What a report says about a sampler that was asked for.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct SamplerReport {
-    /// Name of the method.
-    pub method: &'static str,
-    /// Steps of an action, where they are fixed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub steps: Option<usize>,
-    /// `noise` or `zero`.
-    pub start: &'static str,
-    /// Relative tolerance of dopri5.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rtol: Option<f64>,
-    /// Absolute tolerance of dopri5.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub atol: Option<f64>,
-    /// Noise that sde exchanges.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub churn: Option<f64>,
-    /// Mean number of velocity evaluations per batch of actions.
-    pub evaluations: f64,
-}
-
-impl SamplerReport {
-    /// Of `sampler`, which needed this many evaluations in the mean.
-    pub fn new(sampler: &Sampler, evaluations: f64) -> SamplerReport {
-        let (rtol, atol, churn) = match sampler.method {
-            Method::Dopri5 { rtol, atol } => (Some(rtol), Some(atol), None),
-            Method::Sde { churn } => (None, None, Some(churn)),
-            _ => (None, None, None),
-        };
-        let steps = match (&sampler.grid, rtol) {
-            (_, Some(_)) => None,
-            (Grid::Uniform(steps), None) => Some(*steps),
-            (Grid::Custom(times), None) => Some(times.len() - 1),
-        };
-        let start = match sampler.start {
-            Start::Noise => "noise",
-            Start::Zero => "zero",
-        };
-        let method = sampler.method.name();
-        SamplerReport { method, steps, start, rtol, atol, churn, evaluations }
-    }
-}
-
-impl std::fmt::Display for SamplerReport {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.method)?;
-        if let Some(steps) = self.steps {
-            write!(f, " {steps} steps")?;
-        }
-        if let (Some(rtol), Some(atol)) = (self.rtol, self.atol) {
-            write!(f, " rtol {rtol} atol {atol}")?;
-        }
-        if let Some(churn) = self.churn {
-            write!(f, " churn {churn}")?;
-        }
-        write!(f, " from {} ({:.1} velocity evaluations)", self.start, self.evaluations)
     }
 }
 
@@ -225,7 +162,7 @@ mod tests {
 
     fn parse(line: &str) -> Result<Option<Sampler>> {
         let words = std::iter::once("x").chain(line.split_whitespace());
-        Line::try_parse_from(words)?.args.sampler(10, StartChoice::Noise)
+        Line::try_parse_from(words)?.args.sampler(10, Start::Noise)
     }
 
     #[test]

@@ -2,7 +2,6 @@
 //! the algorithm and to the environments. All are spelled in `snake_case`.
 
 use candle_core::Device;
-use fpo_core::sampler::Start;
 use serde::{Deserialize, Serialize};
 
 /// Where tensors live and are computed (`train.device`).
@@ -109,41 +108,6 @@ impl PrecisionChoice {
     }
 }
 
-/// Which algorithm learns (`algorithm.kind`).
-#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
-#[serde(rename_all = "snake_case")]
-pub enum AlgorithmKind {
-    /// Flow policy optimisation, arXiv 2507.21053.
-    Fpo,
-    /// FPO++, arXiv 2602.02481.
-    #[serde(rename = "fpo++")]
-    FpoPlusPlus,
-    /// PPO with a Gaussian policy, the paper's first baseline.
-    Ppo,
-    /// PPO on the denoising steps of a flow, the paper's second baseline; after arXiv 2409.00588.
-    Dppo,
-}
-
-impl AlgorithmKind {
-    const ALL: [AlgorithmKind; 4] =
-        [AlgorithmKind::Fpo, AlgorithmKind::FpoPlusPlus, AlgorithmKind::Ppo, AlgorithmKind::Dppo];
-
-    /// Its spelling in a configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            AlgorithmKind::Fpo => "fpo",
-            AlgorithmKind::FpoPlusPlus => "fpo++",
-            AlgorithmKind::Ppo => "ppo",
-            AlgorithmKind::Dppo => "dppo",
-        }
-    }
-
-    /// The one that is spelled `name`.
-    pub fn named(name: &str) -> Option<AlgorithmKind> {
-        AlgorithmKind::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-}
-
 /// Which flow times the losses draw (`policy.training_times`).
 #[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
 #[serde(rename_all = "snake_case")]
@@ -165,24 +129,4 @@ pub enum UpdateChoice {
     Before,
     /// They count for the update only.
     After,
-}
-
-/// What an evaluated action starts from (`eval.start`).
-#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[serde(rename_all = "snake_case")]
-pub enum StartChoice {
-    /// Noise, as in training.
-    #[default]
-    Noise,
-    /// Zero: a Gaussian's mean, or where a flow takes the centre of the noise.
-    Zero,
-}
-
-impl From<StartChoice> for Start {
-    fn from(choice: StartChoice) -> Start {
-        match choice {
-            StartChoice::Noise => Start::Noise,
-            StartChoice::Zero => Start::Zero,
-        }
-    }
 }

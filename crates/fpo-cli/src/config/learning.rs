@@ -1,15 +1,11 @@
-//! The sections of a configuration about networks: `[policy]`, `[value]` and `[optimizer]`. Every
-//! field states its unit, range, default and source.
+//! The sections of a configuration about networks: `[policy]` and `[value]`. Every field states its
+//! unit, range, default and source.
 //!
 //! "Paper" is arXiv 2507.21053; "official" is the Playground program of akanazawa/fpo at 418c255;
 //! "FPO++" is arXiv 2602.02481.
 
 use fpo_core::path::{Path, Quantity};
-
-use fpo_core::{
-    Activation, AdamConfig, FlowConfig, GaussianConfig, OptimizerKind, RateSchedule, Reduction,
-    Squash,
-};
+use fpo_core::{Activation, FlowConfig, GaussianConfig, Reduction, Squash};
 use serde::{Deserialize, Serialize};
 
 use crate::config::choices::TimesChoice;
@@ -81,6 +77,27 @@ impl Default for PolicyConfig {
     }
 }
 
+impl PolicyConfig {
+    /// What defines a flow of these settings for a task with observations and actions of these
+    /// lengths.
+    pub fn flow(&self, obs_dim: usize, action_dim: usize) -> FlowConfig {
+        FlowConfig {
+            obs_dim,
+            action_dim,
+            hidden: self.hidden.clone(),
+            activation: self.activation,
+            path: self.path,
+            prediction: self.prediction,
+            output_mode: self.output_mode,
+            loss_reduction: self.loss_reduction,
+            output_scale: self.output_scale,
+            flow_steps: self.flow_steps,
+            time_embedding: self.time_embedding,
+            squash: self.squash,
+        }
+    }
+}
+
 /// `[value]`: the value function's network.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
 #[serde(default, deny_unknown_fields)]
@@ -95,56 +112,5 @@ pub struct ValueConfig {
 impl Default for ValueConfig {
     fn default() -> Self {
         Self { hidden: vec![256; 5], activation: Activation::Silu }
-    }
-}
-
-/// `[optimizer]`: one optimiser for both networks.
-#[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
-#[serde(default, deny_unknown_fields)]
-pub struct OptimizerConfig {
-    /// Which optimiser. Default `"adam"` (official).
-    pub kind: OptimizerKind,
-    /// Learning rate, at the start of training. Range above 0. Default 3e-4 (paper).
-    pub learning_rate: f64,
-    /// How it changes from iteration to iteration: `{ kind = "constant" }`, `{ kind = "linear", to =
-    /// 0.0 }` (a fraction of the rate at the end), `{ kind = "exponential", decay = 1.5e-4, floor =
-    /// 0.2 }`, or `{ kind = "adaptive", target = 0.01 }` (`train/divergence` of an iteration, in
-    /// nats; also `factor`, `min` and `max`). Default constant (paper).
-    pub schedule: RateSchedule,
-    /// Decay of the mean of gradients. Range 0 up to, without, 1. Default 0.9 (official).
-    pub beta1: f64,
-    /// Decay of the mean of squared gradients. Range 0 up to, without, 1.
-    /// Default 0.999 (official).
-    pub beta2: f64,
-    /// Added to the root of the second moment. Range above 0. Default 1e-8 (official).
-    pub epsilon: f64,
-    /// Decoupled weight decay, per step, times the learning rate. Range 0 and up; 0 with
-    /// `"rmsprop"`. Default 0 (official); `"fpo++"` has 1e-4 where it can be.
-    pub weight_decay: f64,
-    /// Gradients are scaled down to this global norm. Range above 0. Default: not set, no
-    /// clipping (official).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_grad_norm: Option<f64>,
-}
-
-/// Whether `weight_decay` may be other than 0.
-pub(crate) fn takes_weight_decay(optimizer: OptimizerKind) -> bool {
-    optimizer != OptimizerKind::Rmsprop
-}
-
-impl Default for OptimizerConfig {
-    /// Adam's own defaults.
-    fn default() -> Self {
-        let adam = AdamConfig::default();
-        Self {
-            kind: OptimizerKind::Adam,
-            learning_rate: adam.learning_rate,
-            schedule: RateSchedule::Constant,
-            beta1: adam.beta1,
-            beta2: adam.beta2,
-            epsilon: adam.epsilon,
-            weight_decay: adam.weight_decay,
-            max_grad_norm: None,
-        }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use fpo_core::Registry;
+
 use crate::config::error::ConfigError;
 use crate::config::layers::Layers;
 use crate::config::resolved::Config;
@@ -9,17 +11,29 @@ use crate::config::{presets, schema, validate};
 
 impl Config {
     /// Reads the files at `paths` with all they include, and then `overrides` of the form
-    /// `section.field=value`; later ones win.
+    /// `section.field=value`; later ones win. The algorithm is one of this program's own.
     ///
     /// # Errors
     /// Whatever is wrong first: a file that cannot be read or is no TOML, an unknown key, a value
     /// of the wrong type or out of range, or values that do not go together.
     pub fn load(paths: &[impl AsRef<Path>], overrides: &[String]) -> Result<Self, ConfigError> {
+        Self::load_with(&Registry::default(), paths, overrides)
+    }
+
+    /// As [`Config::load`], with the algorithms of `registry`.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_with(
+        registry: &Registry,
+        paths: &[impl AsRef<Path>],
+        overrides: &[String],
+    ) -> Result<Self, ConfigError> {
         let mut layers = Layers::from_files(paths)?;
         for text in overrides {
             layers.add_override(text)?;
         }
-        Self::from_layers(layers)
+        Self::from_layers(registry, layers)
     }
 
     /// Reads one TOML document that includes no other; `origin_name` names it in errors.
@@ -27,12 +41,24 @@ impl Config {
     /// # Errors
     /// As [`Config::load`]; and `include` is refused.
     pub fn from_toml_str(text: &str, origin_name: &str) -> Result<Self, ConfigError> {
-        Self::from_layers(Layers::from_text(text, origin_name)?)
+        Self::from_toml_str_with(&Registry::default(), text, origin_name)
     }
 
-    fn from_layers(mut layers: Layers) -> Result<Self, ConfigError> {
-        presets::fill(&mut layers)?;
-        let config = schema::typed(&layers)?;
+    /// As [`Config::from_toml_str`], with the algorithms of `registry`.
+    ///
+    /// # Errors
+    /// As [`Config::from_toml_str`].
+    pub fn from_toml_str_with(
+        registry: &Registry,
+        text: &str,
+        origin_name: &str,
+    ) -> Result<Self, ConfigError> {
+        Self::from_layers(registry, Layers::from_text(text, origin_name)?)
+    }
+
+    fn from_layers(registry: &Registry, mut layers: Layers) -> Result<Self, ConfigError> {
+        presets::fill(&mut layers, registry)?;
+        let config = schema::typed(&layers, registry)?;
         validate::validate(&config, &layers.origins)?;
         Ok(config)
     }

@@ -1,63 +1,24 @@
-//! What `algorithm.kind` changes of the defaults. Files and `--set` win over it, field by field.
+//! What the preset of `algorithm.kind` changes of the defaults. Files and `--set` win over it, field
+//! by field.
 
+use fpo_core::{OptimizerKind, Registry};
 use toml::Value;
 
-use crate::config::choices::AlgorithmKind;
 use crate::config::error::ConfigError;
 use crate::config::layers::{Layers, parse};
-use crate::config::learning::takes_weight_decay;
-
-/// The paper's tuned Gaussian baseline (Tables 1 and A.2). The official code evaluates its mean.
-const PPO: &str = r#"
-    algorithm = { clip_epsilon = 0.1, entropy_coefficient = 0.01 }
-    eval = { start = "zero" }
-"#;
-
-/// The paper's tuned DPPO (Table 1).
-const DPPO: &str = r#"
-    algorithm = { clip_epsilon = 0.2, ratio = "per_sample" }
-"#;
-
-/// FPO++ for locomotion (arXiv 2602.02481): its clip is FPO's.
-const FPO_PLUS_PLUS: &str = r#"
-    [algorithm]
-    num_samples = 16
-    surrogate = "aspo"
-    ratio = "per_sample"
-    loss_max = 20.0
-    negative_advantage_loss_max = 20.0
-    log_ratio_max = 10.0
-    ema_decay = 0.95
-    ema_warmup = 500
-    [policy]
-    training_times = "beta"
-    output_mode = "velocity"
-    loss_reduction = "sqrt"
-    [optimizer]
-    beta2 = 0.95
-    weight_decay = 1e-4
-    max_grad_norm = 1.0
-    [eval]
-    start = "zero"
-"#;
 
 /// Fills in what the preset of the configured algorithm sets and no layer has written.
-pub(crate) fn fill(layers: &mut Layers) -> Result<(), ConfigError> {
+pub(super) fn fill(layers: &mut Layers, registry: &Registry) -> Result<(), ConfigError> {
     let kind = layers.values.get("algorithm").and_then(|section| section.get("kind")?.as_str());
-    // A kind that does not exist is found, and told, with the other fields.
-    let Some(kind) = kind.and_then(AlgorithmKind::named) else { return Ok(()) };
-    let preset = match kind {
-        AlgorithmKind::Fpo => return Ok(()),
-        AlgorithmKind::FpoPlusPlus => FPO_PLUS_PLUS,
-        AlgorithmKind::Ppo => PPO,
-        AlgorithmKind::Dppo => DPPO,
-    };
-    let origin = format!("the preset of `algorithm.kind` = `{}`", kind.name());
-    let mut preset = parse(preset, &origin)?;
+    // A kind that does not exist is found, and reported, with the other fields.
+    let Some(algorithm) = kind.and_then(|kind| registry.get(kind)) else { return Ok(()) };
+    let origin = format!("the preset of `algorithm.kind` = `{}`", algorithm.name);
+    let mut preset = parse(algorithm.preset, &origin)?;
     let optimizer = layers.values.get("optimizer").and_then(|section| section.get("kind"));
-    let optimizer = optimizer.and_then(|kind| kind.clone().try_into().ok()).unwrap_or_default();
+    let optimizer: OptimizerKind =
+        optimizer.and_then(|kind| kind.clone().try_into().ok()).unwrap_or_default();
     if let Some(Value::Table(section)) = preset.get_mut("optimizer")
-        && !takes_weight_decay(optimizer)
+        && !optimizer.takes_weight_decay()
     {
         section.remove("weight_decay");
     }

@@ -1,10 +1,11 @@
 //! A checked configuration, and the sizes that follow from it.
 
+use fpo_core::OptimizerConfig;
 use serde::Serialize;
 
 use crate::config::algorithm::AlgorithmConfig;
 use crate::config::error::ConfigError;
-use crate::config::learning::{OptimizerConfig, PolicyConfig, ValueConfig};
+use crate::config::learning::{PolicyConfig, ValueConfig};
 use crate::config::sections::{
     CheckpointConfig, EnvConfig, EvalConfig, NormalizerConfig, TrainConfig,
 };

@@ -1,5 +1,6 @@
 //! Turns merged TOML into typed sections: unknown keys and wrong types are found here.
 
+use fpo_core::{Algorithm, Objective, OptimizerConfig, Registry};
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
@@ -7,31 +8,34 @@ use crate::config::algorithm::AlgorithmConfig;
 use crate::config::error::ConfigError;
 use crate::config::field_names::field_names;
 use crate::config::layers::{INCLUDE, Layers, ONLY_FILES_INCLUDE};
-use crate::config::learning::{OptimizerConfig, PolicyConfig, ValueConfig};
+use crate::config::learning::{PolicyConfig, ValueConfig};
 use crate::config::nearest::nearest;
 use crate::config::resolved::Config;
 use crate::config::sections::{
     CheckpointConfig, EnvConfig, EvalConfig, NormalizerConfig, TrainConfig,
 };
 
+/// The field that names the algorithm.
+const KIND: &str = "kind";
+
 /// Each section with the names of its fields.
-fn sections() -> [(&'static str, &'static [&'static str]); 9] {
+fn sections() -> [(&'static str, Vec<&'static str>); 9] {
     [
-        ("env", field_names::<EnvConfig>()),
-        ("train", field_names::<TrainConfig>()),
-        ("algorithm", field_names::<AlgorithmConfig>()),
-        ("policy", field_names::<PolicyConfig>()),
-        ("value", field_names::<ValueConfig>()),
-        ("optimizer", field_names::<OptimizerConfig>()),
-        ("normalizer", field_names::<NormalizerConfig>()),
-        ("eval", field_names::<EvalConfig>()),
-        ("checkpoint", field_names::<CheckpointConfig>()),
+        ("env", field_names::<EnvConfig>().to_vec()),
+        ("train", field_names::<TrainConfig>().to_vec()),
+        ("algorithm", algorithm_names()),
+        ("policy", field_names::<PolicyConfig>().to_vec()),
+        ("value", field_names::<ValueConfig>().to_vec()),
+        ("optimizer", field_names::<OptimizerConfig>().to_vec()),
+        ("normalizer", field_names::<NormalizerConfig>().to_vec()),
+        ("eval", field_names::<EvalConfig>().to_vec()),
+        ("checkpoint", field_names::<CheckpointConfig>().to_vec()),
     ]
 }
 
 /// The configuration that `layers` spell, with defaults for what they leave out; not yet checked
 /// for ranges.
-pub(crate) fn typed(layers: &Layers) -> Result<Config, ConfigError> {
+pub(crate) fn typed(layers: &Layers, registry: &Registry) -> Result<Config, ConfigError> {
     let known = sections();
     for name in layers.values.keys() {
         if name == INCLUDE {
@@ -48,7 +52,7 @@ pub(crate) fn typed(layers: &Layers) -> Result<Config, ConfigError> {
     Ok(Config {
         env: section(layers, "env")?,
         train: section(layers, "train")?,
-        algorithm: section(layers, "algorithm")?,
+        algorithm: algorithm(layers, registry)?,
         policy: section(layers, "policy")?,
         value: section(layers, "value")?,
         optimizer: section(layers, "optimizer")?,
@@ -58,21 +62,86 @@ pub(crate) fn typed(layers: &Layers) -> Result<Config, ConfigError> {
     })
 }
 
-/// One typed section. Fields are tried one at a time first: then an error is known to be theirs.
+/// The names of the fields of `[algorithm]`: its own and the objective's.
+fn algorithm_names() -> Vec<&'static str> {
+    let own = field_names::<AlgorithmConfig>().iter();
+    [KIND].iter().chain(own).chain(field_names::<Objective>()).copied().collect()
+}
+
+/// The section `[algorithm]`, whose `kind` is one of `registry`.
+fn algorithm(layers: &Layers, registry: &Registry) -> Result<AlgorithmConfig, ConfigError> {
+    let (mut own, mut objective) = (Table::new(), Table::new());
+    let mut kind = Algorithm::default();
+    for (field, value) in table(layers, "algorithm")? {
+        if field == KIND {
+            kind = algorithm_kind(layers, registry, &value)?;
+        } else if field_names::<Objective>().contains(&field.as_str()) {
+            objective.insert(field, value);
+        } else {
+            own.insert(field, value);
+        }
+    }
+    let own: AlgorithmConfig = fields(layers, "algorithm", own)?;
+    let objective = fields(layers, "algorithm", objective)?;
+    Ok(AlgorithmConfig { kind, objective, ..own })
+}
+
+fn algorithm_kind(
+    layers: &Layers,
+    registry: &Registry,
+    value: &Value,
+) -> Result<Algorithm, ConfigError> {
+    let found = match value {
+        Value::String(name) => match registry.get(name) {
+            Some(algorithm) => return Ok(algorithm),
+            None => format!("unknown variant `{name}`"),
+        },
+        other => format!("found {} `{other}`", other.type_str().replace("array", "list")),
+    };
+    let names: Vec<String> = registry.names().map(|name| format!("`{name}`")).collect();
+    let key = format!("algorithm.{KIND}");
+    Err(ConfigError::WrongType {
+        origin: layers.origins.of(&key),
+        field: key,
+        message: format!("{found}, expected one of {}", names.join(", ")),
+    })
+}
+
+/// One typed section.
 fn section<T: DeserializeOwned>(layers: &Layers, name: &str) -> Result<T, ConfigError> {
-    let empty = Value::Table(Table::new());
-    let value = layers.values.get(name).unwrap_or(&empty);
+    fields(layers, name, table(layers, name)?)
+}
+
+/// The table that the section `name` is.
+fn table(layers: &Layers, name: &str) -> Result<Table, ConfigError> {
+    match layers.values.get(name) {
+        None => Ok(Table::new()),
+        Some(Value::Table(table)) => Ok(table.clone()),
+        Some(other) => {
+            let found = other.type_str();
+            Err(ConfigError::WrongType {
+                field: name.into(),
+                origin: layers.origins.of(name),
+                message: format!("found {found}, expected a table `[{name}]`"),
+            })
+        }
+    }
+}
+
+/// The typed fields in `table` of the section `name`. Fields are tried one at a time first: then
+/// an error is known to be theirs.
+fn fields<T: DeserializeOwned>(
+    layers: &Layers,
+    name: &str,
+    table: Table,
+) -> Result<T, ConfigError> {
     let wrong = |field: &str, message: String| ConfigError::WrongType {
         field: field.into(),
         origin: layers.origins.of(field),
         message,
     };
-    let Value::Table(table) = value else {
-        let found = value.type_str();
-        return Err(wrong(name, format!("found {found}, expected a table `[{name}]`")));
-    };
     let names = field_names::<T>();
-    for (field, value) in table {
+    for (field, value) in &table {
         let key = format!("{name}.{field}");
         if !names.contains(&field.as_str()) {
             return Err(unknown(layers, &key));
@@ -81,7 +150,7 @@ fn section<T: DeserializeOwned>(layers: &Layers, name: &str) -> Result<T, Config
             .try_into::<T>()
             .map_err(|error| wrong(&key, explained::<T>(field, value, error.message())))?;
     }
-    table.clone().try_into().map_err(|error| wrong(name, in_plain_words(error.message())))
+    table.try_into().map_err(|error| wrong(name, in_plain_words(error.message())))
 }
 
 /// What is wrong with `value` of `field`. Of what is no string where a choice is expected, serde

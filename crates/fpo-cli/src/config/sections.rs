@@ -3,12 +3,13 @@
 //!
 //! "Paper" is arXiv 2507.21053; "official" is the Playground program of akanazawa/fpo at 418c255.
 
+use fpo_core::sampler::Start;
 use fpo_core::NormalizerKind;
 use fpo_envs::{AutoReset, Starts};
 use serde::{Deserialize, Serialize};
 
 use crate::config::choices::{
-    DeviceChoice, KernelChoice, OverlapChoice, PrecisionChoice, StartChoice, UpdateChoice,
+    DeviceChoice, KernelChoice, OverlapChoice, PrecisionChoice, UpdateChoice,
 };
 
 /// `[env]`: the task and how many copies of it run.
@@ -141,12 +142,12 @@ pub struct EvalConfig {
     /// What actions start from, in evaluations and in the exported policy: `"noise"` or `"zero"`, a
     /// Gaussian's mean or the centre of a flow's noise. Default `"noise"` (official); `"fpo++"` and
     /// `"ppo"` have `"zero"`.
-    pub start: StartChoice,
+    pub start: Start,
 }
 
 impl Default for EvalConfig {
     fn default() -> Self {
-        Self { count: 10, episodes: 128, seed: 1_000_000, start: StartChoice::Noise }
+        Self { count: 10, episodes: 128, seed: 1_000_000, start: Start::Noise }
     }
 }
 

@@ -3,11 +3,13 @@
 use std::fmt::Display;
 use std::ops::{Bound, RangeBounds, RangeInclusive};
 
+use fpo_core::OptimizerConfig;
+
 use crate::config::algorithm::AlgorithmConfig;
 use crate::config::choices::OverlapChoice;
 use crate::config::error::ConfigError;
 use crate::config::layers::Origins;
-use crate::config::learning::{OptimizerConfig, PolicyConfig, takes_weight_decay};
+use crate::config::learning::PolicyConfig;
 use crate::config::resolved::Config;
 use crate::config::sections::{CheckpointConfig, EnvConfig, EvalConfig, TrainConfig};
 
@@ -19,8 +21,6 @@ const SOME: usize = 1 << 16;
 const MAX_STEPS_PER_ITERATION: u64 = 1 << 28;
 /// Above 0, and finite.
 const POSITIVE: (Bound<f64>, Bound<f64>) = (Bound::Excluded(0.0), Bound::Included(f64::MAX));
-/// 0 or more, and finite.
-const NOT_NEGATIVE: RangeInclusive<f64> = 0.0..=f64::MAX;
 
 /// Returns the first value that is out of range or does not go with the others as an error.
 pub(crate) fn validate(config: &Config, origins: &Origins) -> Result<(), ConfigError> {
@@ -68,46 +68,24 @@ impl Check<'_> {
     }
 
     fn algorithm(&self, algorithm: &AlgorithmConfig) -> Result<(), ConfigError> {
-        let open = (Bound::Excluded(0.0), Bound::Excluded(1.0));
         self.whole("algorithm.num_samples", algorithm.num_samples, 1..=SOME)?;
-        let clip = algorithm.clip_epsilon;
-        self.within("algorithm.clip_epsilon", clip, open, "above 0, below 1")?;
-        for (field, bound) in [
-            ("log_ratio_clamp", algorithm.log_ratio_clamp),
-            ("log_ratio_max", algorithm.log_ratio_max),
-            ("loss_max", algorithm.loss_max),
-            ("negative_advantage_loss_max", algorithm.negative_advantage_loss_max),
-            ("advantage_clamp", algorithm.advantage_clamp),
-            ("target_divergence", algorithm.target_divergence),
-            ("sigma", Some(algorithm.sigma)),
-        ] {
-            if let Some(bound) = bound {
-                self.within(&format!("algorithm.{field}"), bound, POSITIVE, "above 0")?;
+        self.core("algorithm", algorithm.objective.validate())?;
+        self.core("algorithm", algorithm.denoising().validate())?;
+        if let Some(bound) = algorithm.target_divergence {
+            self.within("algorithm.target_divergence", bound, POSITIVE, "above 0")?;
+        }
+        match algorithm.ema_decay {
+            Some(decay) => {
+                self.within("algorithm.ema_decay", decay, 0.0..1.0, "0 up to, without, 1")
             }
+            None => Ok(()),
         }
-        if let Some(decay) = algorithm.ema_decay {
-            self.within("algorithm.ema_decay", decay, 0.0..1.0, "0 up to, without, 1")?;
-        }
-        let bonus = algorithm.entropy_coefficient;
-        self.within("algorithm.entropy_coefficient", bonus, NOT_NEGATIVE, "0 and up")?;
-        self.within("algorithm.gamma", algorithm.gamma, 0.0..=1.0, "0 to 1")?;
-        self.within("algorithm.gae_lambda", algorithm.gae_lambda, 0.0..=1.0, "0 to 1")?;
-        self.within("algorithm.reward_scale", algorithm.reward_scale, POSITIVE, "above 0")?;
-        let coefficient = algorithm.value_coefficient;
-        self.within("algorithm.value_coefficient", coefficient, NOT_NEGATIVE, "0 and up")
     }
 
     fn policy(&self, policy: &PolicyConfig) -> Result<(), ConfigError> {
-        self.layers("policy.hidden", &policy.hidden)?;
-        self.within("policy.output_scale", policy.output_scale, POSITIVE, "above 0")?;
-        self.whole("policy.flow_steps", policy.flow_steps, 1..=1000)?;
+        self.core("policy", policy.flow(1, 1).validate())?;
         self.within("policy.times_beta", policy.times_beta, POSITIVE, "above 0")?;
-        self.within("policy.min_std", policy.min_std, POSITIVE, "above 0")?;
-        let inputs = policy.time_embedding;
-        if inputs % 2 == 1 {
-            return Err(self.out_of_range("policy.time_embedding", inputs, "even, 2 to 64"));
-        }
-        self.within("policy.time_embedding", inputs, 2..=64, "even, 2 to 64")
+        self.within("policy.min_std", policy.min_std, POSITIVE, "above 0")
     }
 
     fn optimizer(&self, optimizer: &OptimizerConfig) -> Result<(), ConfigError> {
@@ -120,18 +98,20 @@ impl Check<'_> {
                 message: error.to_string(),
             });
         }
-        self.within("optimizer.beta1", optimizer.beta1, 0.0..1.0, "0 up to, without, 1")?;
-        self.within("optimizer.beta2", optimizer.beta2, 0.0..1.0, "0 up to, without, 1")?;
-        self.within("optimizer.epsilon", optimizer.epsilon, POSITIVE, "above 0")?;
-        let decay = optimizer.weight_decay;
-        self.within("optimizer.weight_decay", decay, NOT_NEGATIVE, "0 and up")?;
-        if decay != 0.0 && !takes_weight_decay(optimizer.kind) {
-            let allowed = "0 with `optimizer.kind` = `rmsprop`";
-            return Err(self.out_of_range("optimizer.weight_decay", decay, allowed));
-        }
-        match optimizer.max_grad_norm {
-            Some(norm) => self.within("optimizer.max_grad_norm", norm, POSITIVE, "above 0"),
-            None => Ok(()),
+        self.core("optimizer", optimizer.validate())
+    }
+
+    /// What the algorithm's own check of a section says, with the file and the field.
+    fn core(&self, section: &str, checked: fpo_core::Result<()>) -> Result<(), ConfigError> {
+        match checked {
+            Ok(()) => Ok(()),
+            Err(fpo_core::Error::OutOfRange { field, value, allowed }) => {
+                Err(self.out_of_range(&format!("{section}.{field}"), value, allowed))
+            }
+            Err(other) => Err(ConfigError::Combination {
+                origin: self.origins.of(section),
+                message: format!("`[{section}]`: {other}"),
+            }),
         }
     }
 

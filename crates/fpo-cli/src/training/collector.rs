@@ -7,19 +7,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use candle_core::Tensor;
-use fpo_core::gae::Truncation;
-use fpo_core::time::TrainingTimes;
-use fpo_core::{Learner, Noise, Purpose, Rollout, Source};
+use fpo_core::{Learner, Noise, RolloutSize, RolloutStorage};
 use fpo_envs::VecEnv;
 
-use crate::training::actor::Actor;
 use crate::training::rolling::Rolling;
-use crate::training::rollout_buffers::{Cuts, RolloutBuffers, RolloutSize};
 use crate::training::stage::Stage;
-
-/// Bytes that the network's widest activation may take while stored losses are computed.
-const LOSS_CHUNK_BYTES: usize = 64 << 20;
 
 /// Environments, and where they are in the run.
 pub struct Collector {
@@ -27,7 +19,7 @@ pub struct Collector {
     pub stage: Stage,
     /// Counters and running episodes.
     pub position: Position,
-    buffers: Option<RolloutBuffers>,
+    storage: Option<RolloutStorage>,
 }
 
 /// What a collector must remember between rollouts, besides the environments' own state.
@@ -52,17 +44,17 @@ pub struct Plan {
     pub unroll_length: usize,
     /// Monte-Carlo pairs per action.
     pub num_samples: usize,
-    /// Which flow times they draw.
-    pub training_times: TrainingTimes,
     /// Whether the environments step in two halves, each while the policy acts for the other.
     pub overlap: bool,
 }
 
-/// A rollout in host memory.
+/// A rollout that was collected, still without what is drawn for its actions and without its
+/// stored losses.
 pub struct Collected<'a> {
-    plan: Plan,
-    first_step: u64,
-    buffers: &'a mut RolloutBuffers,
+    /// Where it lies.
+    pub storage: &'a mut RolloutStorage,
+    /// The number of its first step since the start of the run.
+    pub first_step: u64,
     /// Episodes that ended in the rollout.
     pub episodes: FinishedEpisodes,
     /// Time in the environments.
@@ -94,11 +86,11 @@ impl Collector {
             lengths: vec![0; n],
             succeeded: vec![0; n],
         };
-        Ok(Collector { stage: Stage::new(envs)?, position, buffers: None })
+        Ok(Collector { stage: Stage::new(envs)?, position, storage: None })
     }
 
-    /// Rolls every environment `plan.length` steps under the learner's policy; `watch` hears how
-    /// many are done.
+    /// Rolls every environment `plan.length` steps under the learner's policy; calls `watch` with
+    /// the number of steps that are done.
     ///
     /// # Errors
     /// Names environment and step of an observation, action or reward that is not finite.
@@ -109,20 +101,20 @@ impl Collector {
         plan: Plan,
         watch: &mut dyn FnMut(usize),
     ) -> Result<Collected<'_>> {
-        let Collector { stage, position, buffers } = self;
+        let Collector { stage, position, storage } = self;
         let (num_envs, first_step) = (stage.reward.len(), position.steps);
         let size = RolloutSize {
             length: plan.length,
             unroll_length: plan.unroll_length,
             envs: num_envs,
-            stored: learner.policy.stored(plan.num_samples),
+            stored: learner.policy().stored(plan.num_samples),
             obs_dim: stage.spec().obs_dim,
             action_dim: stage.spec().action_dim,
         };
-        let buffers = RolloutBuffers::fit(buffers, size, learner.device())?;
+        let storage = RolloutStorage::fit(storage, size, learner.device())?;
         let mut episodes = FinishedEpisodes::default();
-        let mut rolling =
-            Rolling::new(stage, &mut *buffers, Actor::of(learner)?, noise, first_step);
+        let actor = learner.collecting_actor()?;
+        let mut rolling = Rolling::new(stage, &mut *storage, actor, noise, first_step);
         let mut finish = |rolling: &mut Rolling, t: usize| -> Result<()> {
             rolling.finish(t)?;
             position.count(rolling.stage, &mut episodes);
@@ -152,12 +144,12 @@ impl Collector {
             }
         }
         let Rolling { env_time, sample_time, .. } = rolling;
-        Ok(Collected { plan, first_step, buffers, episodes, env_time, sample_time })
+        Ok(Collected { storage, first_step, episodes, env_time, sample_time })
     }
 }
 
 impl Position {
-    /// Takes note of the step that `stage` has just made.
+    /// Counts the step that `stage` has just made.
     fn count(&mut self, stage: &Stage, finished: &mut FinishedEpisodes) {
         self.steps += 1;
         for env in 0..stage.reward.len() {
@@ -171,70 +163,5 @@ impl Position {
                 finished.successes += std::mem::take(&mut self.succeeded[env]) as u64;
             }
         }
-    }
-}
-
-impl Collected<'_> {
-    /// Hands the raw observations, `T × E × O`, to `look`.
-    pub fn with_obs<R>(&self, look: impl FnOnce(&[f32]) -> R) -> Result<R> {
-        let obs = &self.buffers.obs;
-        Ok(obs.read(0..obs.dims().iter().product(), look)?)
-    }
-
-    /// Draws what goes with the actions, computes the stored losses `L_old` under the learner's
-    /// present policy and statistics, and brings everything to its device. On the CPU the rollout
-    /// is the collector's memory, so that it lasts until the next one is collected.
-    pub fn into_rollout(self, learner: &mut Learner, noise: &Noise) -> Result<Rollout> {
-        let Collected { plan, first_step, buffers, .. } = self;
-        let RolloutSize { length, envs, stored, obs_dim, action_dim, .. } = buffers.size;
-        let (rows, losses) = (envs * stored.rows * action_dim, envs * stored.losses);
-        for k in 0..length {
-            let step = first_step + k as u64;
-            if stored.source != Source::Chain {
-                buffers.eps.write(k * rows..(k + 1) * rows, |eps| {
-                    noise.fill_normal(Purpose::LossNoise, step, eps);
-                })?;
-            }
-            buffers.t.write(k * losses..(k + 1) * losses, |t| {
-                learner.policy.fill_times(plan.training_times, noise, step, t);
-            })?;
-        }
-
-        let clock = Instant::now();
-        if learner.config.truncation == Truncation::Bootstrap {
-            let Cuts { at, obs } = &buffers.cuts;
-            let values: Vec<f32> = match at.len() {
-                0 => Vec::new(),
-                cuts => {
-                    let obs = Tensor::from_slice(obs, (cuts, obs_dim), learner.device())?;
-                    learner.values(&obs)?.to_vec1()?
-                }
-            };
-            buffers.cut_value.write(0..length * envs, |to| {
-                to.fill(0.0);
-                at.iter().zip(values).for_each(|(&at, value)| to[at] = value);
-            })?;
-        }
-        learner.times.value += clock.elapsed();
-
-        let (obs, action) = (buffers.obs.tensor()?, buffers.action.tensor()?);
-        let (eps, t) = (buffers.eps.tensor()?, buffers.t.tensor()?);
-        let bytes = losses * learner.policy.width() * size_of::<f32>();
-        let clock = Instant::now();
-        let chunk = (LOSS_CHUNK_BYTES / bytes).max(1);
-        let loss_old = learner.stored_losses(&obs, &action, &eps, &t, chunk)?;
-        learner.times.policy += clock.elapsed();
-        Ok(Rollout {
-            obs,
-            bootstrap_obs: buffers.bootstrap_obs.tensor()?,
-            action,
-            reward: buffers.reward.tensor()?,
-            terminated: buffers.terminated.tensor()?,
-            truncated: buffers.truncated.tensor()?,
-            cut_value: buffers.cut_value.tensor()?,
-            eps,
-            t,
-            loss_old,
-        })
     }
 }

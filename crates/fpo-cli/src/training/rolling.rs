@@ -5,10 +5,8 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use fpo_core::{Noise, Purpose};
+use fpo_core::{Actions, Actor, Noise, Purpose, RolloutStorage, require_finite};
 
-use crate::training::actor::{Actions, Actor, require_finite};
-use crate::training::rollout_buffers::RolloutBuffers;
 use crate::training::stage::Stage;
 
 /// What collecting one rollout works with, and the time it has taken.
@@ -16,7 +14,7 @@ pub struct Rolling<'a> {
     /// The environments.
     pub stage: &'a mut Stage,
     /// Where everything is kept.
-    pub buffers: &'a mut RolloutBuffers,
+    pub storage: &'a mut RolloutStorage,
     /// Time in which environments stepped.
     pub env_time: Duration,
     /// Time in the policy, its noise included, while no environment stepped.
@@ -36,15 +34,15 @@ impl<'a> Rolling<'a> {
     /// A rollout that begins at `first_step` of every environment.
     pub fn new(
         stage: &'a mut Stage,
-        buffers: &'a mut RolloutBuffers,
+        storage: &'a mut RolloutStorage,
         actor: Actor,
         noise: &'a Noise,
         first_step: u64,
     ) -> Rolling<'a> {
-        let draws = vec![0.0; buffers.size.envs * actor.policy.noise_len()];
+        let draws = vec![0.0; storage.size().envs * actor.policy.noise_len()];
         let acting = Acting { actor, noise, first_step, draws };
         let (env_time, sample_time) = (Duration::ZERO, Duration::ZERO);
-        Rolling { stage, buffers, env_time, sample_time, acting }
+        Rolling { stage, storage, env_time, sample_time, acting }
     }
 
     /// Keeps what the environments `part` observe before step `t` and what the policy does about
@@ -53,9 +51,9 @@ impl<'a> Rolling<'a> {
     /// # Errors
     /// Names environment and step of an observation or action that is not finite.
     pub fn act(&mut self, t: usize, part: &Range<usize>) -> Result<Vec<f32>> {
-        self.buffers.keep_obs(t, part, &self.stage.obs)?;
+        self.storage.keep_obs(t, part, &self.stage.obs)?;
         let clock = Instant::now();
-        let controls = self.acting.act(self.buffers, t, part)?;
+        let controls = self.acting.act(self.storage, t, part)?;
         self.sample_time += clock.elapsed();
         Ok(controls)
     }
@@ -81,12 +79,12 @@ impl<'a> Rolling<'a> {
         (t, part, controls): (usize, &Range<usize>, &[f32]),
         next: (usize, &Range<usize>),
     ) -> Result<Vec<f32>> {
-        self.buffers.keep_obs(next.0, next.1, &self.stage.obs)?;
-        let Rolling { stage, buffers, acting, .. } = self;
+        self.storage.keep_obs(next.0, next.1, &self.stage.obs)?;
+        let Rolling { stage, storage, acting, .. } = self;
         let clock = Instant::now();
         let ((stepped, env_time), acted) = rayon::join(
             || (stage.step_range(part, controls), clock.elapsed()),
-            || acting.act(buffers, next.0, next.1),
+            || acting.act(storage, next.0, next.1),
         );
         stepped.with_context(|| self.acting.at(t))?;
         self.env_time += env_time;
@@ -100,7 +98,7 @@ impl<'a> Rolling<'a> {
     /// Names environment and step of a reward that is not finite.
     pub fn finish(&mut self, t: usize) -> Result<()> {
         require_finite(&self.stage.reward, 1, "reward").with_context(|| self.acting.at(t))?;
-        self.buffers.keep_outcome(t, self.stage)
+        Ok(self.storage.keep_outcome(t, self.stage.outcome())?)
     }
 }
 
@@ -108,7 +106,7 @@ impl Acting<'_> {
     /// Acts on the kept observations of step `t`, keeps the actions and returns the controls.
     fn act(
         &mut self,
-        buffers: &mut RolloutBuffers,
+        storage: &mut RolloutStorage,
         t: usize,
         part: &Range<usize>,
     ) -> Result<Vec<f32>> {
@@ -119,15 +117,15 @@ impl Acting<'_> {
         }
         let width = self.actor.policy.noise_len();
         let draws = &self.draws[part.start * width..part.end * width];
-        let Actions { mut action, chain } = buffers
+        let Actions { mut action, chain } = storage
             .with_obs(t, part, |obs| self.actor.act_and_keep(obs, draws))?
             .with_context(|| match part.start {
                 0 => self.at(t),
                 first => format!("{}, counted from number {first}", self.at(t)),
             })?;
-        buffers.keep_action(t, part, &action)?;
+        storage.keep_action(t, part, &action)?;
         if let Some(chain) = chain {
-            buffers.keep_chain(t, part, &chain)?;
+            storage.keep_chain(t, part, &chain)?;
         }
         self.actor.policy.squash().apply(&mut action);
         Ok(action)

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use anyhow::Result;
+use fpo_core::StepOutcome;
 use fpo_envs::{EnvSpec, StepOutput, VecEnv};
 
 /// Environments and the outcome of their last step, one row or entry per environment.
@@ -58,6 +59,17 @@ impl Stage {
             final_obs: &mut self.final_obs[cells],
         };
         Ok(self.envs.step_range(envs.clone(), controls, out)?)
+    }
+
+    /// What the last step brought.
+    pub fn outcome(&self) -> StepOutcome<'_> {
+        StepOutcome {
+            reward: &self.reward,
+            terminated: &self.terminated,
+            truncated: &self.truncated,
+            next_obs: &self.obs,
+            final_obs: &self.final_obs,
+        }
     }
 
     /// Whether the last step ended the episode of environment `env`.

@@ -17,14 +17,8 @@ use crate::policy::{Policy, PolicySpec};
 use crate::random::Noise;
 
 /// FPO.
-pub(crate) const ALGORITHM: Algorithm = Algorithm {
-    name: "fpo",
-    paper: "arXiv 2507.21053",
-    preset: "",
-    spec,
-    build,
-    surrogate: None,
-};
+pub(crate) const ALGORITHM: Algorithm =
+    Algorithm { name: "fpo", paper: "arXiv 2507.21053", preset: "", spec, build, surrogate: None };
 
 /// The description of a flow.
 pub(crate) fn spec(settings: &PolicySettings) -> PolicySpec {

@@ -67,8 +67,7 @@ mod tests {
     #[test]
     fn what_is_described_is_what_is_built() {
         let flow = FlowConfig { hidden: vec![5, 4], flow_steps: 3, ..FlowConfig::new(3, 2) };
-        let settings =
-            PolicySettings { flow, min_std: 1e-3, denoising: DenoisingMdp::default() };
+        let settings = PolicySettings { flow, min_std: 1e-3, denoising: DenoisingMdp::default() };
         for algorithm in ALGORITHMS {
             let policy =
                 (algorithm.build)(&settings, &Noise::new(0), DType::F32, &Device::Cpu).unwrap();

@@ -94,16 +94,13 @@ mod tests {
     fn networks_that_the_kernels_cannot_take_are_both_named() {
         let (noise, cpu) = (Noise::new(0), Device::Cpu);
         let policy = |dtype| FlowPolicy::new(FlowConfig::new(3, 2), &noise, dtype, &cpu).unwrap();
-        let value = |dtype| {
-            ValueNet::new(3, &[4], Activation::Silu, &noise, dtype, &cpu).unwrap()
-        };
+        let value = |dtype| ValueNet::new(3, &[4], Activation::Silu, &noise, dtype, &cpu).unwrap();
         let fused = Compute::Fused(Isa::Portable);
         assert!(fused.for_networks(&policy(DType::F32), &value(DType::F32)).is_ok());
-        for (policy, value) in [
-            (policy(DType::F32), value(DType::F64)),
-            (policy(DType::F64), value(DType::F32)),
-        ] {
-            let error = fused.for_networks(&policy, &value).unwrap_err().to_string();
+        for (policy, value) in
+            [(policy(DType::F32), value(DType::F64)), (policy(DType::F64), value(DType::F32))]
+        {
+            let error = fused.for_networks(&policy, &value).err().unwrap().to_string();
             assert!(error.contains("policy is f") && error.contains("value network is f"));
             assert!(error.contains("f64 on the CPU"), "{error}");
             assert!(Compute::Composed.for_networks(&policy, &value).is_ok());

@@ -22,7 +22,8 @@ use crate::objective::diagnostics::StepMetrics;
 use crate::objective::gae::Truncation;
 use crate::objective::step_loss::{LossInputs, StepLoss};
 use crate::objective::surrogate::Surrogate;
-use crate::optimizer::{Optimizer, OptimizerConfig};
+use crate::optimizer::Optimizer;
+use crate::optimizer::config::OptimizerConfig;
 use crate::policy::{Acted, Policy};
 use crate::random::{Noise, Purpose};
 use crate::reduce::{Alone, Reduce};
@@ -278,7 +279,8 @@ impl Learner {
             let rows = self.epoch(rollout, &order, schedule, &normalizer, &mut watch_epoch)?;
             metrics.extend(rows);
             if let Some(bound) = schedule.max_divergence {
-                let epoch_metrics = StepMetrics::collect(&metrics[done..], first_step + done as u64)?;
+                let epoch_metrics =
+                    StepMetrics::collect(&metrics[done..], first_step + done as u64)?;
                 if epoch_metrics.mean("divergence") > bound {
                     break;
                 }

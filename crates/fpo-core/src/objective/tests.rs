@@ -59,8 +59,7 @@ fn every_number_out_of_range_is_refused_by_name() {
 fn advantages_are_normalised_and_then_bounded() {
     let advantages = Tensor::new(&[[1.0f64, 2.0, 3.0, 10.0]], &Device::Cpu).unwrap();
     let with = |normalize_advantages, advantage_clamp| {
-        let objective =
-            Objective { normalize_advantages, advantage_clamp, ..Objective::default() };
+        let objective = Objective { normalize_advantages, advantage_clamp, ..Objective::default() };
         flat(objective.shape_advantages(&advantages, None, &Alone).unwrap())
     };
     // Mean 4, population variance (9 + 4 + 1 + 36)/4 = 12.5.

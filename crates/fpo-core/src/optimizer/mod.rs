@@ -18,8 +18,8 @@ use candle_optimisers::radam::{ParamsRAdam, RAdam};
 use candle_optimisers::rmsprop::{ParamsRMSprop, RMSprop};
 
 use crate::error::Result;
-use crate::optimizer::config::{OptimizerConfig, OptimizerKind};
 use crate::optimizer::adam::{Adam, AdamConfig, clip_global_norm, global_norm};
+use crate::optimizer::config::{OptimizerConfig, OptimizerKind};
 
 /// An optimiser of several flat variables.
 pub struct Optimizer {
@@ -162,7 +162,7 @@ mod tests {
             optimizer.set_learning_rate(0.0);
             let mut grads = var.sqr().unwrap().sum_all().unwrap().backward().unwrap();
             let flat = optimizer.take_gradients(&mut grads).unwrap();
-                optimizer.step(flat, &mut grads).unwrap();
+            optimizer.step(flat, &mut grads).unwrap();
             assert_eq!(var.to_vec1::<f64>().unwrap(), [2.0, -3.0], "{kind:?}");
             optimizer.set_learning_rate(0.05);
             for _ in 0..400 {

@@ -22,8 +22,7 @@ pub struct PolicyKind {
 }
 
 /// A function that makes a policy of a description and named tensors.
-pub type Reader =
-    fn(Value, &Device, &dyn Fn(&str) -> Option<Tensor>) -> Result<Arc<dyn Policy>>;
+pub type Reader = fn(Value, &Device, &dyn Fn(&str) -> Option<Tensor>) -> Result<Arc<dyn Policy>>;
 
 /// The kinds of this crate.
 pub const POLICY_KINDS: [PolicyKind; 2] = [

@@ -12,7 +12,7 @@ use crate::backend::fused::kernels::perceptron::{Block, Keep, Perceptron};
 use crate::backend::fused::policy_rows::PolicyRows;
 use crate::flow::config::FlowConfig;
 use crate::objective::{Objective, RatioKind};
-use crate::policy::denoising::DenoisingMdp;
+use crate::flow::denoising::DenoisingMdp;
 use crate::simd::aligned::AlignedVec;
 use crate::simd::vector::Simd;
 

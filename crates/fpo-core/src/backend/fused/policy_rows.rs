@@ -16,7 +16,7 @@ use crate::backend::fused::batch::{Batch, ObsMap};
 use crate::backend::fused::kernels::math::TimeEmbedding;
 use crate::backend::fused::kernels::perceptron::{Block, Keep, Perceptron};
 use crate::flow::config::FlowConfig;
-use crate::policy::denoising::DenoisingMdp;
+use crate::flow::denoising::DenoisingMdp;
 use crate::simd::vector::Simd;
 
 /// Fills and reads the rows of a block.

@@ -139,7 +139,13 @@ impl<S: Simd> Pass<'_, S> {
             for (step, estimate) in estimates.iter_mut().enumerate() {
                 estimate.value = block.output[(k * length + step) * stride];
             }
-            estimate_sequence(config, batch, first + k, block.output[(trained + k) * stride], estimates);
+            estimate_sequence(
+                config,
+                batch,
+                first + k,
+                block.output[(trained + k) * stride],
+                estimates,
+            );
         }
         outcome.time[0] += clock.elapsed();
 

@@ -106,7 +106,7 @@ mod tests {
             let velocity = form.velocity_of(predicted, &x_t, &t).unwrap();
             let weight = weight.map_or(vec![1.0; 5], |weight| host(&weight));
             for (i, &t) in times.iter().enumerate() {
-                let rule = parametrization.regression(t);
+                let rule = form.regression(t);
                 let x = rule.alpha * PAIR.0 + rule.sigma * PAIR.1;
                 let (k, g) = form.velocity(t);
                 for (found, expected) in [

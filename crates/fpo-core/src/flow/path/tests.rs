@@ -31,7 +31,8 @@ fn truth(path: Path, t: f64, of: Quantity) -> f64 {
 fn targets_are_what_is_to_be_predicted_and_steps_stay_on_the_path() {
     for form in parametrizations() {
         for t in TIMES {
-            let RegressionTerms { alpha, sigma, action_share, noise_share, .. } = parametrization.regression(t);
+            let RegressionTerms { alpha, sigma, action_share, noise_share, .. } =
+                form.regression(t);
             let target = action_share * PAIR.0 + noise_share * PAIR.1;
             let expected = truth(form.path, t, form.prediction);
             assert!((target - expected).abs() < 1e-8, "{form:?} at {t}: {target}");
@@ -43,7 +44,7 @@ fn targets_are_what_is_to_be_predicted_and_steps_stay_on_the_path() {
 
             // With the right prediction one step of any length lands on the path.
             for end in [0.0, t / 3.0] {
-                let (k, g) = parametrization.step(t, end);
+                let (k, g) = form.step(t, end);
                 let (alpha, sigma) = form.path.shares(end);
                 let expected = alpha * PAIR.0 + sigma * PAIR.1;
                 assert!((k * x + g * target - expected).abs() < 1e-8, "{form:?} at {t}");
@@ -72,7 +73,7 @@ fn a_raised_divisor_means_the_same_everywhere() {
             let velocity = rates.0 * action + rates.1 * noise;
             assert!((k * x + g * predicted - velocity).abs() < 1e-12, "{form:?} at {t}");
             let end = t / 3.0;
-            let (k, g) = parametrization.step(t, end);
+            let (k, g) = form.step(t, end);
             let (alpha_end, sigma_end) = form.path.shares(end);
             let expected = alpha_end * action + sigma_end * noise;
             assert!((k * x + g * predicted - expected).abs() < 1e-12, "{form:?} at {t}");
@@ -101,9 +102,7 @@ fn the_weight_turns_an_error_of_the_prediction_into_the_measured_error() {
             let action = match form.prediction {
                 Quantity::Data => wrong,
                 Quantity::Noise => (x - sigma * wrong) / alpha,
-                Quantity::Velocity => {
-                    (sigma_rate * x - sigma * wrong) / form.path.determinant()
-                }
+                Quantity::Velocity => (sigma_rate * x - sigma * wrong) / form.path.determinant(),
             };
             let noise = (x - alpha * action) / sigma;
             let measured = match form.measure {
