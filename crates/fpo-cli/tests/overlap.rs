@@ -38,7 +38,7 @@ fn iterate(trainer: &mut Trainer) -> Metrics {
 type Outcome = (Vec<Metrics>, Vec<u8>, fpo_envs::VecEnvState);
 
 fn outcome(metrics: Vec<Metrics>, trainer: &Trainer) -> Outcome {
-    (metrics, policy_file::to_bytes(trainer).unwrap(), trainer.collector.stage.envs.save())
+    (metrics, policy_file::trained(trainer).unwrap(), trainer.collector.stage.envs.save())
 }
 
 fn run(overlap: &str, kernels: &str, threads: usize) -> Outcome {

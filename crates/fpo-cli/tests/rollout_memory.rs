@@ -58,14 +58,16 @@ fn only_the_first_rollout_allocates_memory_for_rollouts() {
             length: trainer.config.iteration_length(),
             unroll_length: trainer.config.train.unroll_length,
             num_samples: trainer.config.algorithm.num_samples,
-            training_times: fpo_cli::training::build::training_times(&trainer.config),
             overlap,
         };
+        let times = fpo_cli::training::build::training_times(&trainer.config);
         let Trainer { collector, learner, .. } = &mut trainer;
         for iteration in 0..3 {
             let (collecting, collected) =
                 large(|| collector.collect(learner, &noise, plan, &mut |_| ()).unwrap());
-            let (completing, rollout) = large(|| collected.into_rollout(learner, &noise).unwrap());
+            let (storage, first_step) = (collected.storage, collected.first_step);
+            let (completing, rollout) =
+                large(|| learner.complete(storage, times, &noise, first_step).unwrap());
             assert_eq!(rollout.reward.elem_count() * size_of::<f32>(), LARGE);
             if iteration > 0 || overlap {
                 assert_eq!(collecting, 0, "iteration {iteration}");

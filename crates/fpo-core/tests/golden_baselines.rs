@@ -6,203 +6,33 @@
 
 #[allow(dead_code, reason = "this file needs only some of it")]
 mod common;
+#[allow(dead_code, reason = "this file needs only some of it")]
+mod losses;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor};
-use common::{Golden, device, host, policy, sizes, surrogates, usize_of};
+use candle_core::{DType, Device};
+use common::cases::{Case, all_picks, fused_computes, sizes, usize_of};
+use common::golden::{Golden, kind};
+use common::metrics::{Found, column, gradients, official_metrics, policy_loss, total_loss};
+use common::{device, host};
 use fpo_core::gae::AdvantageKind;
 use fpo_core::{
-    Activation, Compute, DenoisingMdp, DeviceNormalizer, FlatParams, FlowPolicy, FpoLoss,
-    GaussianConfig, GaussianPolicy, Isa, Learner, MinibatchTensors, Noise, Normalizer,
-    NormalizerKind, Objective, OptimizerConfig, PhaseTimes, Policy, RatioKind, Rollout,
-    ScoredSteps, StepMetrics, ValueNet, fpo_loss,
+    ChainPolicy, DenoisingMdp, GaussianConfig, GaussianPolicy, Learner, MinibatchLoss, Noise,
+    Normalizer, NormalizerKind, Objective, OptimizerConfig, Policy, RatioKind, Rollout, ScoredSteps,
+    ValueNet,
 };
+use losses::loss_of;
 use serde_json::Value;
 
-/// Numbers of a case: name in the golden file, our tensor.
-type Found = Vec<(String, Tensor)>;
-
-/// Reads the tensors of one case in one precision.
-struct Case<'a> {
-    golden: &'a Golden,
-    name: &'a str,
-    config: &'a Value,
-    dtype: DType,
-}
-
-impl Case<'_> {
-    fn get(&self, key: &str) -> Tensor {
-        self.golden.get(&format!("{}/{key}", self.name)).to_dtype(self.dtype).unwrap()
-    }
-
-    fn value_net(&self) -> ValueNet {
-        let (dim, hidden) = (usize_of(self.config, "O"), sizes(self.config, "vh"));
-        let (silu, seed) = (Activation::Silu, Noise::new(0));
-        let net = ValueNet::new(dim, &hidden, silu, &seed, self.dtype, &device()).unwrap();
-        self.golden.load(&format!("{}/value.", self.name), net.params());
-        net
-    }
-
-    fn gaussian(&self, prefix: &str) -> GaussianPolicy {
-        let mut config =
-            GaussianConfig::new(usize_of(self.config, "O"), usize_of(self.config, "Ac"));
-        config.hidden = sizes(self.config, "ph");
-        let policy = GaussianPolicy::new(config, &Noise::new(0), self.dtype, &device()).unwrap();
-        self.golden.load(&format!("{}/{prefix}policy.", self.name), policy.params());
-        policy
-    }
-
-    fn flow(&self) -> FlowPolicy {
-        let config = policy(self.golden, self.name, self.config, "").config().clone();
-        let policy = FlowPolicy::new(config, &Noise::new(0), self.dtype, &device()).unwrap();
-        self.golden.load(&format!("{}/policy.", self.name), policy.params());
-        policy
-    }
-
-    fn normalizer(&self) -> DeviceNormalizer {
-        DeviceNormalizer::new(self.get("obs_mean"), self.get("obs_std"))
-    }
-
-    fn minibatch(&self, eps: Tensor, loss_old: Tensor) -> MinibatchTensors {
-        let next_obs = self.get("next_obs");
-        MinibatchTensors {
-            obs: self.get("obs"),
-            bootstrap_obs: next_obs.get(next_obs.dim(0).unwrap() - 1).unwrap(),
-            action: self.get("action"),
-            reward: self.get("reward"),
-            terminated: (1.0 - self.get("discount")).unwrap(),
-            truncated: self.get("truncation"),
-            cut_value: self.get("reward").zeros_like().unwrap(),
-            t: loss_old.zeros_like().unwrap().unsqueeze(3).unwrap(),
-            eps,
-            loss_old,
-        }
-    }
-
-    /// Metrics that both losses report, and the gradients of both networks.
-    fn shared(&self, loss: &FpoLoss, clip: f64, params: [&FlatParams; 2]) -> Found {
-        let stats = |x: &Tensor| {
-            let x = host(x);
-            let n = x.len() as f64;
-            let mean = x.iter().sum::<f64>() / n;
-            let std = (x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt();
-            let min = x.iter().copied().fold(f64::INFINITY, f64::min);
-            (mean, std, min, x.iter().copied().fold(f64::NEG_INFINITY, f64::max))
-        };
-        let advantages = stats(&loss.critique.estimates.advantages);
-        let (ratio, value) = (stats(&loss.ratio), stats(&loss.critique.values));
-        let (error, action) = (stats(&loss.critique.value_error), stats(&self.get("action")));
-        let beyond = host(&loss.ratio).iter().filter(|r| (*r - 1.0).abs() > clip).count();
-        let (unclipped, clipped) = surrogates(loss, clip);
-        let metrics = [
-            ("action_max", action.3),
-            ("action_min", action.2),
-            ("advantages_max", advantages.3),
-            ("advantages_mean", advantages.0),
-            ("advantages_min", advantages.2),
-            ("advantages_std", advantages.1),
-            ("clipped_ratio_mean", beyond as f64 / loss.ratio.elem_count() as f64),
-            ("policy_loss", stats(&loss.policy_loss).0),
-            ("policy_ratio_max", ratio.3),
-            ("policy_ratio_mean", ratio.0),
-            ("policy_ratio_min", ratio.2),
-            ("surrogate_loss1_mean", stats(&unclipped).0),
-            ("surrogate_loss2_mean", stats(&clipped).0),
-            ("v_loss", stats(&loss.critique.value_loss).0),
-            ("value_error_mean", error.0),
-            ("value_error_std", error.1),
-            ("value_max", value.3),
-            ("value_mean", value.0),
-            ("value_min", value.2),
-            ("value_std", value.1),
-            ("value_target_mean", stats(&loss.critique.estimates.targets).0),
-        ];
-        let mut found: Found = metrics.map(|(k, x)| (format!("metric/{k}"), scalar(x))).to_vec();
-        found.push(("total_loss".into(), loss.total.detach()));
-        let grads = loss.total.backward().unwrap();
-        for params in params {
-            found.extend(gradients(params, grads.get(params.var()).unwrap()));
-        }
-        found
-    }
-
-    /// The same minibatch through the learner, on the kernels of every instruction set: losses and
-    /// gradients. There are none in f64.
-    fn fused(&self, policy: Policy, objective: Objective, batch: &MinibatchTensors) -> Found {
-        let mut found = Found::new();
-        if self.dtype != DType::F32 || !device().is_cpu() {
-            return found;
-        }
-        for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
-            let compute = Compute::Fused(isa);
-            let policy = match policy.clone() {
-                Policy::Flow(flow) => Policy::Flow(flow.with_compute(compute).unwrap()),
-                Policy::Chain(flow, mdp) => Policy::Chain(flow.with_compute(compute).unwrap(), mdp),
-                Policy::Gaussian(gaussian) => {
-                    Policy::Gaussian(gaussian.with_compute(compute).unwrap())
-                }
-            };
-            let statistics = Normalizer::new(NormalizerKind::None, policy.obs_dim());
-            let optimizer = OptimizerConfig::default();
-            let value = self.value_net();
-            let mut learner =
-                Learner::new(policy, value, statistics, optimizer, objective).unwrap();
-            let rollout = Rollout {
-                obs: batch.obs.clone(),
-                bootstrap_obs: batch.bootstrap_obs.unsqueeze(0).unwrap().contiguous().unwrap(),
-                action: batch.action.clone(),
-                reward: batch.reward.clone(),
-                terminated: batch.terminated.clone(),
-                truncated: batch.truncated.clone(),
-                cut_value: batch.cut_value.clone(),
-                eps: batch.eps.contiguous().unwrap(),
-                t: batch.t.clone(),
-                loss_old: batch.loss_old.contiguous().unwrap(),
-            };
-            let (steps, envs) = batch.reward.dims2().unwrap();
-            let picks: Vec<u32> = (0..envs as u32).collect();
-            let minibatch = rollout.minibatch(&picks, steps).unwrap();
-            let loss = learner.loss(&minibatch, &self.normalizer()).unwrap();
-            let total = (&loss.policy + &loss.value).unwrap();
-            found.push(("total_loss".into(), total.detach()));
-            for (params, loss) in
-                [(learner.policy.params(), loss.policy), (learner.value.params(), loss.value)]
-            {
-                let grads = loss.backward().unwrap();
-                found.extend(gradients(params, grads.get(params.var()).unwrap()));
-            }
-            for (metric, column) in [
-                ("policy_ratio_max", "ratio_max"),
-                ("policy_ratio_mean", "ratio_mean"),
-                ("clipped_ratio_mean", "clip_fraction"),
-                ("v_loss", "value_loss"),
-                ("value_mean", "value_mean"),
-            ] {
-                let at = StepMetrics::NAMES.iter().position(|name| *name == column).unwrap();
-                found.push((format!("metric/{metric}"), loss_column(&loss.diagnostics, at)));
-            }
-        }
-        found
-    }
-}
-
-fn loss_column(diagnostics: &Tensor, at: usize) -> Tensor {
-    diagnostics.get(at).unwrap()
-}
-
-/// A network's gradient by the names of the golden files.
-fn gradients(params: &FlatParams, gradient: &Tensor) -> Found {
-    let views = params.layout().views(gradient).unwrap();
-    let name = |name: &str| {
-        let parts: Vec<&str> = name.split('.').collect();
-        format!("grad_{}.{}.{}", parts[0], parts[1], &parts[2][..1])
-    };
-    views.into_iter().map(|(key, view)| (name(&key), view)).collect()
-}
-
-fn scalar(x: f64) -> Tensor {
-    Tensor::new(&[x], &Device::Cpu).unwrap()
+/// The Gaussian that a case describes, with the golden weights `{prefix}policy.k.*`.
+fn gaussian(case: &Case, prefix: &str) -> GaussianPolicy {
+    let mut config = GaussianConfig::new(usize_of(case.config, "O"), usize_of(case.config, "Ac"));
+    config.hidden = sizes(case.config, "ph");
+    let policy = GaussianPolicy::new(config, &Noise::new(0), case.dtype, &device()).unwrap();
+    case.golden.load(&format!("{}/{prefix}policy.", case.name), policy.params());
+    policy
 }
 
 /// The official estimator and the constants that a case names.
@@ -222,11 +52,94 @@ fn objective(case: &Value, clip_epsilon: f64) -> Objective {
     }
 }
 
+/// The networks, the objective and the steps of a case.
+struct Problem<'a> {
+    case: &'a Case<'a>,
+    policy: Arc<dyn Policy>,
+    value: ValueNet,
+    objective: Objective,
+    rollout: Rollout,
+}
+
+impl<'a> Problem<'a> {
+    /// The steps of `case` as one unroll, with what `policy` stored and its losses.
+    fn new(
+        case: &'a Case<'a>,
+        policy: Arc<dyn Policy>,
+        objective: Objective,
+        [stored, loss_old]: [candle_core::Tensor; 2],
+    ) -> Problem<'a> {
+        let t = loss_old.zeros_like().unwrap().unsqueeze(3).unwrap();
+        let rollout = case.rollout(case.steps(), [stored, t, loss_old]);
+        Problem { case, policy, value: case.value_net(), objective, rollout }
+    }
+
+    /// The composed loss.
+    fn loss(&self) -> MinibatchLoss {
+        let (picks, length) = (all_picks(&self.rollout), self.case.steps());
+        let batch = self.rollout.minibatch(&picks, length).unwrap().gather().unwrap();
+        let map = self.case.normalizer();
+        loss_of(self.policy.as_ref(), &self.value, &self.objective, &batch, &map)
+    }
+
+    /// Metrics that both losses report, and the gradients of both networks.
+    fn shared(&self, loss: &MinibatchLoss) -> Vec<Found> {
+        let clip_epsilon = self.objective.clip_epsilon;
+        let mut found = official_metrics(loss, &self.rollout.action, clip_epsilon);
+        found.push(total_loss("total_loss", loss, clip_epsilon));
+        let grads = loss.total.backward().unwrap();
+        for params in [self.policy.params(), self.value.params()] {
+            found.extend(gradients(params, grads.get(params.var()).unwrap()));
+        }
+        found
+    }
+
+    /// The same minibatch through the learner, on the kernels of every instruction set: losses and
+    /// gradients. There are none in f64.
+    fn fused(&self, loss: &MinibatchLoss) -> Vec<Found> {
+        let mut found = Vec::new();
+        if self.case.dtype != DType::F32 {
+            return found;
+        }
+        let (picks, length) = (all_picks(&self.rollout), self.case.steps());
+        let minibatch = self.rollout.minibatch(&picks, length).unwrap();
+        let clip_epsilon = self.objective.clip_epsilon;
+        for compute in fused_computes() {
+            let statistics = Normalizer::new(NormalizerKind::None, self.policy.obs_dim());
+            let (policy, value) = (self.policy.clone(), self.value.clone());
+            let optimizer = OptimizerConfig::default();
+            let learner = Learner::new(policy, value, statistics, optimizer, self.objective);
+            let mut learner = learner.unwrap().with_compute(compute).unwrap();
+            let step = learner.loss(&minibatch, &self.case.normalizer()).unwrap();
+            let sum = (&step.policy + &step.value).unwrap().detach();
+            found.push(Found { tensor: sum, ..total_loss("total_loss", loss, clip_epsilon) });
+            for (params, loss) in
+                [(self.policy.params(), &step.policy), (self.value.params(), &step.value)]
+            {
+                let grads = loss.backward().unwrap();
+                found.extend(gradients(params, grads.get(params.var()).unwrap()));
+            }
+            let values = Found::mean("metric/value_mean", &loss.value_terms.values);
+            for (theirs, ours) in [
+                (Found::number("metric/policy_ratio_max", 0.0), "ratio_max"),
+                (Found::number("metric/policy_ratio_mean", 0.0), "ratio_mean"),
+                (Found::number("metric/clipped_ratio_mean", 0.0), "clip_fraction"),
+                (Found::number("metric/v_loss", 0.0), "value_loss"),
+                (values, "value_mean"),
+                (policy_loss("metric/policy_loss", loss, clip_epsilon), "policy_loss"),
+            ] {
+                let tensor = step.diagnostics.get(column(ours)).unwrap();
+                found.push(Found { tensor, ..theirs });
+            }
+        }
+        found
+    }
+}
+
 /// Every number of a case of Gaussian PPO.
-fn gaussian_case(case: &Case) -> Found {
-    let (gaussian, value, map) = (case.gaussian(""), case.value_net(), case.normalizer());
-    let objective = objective(case.config, 0.3);
-    let old = case.gaussian("old_");
+fn gaussian_case(case: &Case) -> Vec<Found> {
+    let (policy, map) = (gaussian(case, ""), case.normalizer());
+    let old = gaussian(case, "old_");
     let obs = map.normalize(&case.get("obs")).unwrap();
     let action = old.sample(&obs, &case.get("action_noise")).unwrap();
     let log_prob = old.distribution(&obs).unwrap();
@@ -234,42 +147,38 @@ fn gaussian_case(case: &Case) -> Found {
 
     let stored = case.get("log_prob").neg().unwrap().unsqueeze(2).unwrap();
     let noise = case.get("entropy_noise").unsqueeze(2).unwrap();
-    let batch = case.minibatch(noise, stored);
-    let times = &mut PhaseTimes::default();
-    let policy = Policy::Gaussian(gaussian.clone());
-    let loss = fpo_loss(&policy, &value, &objective, &batch, &map, times).unwrap();
-    let mean = |x: Vec<f64>| x.iter().sum::<f64>() / x.len() as f64;
-    let present = gaussian.distribution(&obs).unwrap();
+    let objective = objective(case.config, 0.3);
+    let problem = Problem::new(case, Arc::new(policy.clone()), objective, [noise, stored]);
+    let loss = problem.loss();
+    let clip_epsilon = objective.clip_epsilon;
+    let present = policy.distribution(&obs).unwrap();
     let (entropy, entropy_loss) = loss.entropy.clone().unwrap();
-    let nets = [policy.params(), value.params()];
-    let mut found = case.shared(&loss, objective.clip_epsilon, nets);
+    let mut found = problem.shared(&loss);
     found.extend([
-        ("action".into(), action),
-        ("log_prob".into(), log_prob),
-        ("metric/action_mean".into(), scalar(mean(host(&present.mean)))),
-        ("metric/action_std".into(), scalar(mean(host(&present.std)))),
-        ("metric/entropy".into(), entropy.detach()),
-        ("metric/entropy_loss".into(), entropy_loss.detach()),
-        ("metric/log_prob_diff".into(), scalar(mean(host(&loss.log_ratio)))),
-        ("metric/log_prob_ratio".into(), scalar(mean(host(&loss.ratio)))),
-        ("metric/total_loss".into(), loss.total.detach()),
+        Found::new("action", action),
+        Found::new("log_prob", log_prob),
+        Found::mean("metric/action_mean", &present.mean),
+        Found::mean("metric/action_std", &present.std),
+        Found::new("metric/entropy", entropy.detach()),
+        Found::new("metric/entropy_loss", entropy_loss.detach()),
+        Found::mean("metric/log_prob_diff", &loss.log_ratio),
+        Found::mean("metric/log_prob_ratio", &loss.ratio),
+        total_loss("metric/total_loss", &loss, clip_epsilon),
     ]);
-    let step = loss.into_step(&batch.loss_old, objective.clip_epsilon).unwrap();
-    let column = |name: &str| {
-        let at = StepMetrics::NAMES.iter().position(|column| *column == name).unwrap();
-        loss_column(&step.diagnostics, at)
-    };
-    found.push(("metric/policy_ratio_max".into(), column("ratio_max")));
-    found.push(("metric/clipped_ratio_mean".into(), column("clip_fraction")));
-    found.push(("total_loss".into(), column("total_loss")));
-    found.push(("total_loss".into(), (step.policy + step.value).unwrap().detach()));
-    found.extend(case.fused(policy, objective, &batch));
+    found.extend(problem.fused(&loss));
+    let total = total_loss("total_loss", &loss, clip_epsilon);
+    let step = loss.into_step(&problem.rollout.loss_old, clip_epsilon).unwrap();
+    let column = |name: &str| step.diagnostics.get(column(name)).unwrap();
+    found.push(Found::new("metric/policy_ratio_max", column("ratio_max")));
+    found.push(Found::new("metric/clipped_ratio_mean", column("clip_fraction")));
+    found.push(Found { tensor: column("total_loss"), ..total.clone() });
+    found.push(Found { tensor: (step.policy + step.value).unwrap().detach(), ..total });
     found
 }
 
 /// Every number of a case of DPPO.
-fn dppo_case(case: &Case) -> Found {
-    let (flow, value, map) = (case.flow(), case.value_net(), case.normalizer());
+fn dppo_case(case: &Case) -> Vec<Found> {
+    let (flow, map) = (case.flow(), case.normalizer());
     let mdp = DenoisingMdp {
         sigma: case.config["sde_sigma"].as_f64().unwrap(),
         steps: match case.config["final_steps_only"].as_bool().unwrap() {
@@ -277,7 +186,6 @@ fn dppo_case(case: &Case) -> Found {
             false => ScoredSteps::All,
         },
     };
-    let objective = objective(case.config, 0.05);
     // What the trainer stores: the scored end of the chain, and its likelihoods.
     let steps = flow.config().flow_steps;
     let scored = mdp.scored(steps);
@@ -285,38 +193,26 @@ fn dppo_case(case: &Case) -> Found {
     let stored = stored.narrow(2, steps - scored, scored).unwrap().contiguous().unwrap();
     let chain = case.get("full_x_t_path");
     let end = chain.narrow(2, steps - scored, scored + 1).unwrap().contiguous().unwrap();
-    let batch = case.minibatch(end, stored);
-    let times = &mut PhaseTimes::default();
-    let policy = Policy::Chain(flow.clone(), mdp);
-    let loss = fpo_loss(&policy, &value, &objective, &batch, &map, times).unwrap();
-    let obs = map.normalize(&batch.obs).unwrap();
-    let likelihood = mdp.negative_log_likelihood(&flow, &obs, &chain).unwrap();
-    let nets = [policy.params(), value.params()];
-    let mut found = case.shared(&loss, objective.clip_epsilon, nets);
+    let policy = ChainPolicy::new(flow, mdp).unwrap();
+    let objective = objective(case.config, 0.05);
+    let problem = Problem::new(case, Arc::new(policy.clone()), objective, [end, stored]);
+    let loss = problem.loss();
+    let obs = map.normalize(&case.get("obs")).unwrap();
+    let likelihood = policy.negative_log_likelihood(&obs, &chain).unwrap();
+    let mut found = problem.shared(&loss);
     found.extend([
-        ("current_log_likelihood".into(), likelihood.neg().unwrap().detach()),
-        ("value_pred".into(), loss.critique.values.detach()),
-        ("gae_vs".into(), loss.critique.estimates.targets.clone()),
-        ("gae_adv".into(), loss.critique.estimates.advantages.clone()),
+        Found::new("current_log_likelihood", likelihood.neg().unwrap().detach()),
+        Found::new("value_pred", loss.value_terms.values.detach()),
+        Found::new("gae_vs", loss.value_terms.estimates.targets.clone()),
+        Found::new("gae_adv", loss.value_terms.estimates.advantages.clone()),
     ]);
-    found.extend(case.fused(policy, objective, &batch));
+    found.extend(problem.fused(&loss));
     found
 }
 
-/// `grad_policy.0.w` has the noise of `grad_policy`.
-fn kind(key: &str) -> &str {
-    key.strip_suffix(".w").or(key.strip_suffix(".b")).map_or(key, |k| k.split('.').next().unwrap())
-}
-
 /// Compares every case in f32 and in f64; all tensors that are no input must be covered.
-fn check(file: &str, inputs: &[&str], compute: fn(&Case) -> Found) {
-    let Some(mut golden) = Golden::open(file) else {
-        assert!(std::env::var_os("FPO_GOLDEN_DIR").is_some(), "{file} is missing");
-        return;
-    };
-    let path = common::folder().join(format!("algorithm/{file}.safetensors"));
-    let keys = candle_core::safetensors::load(path, &Device::Cpu).unwrap().into_keys();
-    let keys: Vec<String> = keys.collect();
+fn check(file: &str, inputs: &[&str], compute: fn(&Case) -> Vec<Found>) {
+    let Some(mut golden) = Golden::open(file) else { return };
     for (name, config) in golden.cases() {
         let precisions = match device() {
             Device::Metal(_) => vec![DType::F32],
@@ -324,13 +220,13 @@ fn check(file: &str, inputs: &[&str], compute: fn(&Case) -> Found) {
         };
         for dtype in precisions {
             let found = compute(&Case { golden: &golden, name: &name, config: &config, dtype });
-            let covered = |key: &str| found.iter().any(|(found, _)| found == key);
-            for key in keys.iter().filter_map(|key| key.strip_prefix(&format!("{name}/"))) {
+            let covered = |key: &str| found.iter().any(|found| found.name == key);
+            for key in golden.names_in(&name) {
                 let is_input = inputs.iter().any(|input| key.starts_with(input));
                 assert!(is_input || covered(key), "{name}/{key} is not checked");
             }
-            for (key, tensor) in found {
-                golden.check(&format!("{name}/{key}"), kind(&key), &tensor);
+            for found in &found {
+                golden.check_found(&name, found);
             }
         }
     }
@@ -354,8 +250,8 @@ fn golden_g_dppo_loss_and_its_gradient() {
 #[test]
 #[ignore = "prints the f32 noise of these files for f32_noise.json"]
 fn noise_of_the_composed_losses_between_f32_and_f64() {
-    for (file, compute) in
-        [("g_denoising_mdp_loss", dppo_case as fn(&Case) -> Found), ("j_ppo_loss", gaussian_case)]
+    for (file, compute) in [
+        ("g_denoising_mdp_loss", dppo_case as fn(&Case) -> Vec<Found>), ("j_ppo_loss", gaussian_case)]
     {
         let Some(golden) = Golden::open(file) else { continue };
         let mut noise = BTreeMap::<String, [f64; 3]>::new();
@@ -363,9 +259,10 @@ fn noise_of_the_composed_losses_between_f32_and_f64() {
             let [single, double] = [DType::F32, DType::F64].map(|dtype| {
                 compute(&Case { golden: &golden, name: &name, config: &config, dtype })
             });
-            for ((key, single), (_, double)) in single.iter().zip(&double) {
+            for (single, double) in single.iter().zip(&double) {
+                let key = single.name.as_str();
                 let official = golden.values(&format!("{name}/{key}"));
-                let (single, double) = (host(single), host(double));
+                let (single, double) = (host(&single.tensor), host(&double.tensor));
                 let largest = |x: &mut dyn Iterator<Item = f64>| x.fold(0.0f64, f64::max);
                 let off =
                     |x: &[f64]| largest(&mut x.iter().zip(&double).map(|(x, y)| (x - y).abs()));

@@ -29,6 +29,16 @@ pub enum Starts {
     Official,
 }
 
+impl Starts {
+    /// The name, as configurations and policy files spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Starts::Drawn => "drawn",
+            Starts::Official => "official",
+        }
+    }
+}
+
 /// How to build a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VecEnvOptions {

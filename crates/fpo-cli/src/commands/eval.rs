@@ -6,7 +6,6 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use fpo_core::sampler::Start;
-use fpo_envs::EnvSpec;
 
 use crate::commands::sampler_args::SamplerArgs;
 use crate::commands::{parse_device, print};
@@ -14,9 +13,9 @@ use crate::config::choices::DeviceChoice;
 use crate::run::dir::RunDir;
 use crate::run::{best, durable};
 use crate::terminal::failure::UsageError;
-use crate::training::actor::{Actor, Player};
 use crate::training::evaluate::{EvalPlan, evaluate};
-use crate::training::policy_file::{PolicyInfo, PolicySpec};
+use crate::training::player::Player;
+use crate::training::policy_file::require_fit;
 use crate::training::recording::Recording;
 use crate::training::{device, policy_file};
 
@@ -74,16 +73,17 @@ pub fn eval(args: EvalArgs) -> Result<()> {
             return Err(UsageError(what).into());
         }
     };
-    let (info, actor) = policy_file::load(&path, &device::open(args.device)?)?;
+    let file = policy_file::load(&path, &device::open(args.device)?)?;
+    let info = &file.info;
     let (task, episode_length) = match args.task {
         Some(task) => {
-            require_fit(&path, &info, &fpo_envs::spec(&task)?)?;
+            require_fit(&path, &file, &fpo_envs::spec(&task)?)?;
             (task, None)
         }
         // A task that the file names and this build lacks is no mistake of the command line.
         None => match fpo_envs::spec(&info.task) {
             Ok(spec) => {
-                require_fit(&path, &info, &spec)?;
+                require_fit(&path, &file, &spec)?;
                 (info.task.clone(), Some(info.episode_length))
             }
             Err(error) => bail!("policy {}: {error}", path.display()),
@@ -94,43 +94,23 @@ pub fn eval(args: EvalArgs) -> Result<()> {
         episodes: args.play.episodes as usize,
         seed: args.play.seed,
         episode_length,
-        starts: info.starts,
+        starts: policy_file::starts(info).with_context(|| format!("policy {}", path.display()))?,
         action_repeat: info.action_repeat,
     };
-    let player = match &info.policy {
-        PolicySpec::Flow { config, .. } => {
-            match args.sampler.sampler(config.flow_steps, info.start)? {
-                Some(sampler) => Player::sampled(actor, sampler),
-                None => {
-                    let start = args.sampler.start().map_or(actor.start, Start::from);
-                    Player::Policy(Box::new(Actor { start, ..actor }))
-                }
-            }
-        }
-        PolicySpec::Gaussian { .. } => {
-            let start = args.sampler.start_alone()?.map_or(actor.start, Start::from);
-            Player::Policy(Box::new(Actor { start, ..actor }))
-        }
+    let actor = file.actor()?;
+    let own = |start: Option<Start>| {
+        let start = start.unwrap_or(actor.start);
+        Player::Policy(Box::new(actor.clone().from_start(start)))
+    };
+    let player = match file.policy.field() {
+        Some(flow) => match args.sampler.sampler(flow.steps(), info.start)? {
+            Some(sampler) => Player::sampled(actor, sampler),
+            None => own(args.sampler.start()),
+        },
+        None => own(args.sampler.start_alone()?),
     };
     play(&player, &plan, &args.play, args.json)
         .with_context(|| format!("policy {}", path.display()))
-}
-
-/// Fails if a policy's sizes are not those of the task it is to play.
-pub fn require_fit(path: &Path, info: &PolicyInfo, spec: &EnvSpec) -> Result<()> {
-    let (obs_dim, action_dim) = info.policy.dims();
-    if (obs_dim, action_dim) != (spec.obs_dim, spec.action_dim) {
-        bail!(
-            "policy {} is of task {} (obs {obs_dim}, act {action_dim}) and cannot play {} (obs {}, \
-             act {})",
-            path.display(),
-            info.task,
-            spec.name,
-            spec.obs_dim,
-            spec.action_dim
-        );
-    }
-    Ok(())
 }
 
 /// Plays `plan`, writes the recording that was asked for, and prints the report.

@@ -18,15 +18,15 @@ use clap::{Args, Parser, Subcommand};
 use fpo_envs::Starts;
 
 use crate::commands::bench::args::BenchArgs;
-use crate::commands::bench::bench;
 use crate::commands::doctor::Report;
-use crate::commands::eval::{EvalArgs, PlayArgs, eval, play, require_fit};
+use crate::commands::eval::{EvalArgs, PlayArgs, play};
 use crate::commands::figure::gridworld::{GridworldArgs, gridworld};
 use crate::config::choices::DeviceChoice;
 use crate::config::resolved::Config;
-use crate::training::actor::Player;
 use crate::training::evaluate::EvalPlan;
+use crate::training::player::Player;
 use crate::training::policy_file;
+use crate::training::policy_file::require_fit;
 
 /// Flow Policy Optimization: on-policy reinforcement learning of flow-matching policies.
 ///
@@ -144,11 +144,11 @@ impl Overrides {
 pub fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Train(args) => train(args),
-        Command::Eval(args) => eval(*args),
+        Command::Eval(args) => eval::eval(*args),
         Command::Export { run, output } => export::export(&run, &output),
         Command::Figure(Figure::Gridworld(args)) => gridworld(&args),
         Command::Envs(args) => envs(args),
-        Command::Bench(args) => print(&bench(&args)?),
+        Command::Bench(args) => print(&bench::bench(&args)?),
         Command::Doctor { json } => doctor(json),
         Command::Config { config, overrides } => print(&overrides.load(&config)?.to_toml()?),
     }
@@ -177,9 +177,9 @@ fn envs(args: EnvsArgs) -> Result<()> {
         "random" => (Player::Random, 1),
         "zero" => (Player::Zero, 1),
         file => {
-            let (info, actor) = policy_file::load(Path::new(file), &Device::Cpu)?;
-            require_fit(Path::new(file), &info, &spec)?;
-            (Player::Policy(Box::new(actor)), info.action_repeat)
+            let policy = policy_file::load(Path::new(file), &Device::Cpu)?;
+            require_fit(Path::new(file), &policy, &spec)?;
+            (Player::Policy(Box::new(policy.actor()?)), policy.info.action_repeat)
         }
     };
     let plan = EvalPlan {

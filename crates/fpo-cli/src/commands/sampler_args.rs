@@ -62,11 +62,7 @@ impl SamplerArgs {
     ///
     /// # Errors
     /// [`UsageError`] names a flag that does not apply, or a value that cannot be.
-    pub fn sampler(
-        &self,
-        policy_steps: usize,
-        policy_start: Start,
-    ) -> Result<Option<Sampler>> {
+    pub fn sampler(&self, policy_steps: usize, policy_start: Start) -> Result<Option<Sampler>> {
         let given = self.sampler.is_some() || self.steps.is_some() || self.times.is_some();
         let name = self.sampler.unwrap_or(MethodName::Euler);
         let method = match name {

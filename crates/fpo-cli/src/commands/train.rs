@@ -64,7 +64,7 @@ pub fn resume(folder: &Path, device_choice: Option<DeviceChoice>) -> Result<()> 
         policy_file::save(&run.policy_path(), &trainer)?;
         bail!("the run in {} is finished: there is nothing to resume", folder.display());
     }
-    if trainer.iteration > 0 && trainer.learner.optimizer.adam().is_none() {
+    if trainer.iteration > 0 && !trainer.learner.resumes_exactly() {
         note(
             "this optimiser's state cannot be saved: it starts afresh, so the run will differ \
              from one that was never interrupted",
@@ -144,9 +144,9 @@ impl Session {
     fn greet(&mut self) {
         let config = &self.trainer.config;
         let spec = self.trainer.collector.stage.envs.spec();
-        let policy = self.trainer.learner.policy.params().layout().len();
+        let policy = self.trainer.learner.policy().params().layout().len();
         let learner = &self.trainer.learner;
-        let value = learner.value.params().layout().len();
+        let value = learner.value().params().layout().len();
         let from = match self.trainer.iteration {
             0 => String::new(),
             _ => format!(", continued at step {}", self.trainer.steps()),
@@ -156,12 +156,12 @@ impl Session {
              policy {policy} parameters · value {value} · {} iterations of {} steps, {} gradient \
              steps each\n{}\nrun: {}{from}",
             env!("CARGO_PKG_VERSION"),
-            config.algorithm.kind.name(),
+            config.algorithm.kind.name,
             spec.name,
             spec.obs_dim,
             spec.action_dim,
             config.env.num_envs,
-            device::describe(learner.device(), learner.policy.compute()),
+            device::describe(learner.device(), learner.compute()),
             config.num_iterations(),
             config.steps_per_iteration(),
             config.train.num_epochs * config.train.num_minibatches,
@@ -207,7 +207,7 @@ impl Session {
             return_mean: report.return_mean,
             return_stderr: report.return_stderr,
         };
-        let policy = policy_file::to_bytes(&self.trainer)?;
+        let policy = policy_file::trained(&self.trainer)?;
         if let Offered::TakenForDamaged(error) = best::offer(&self.run, score, &policy)? {
             note(&format!("{error}: the present policy takes its place"));
         }

@@ -42,17 +42,23 @@ mod tests {
     #[test]
     fn a_kind_brings_its_defaults_and_what_is_written_wins() {
         let fpo = load("");
-        assert_eq!((fpo.algorithm.clip_epsilon, fpo.algorithm.ratio), (0.05, RatioKind::PerAction));
+        assert_eq!(
+            (fpo.algorithm.objective.clip_epsilon, fpo.algorithm.objective.ratio),
+            (0.05, RatioKind::PerAction)
+        );
         let ppo = load("algorithm.kind = 'ppo'");
-        assert_eq!((ppo.algorithm.clip_epsilon, ppo.algorithm.entropy_coefficient), (0.1, 0.01));
+        assert_eq!(
+            (ppo.algorithm.objective.clip_epsilon, ppo.algorithm.objective.entropy_coefficient),
+            (0.1, 0.01)
+        );
         let dppo = load("algorithm.kind = 'dppo'\nalgorithm.clip_epsilon = 0.3");
         assert_eq!(
-            (dppo.algorithm.clip_epsilon, dppo.algorithm.ratio),
+            (dppo.algorithm.objective.clip_epsilon, dppo.algorithm.objective.ratio),
             (0.3, RatioKind::PerSample)
         );
         let plus = load("algorithm.kind = 'fpo++'\noptimizer.max_grad_norm = 2.0");
-        assert_eq!(plus.algorithm.surrogate, SurrogateKind::Aspo);
-        assert_eq!(plus.algorithm.loss_max, Some(20.0));
+        assert_eq!(plus.algorithm.objective.surrogate, SurrogateKind::Aspo);
+        assert_eq!(plus.algorithm.objective.loss_max, Some(20.0));
         assert_eq!((plus.optimizer.max_grad_norm, plus.optimizer.beta2), (Some(2.0), 0.95));
     }
 

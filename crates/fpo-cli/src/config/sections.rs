@@ -3,8 +3,8 @@
 //!
 //! "Paper" is arXiv 2507.21053; "official" is the Playground program of akanazawa/fpo at 418c255.
 
-use fpo_core::sampler::Start;
 use fpo_core::NormalizerKind;
+use fpo_core::sampler::Start;
 use fpo_envs::{AutoReset, Starts};
 use serde::{Deserialize, Serialize};
 

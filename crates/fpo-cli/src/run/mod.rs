@@ -6,5 +6,4 @@ pub mod dir;
 pub mod durable;
 pub mod metrics;
 pub mod sealed_json;
-pub mod tensor_file;
 pub mod tensorboard;

@@ -1,16 +1,17 @@
 //! Builds what a configuration describes: environments, networks, learner.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use candle_core::{DType, Device};
 use fpo_core::time::TrainingTimes;
 use fpo_core::{
-    AdamConfig, Compute, DenoisingMdp, Ema, EmaConfig, FlowConfig, FlowPolicy, GaussianConfig,
-    GaussianPolicy, Guards, Learner, MinibatchSchedule, Noise, Normalizer, Objective,
-    OptimizerConfig, Policy, Source, Stored, ValueNet,
+    Compute, EmaConfig, Learner, MinibatchSchedule, Noise, Normalizer, Policy, PolicySettings,
+    PolicySpec, ValueNet,
 };
 use fpo_envs::{EnvSpec, VecEnv, VecEnvOptions};
 
-use crate::config::choices::{AlgorithmKind, KernelChoice, TimesChoice};
+use crate::config::choices::{KernelChoice, TimesChoice};
 use crate::config::resolved::Config;
 
 /// The training environments.
@@ -26,25 +27,6 @@ pub fn envs(config: &Config) -> Result<Box<dyn VecEnv>> {
         ..VecEnvOptions::default()
     };
     Ok(fpo_envs::make(&config.env.task, &options)?)
-}
-
-/// The flow policy's description for a task.
-pub fn flow_config(config: &Config, spec: &EnvSpec) -> FlowConfig {
-    let policy = &config.policy;
-    FlowConfig {
-        obs_dim: spec.obs_dim,
-        action_dim: spec.action_dim,
-        hidden: policy.hidden.clone(),
-        activation: policy.activation,
-        path: policy.path,
-        prediction: policy.prediction,
-        output_mode: policy.output_mode,
-        loss_reduction: policy.loss_reduction,
-        output_scale: policy.output_scale,
-        flow_steps: policy.flow_steps,
-        time_embedding: policy.time_embedding,
-        squash: policy.squash,
-    }
 }
 
 /// How a rollout is cut into gradient steps.
@@ -67,21 +49,11 @@ pub fn training_times(config: &Config) -> TrainingTimes {
     }
 }
 
-/// Who computes on `device`.
+/// Which code computes on `device`.
 pub fn compute(config: &Config, device: &Device) -> Compute {
     match config.train.kernels {
         KernelChoice::Auto => Compute::best(device, DType::F32),
         KernelChoice::Composed => Compute::Composed,
-    }
-}
-
-/// Sizes of the policy's network: input, hidden layers, output.
-pub fn policy_sizes(config: &Config, spec: &EnvSpec) -> Vec<usize> {
-    match config.algorithm.kind {
-        AlgorithmKind::Ppo => {
-            [&[spec.obs_dim], &config.policy.hidden[..], &[2 * spec.action_dim]].concat()
-        }
-        _ => flow_config(config, spec).sizes(),
     }
 }
 
@@ -90,48 +62,29 @@ pub fn value_sizes(config: &Config, spec: &EnvSpec) -> Vec<usize> {
     [&[spec.obs_dim], &config.value.hidden[..], &[1]].concat()
 }
 
-/// What the policy will store with an action ([`Policy::stored`]).
-pub fn stored(config: &Config) -> Stored {
-    let samples = config.algorithm.num_samples;
-    match config.algorithm.kind {
-        AlgorithmKind::Fpo | AlgorithmKind::FpoPlusPlus => {
-            Stored { losses: samples, rows: samples, source: Source::NoiseAndTime }
-        }
-        AlgorithmKind::Dppo => {
-            let losses = denoising(config).scored(config.policy.flow_steps);
-            Stored { losses, rows: losses + 1, source: Source::Chain }
-        }
-        AlgorithmKind::Ppo => Stored { losses: 1, rows: 1, source: Source::Noise },
+/// What the policy of the configured algorithm is built from.
+pub fn policy_settings(config: &Config, spec: &EnvSpec) -> PolicySettings {
+    PolicySettings {
+        flow: config.policy.flow(spec.obs_dim, spec.action_dim),
+        min_std: config.policy.min_std,
+        denoising: config.algorithm.denoising(),
     }
 }
 
-fn denoising(config: &Config) -> DenoisingMdp {
-    DenoisingMdp { sigma: config.algorithm.sigma, steps: config.algorithm.scored_steps }
+/// The description of that policy, known before it is built.
+pub fn policy_spec(config: &Config, spec: &EnvSpec) -> PolicySpec {
+    (config.algorithm.kind.spec)(&policy_settings(config, spec))
 }
 
 /// The policy of the configured algorithm in its initial state.
-pub fn policy(config: &Config, spec: &EnvSpec, noise: &Noise, device: &Device) -> Result<Policy> {
-    let compute = compute(config, device);
-    let flow = || -> Result<FlowPolicy> {
-        let policy = FlowPolicy::new(flow_config(config, spec), noise, DType::F32, device)?;
-        Ok(policy.with_compute(compute)?)
-    };
-    Ok(match config.algorithm.kind {
-        AlgorithmKind::Fpo | AlgorithmKind::FpoPlusPlus => Policy::Flow(flow()?),
-        AlgorithmKind::Dppo => Policy::Chain(flow()?, denoising(config)),
-        AlgorithmKind::Ppo => {
-            let gaussian = GaussianConfig {
-                obs_dim: spec.obs_dim,
-                action_dim: spec.action_dim,
-                hidden: config.policy.hidden.clone(),
-                activation: config.policy.activation,
-                min_std: config.policy.min_std,
-                squash: config.policy.squash,
-            };
-            let policy = GaussianPolicy::new(gaussian, noise, DType::F32, device)?;
-            Policy::Gaussian(policy.with_compute(compute)?)
-        }
-    })
+pub fn policy(
+    config: &Config,
+    spec: &EnvSpec,
+    noise: &Noise,
+    device: &Device,
+) -> Result<Arc<dyn Policy>> {
+    let settings = policy_settings(config, spec);
+    Ok((config.algorithm.kind.build)(&settings, noise, DType::F32, device)?)
 }
 
 /// A learner in its initial state.
@@ -146,43 +99,15 @@ pub fn learner(config: &Config, spec: &EnvSpec, noise: &Noise, device: &Device) 
         device,
     )?;
     let normalizer = Normalizer::new(config.normalizer.kind, spec.obs_dim);
-    let optimizer = &config.optimizer;
-    let optimizer = OptimizerConfig {
-        kind: optimizer.kind,
-        adam: AdamConfig {
-            learning_rate: optimizer.learning_rate,
-            beta1: optimizer.beta1,
-            beta2: optimizer.beta2,
-            epsilon: optimizer.epsilon,
-            weight_decay: optimizer.weight_decay,
-        },
-        max_grad_norm: optimizer.max_grad_norm,
-    };
     let algorithm = &config.algorithm;
-    let objective = Objective {
-        surrogate: algorithm.surrogate,
-        guards: Guards {
-            loss_max: algorithm.loss_max,
-            negative_advantage_loss_max: algorithm.negative_advantage_loss_max,
-            log_ratio_max: algorithm.log_ratio_max,
-        },
-        truncation: algorithm.truncation,
-        advantage_clamp: algorithm.advantage_clamp,
-        entropy_coefficient: algorithm.entropy_coefficient,
-        clip_epsilon: algorithm.clip_epsilon,
-        ratio: algorithm.ratio,
-        log_ratio_clamp: algorithm.log_ratio_clamp,
-        gamma: algorithm.gamma,
-        gae_lambda: algorithm.gae_lambda,
-        advantage: algorithm.advantage,
-        reward_scale: algorithm.reward_scale,
-        value_coefficient: algorithm.value_coefficient,
-        normalize_advantages: algorithm.normalize_advantages,
-    };
-    let mut learner = Learner::new(policy, value, normalizer, optimizer, objective)?;
+    let learner = Learner::new(policy, value, normalizer, config.optimizer, algorithm.objective)?;
+    let mut learner = learner.with_compute(compute(config, device))?;
+    if let Some(surrogate) = algorithm.kind.surrogate {
+        learner = learner.with_surrogate(surrogate(&algorithm.objective));
+    }
     if let Some(decay) = algorithm.ema_decay {
         let ema = EmaConfig { decay, warmup_updates: algorithm.ema_warmup };
-        learner.ema = Some(Ema::new(ema, learner.policy.params().flat())?);
+        learner = learner.with_averaged_weights(ema)?;
     }
     Ok(learner)
 }

@@ -6,7 +6,7 @@
 
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device, Tensor};
-use fpo_core::{Counters, LearnerState, Rate};
+use fpo_core::{Counters, Data, LearnerState, Rate, TensorFile};
 use fpo_envs::VecEnvState;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -15,7 +15,6 @@ use crate::config::choices::{DeviceChoice, OverlapChoice};
 use crate::config::resolved::Config;
 use crate::run::checkpoint_files::CheckpointFiles;
 use crate::run::dir::RunDir;
-use crate::run::tensor_file::{Data, TensorFile};
 use crate::terminal::output::note;
 use crate::training::collapse::CollapseDetector;
 use crate::training::collector::Position;
@@ -90,15 +89,8 @@ pub fn restore(files: &CheckpointFiles, trainer: &mut Trainer) -> Result<f64> {
 }
 
 fn restore_parts(files: &CheckpointFiles, trainer: &mut Trainer) -> Result<f64> {
-    let state: State = serde_json::from_slice(files.file(STATE)?).context(STATE)?;
-    if state.config != digest(&trainer.config)? {
-        bail!(
-            "it was saved under another configuration: config.toml of a run must not be edited \
-             (for other settings start a new run)"
-        );
-    }
-    let learner = TensorFile::from_bytes(files.file(LEARNER)?).context(LEARNER)?;
-    let learner = LearnerState { tensors: tensors(&learner)?, counters: state.learner };
+    let state = state(files, &trainer.config)?;
+    let learner = learner_state(files, state.learner)?;
     learner.restore(&mut trainer.learner).context(LEARNER)?;
 
     let envs = TensorFile::from_bytes(files.file(ENVS)?).context(ENVS)?;
@@ -116,6 +108,35 @@ fn restore_parts(files: &CheckpointFiles, trainer: &mut Trainer) -> Result<f64> 
     trainer.rate = state.rate;
     trainer.collapse = state.collapse;
     Ok(state.elapsed_s)
+}
+
+/// The counters of a checkpoint that was saved under `config`.
+fn state(files: &CheckpointFiles, config: &Config) -> Result<State> {
+    let state: State = serde_json::from_slice(files.file(STATE)?).context(STATE)?;
+    if state.config != digest(config)? {
+        bail!(
+            "it was saved under another configuration: config.toml of a run must not be edited \
+             (for other settings start a new run)"
+        );
+    }
+    Ok(state)
+}
+
+fn learner_state(files: &CheckpointFiles, counters: Counters) -> Result<LearnerState> {
+    let file = TensorFile::from_bytes(files.file(LEARNER)?).context(LEARNER)?;
+    Ok(LearnerState { tensors: tensors(&file)?, counters })
+}
+
+/// What a checkpoint knows of the policy: the learner's state, and the iterations it has learnt.
+///
+/// # Errors
+/// Names the checkpoint and what does not fit.
+pub fn learnt(files: &CheckpointFiles, config: &Config) -> Result<(LearnerState, u64)> {
+    let read = || -> Result<(LearnerState, u64)> {
+        let state = state(files, config)?;
+        Ok((learner_state(files, state.learner)?, state.iteration))
+    };
+    read().with_context(|| format!("checkpoint {}", files.folder().display()))
 }
 
 fn digest(config: &Config) -> Result<String> {

@@ -4,7 +4,7 @@
 //! while one half steps, the policy samples for the other. Noise is drawn for all of them at once,
 //! and no environment feels another, so that a rollout is the same either way.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 use fpo_core::{Learner, Noise, RolloutSize, RolloutStorage};

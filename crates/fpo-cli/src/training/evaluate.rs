@@ -11,9 +11,9 @@ use fpo_core::Noise;
 use fpo_envs::{Starts, VecEnvOptions};
 use serde::Serialize;
 
-use crate::commands::sampler_args::SamplerReport;
-use crate::training::actor::Player;
+use crate::training::player::Player;
 use crate::training::recording::Recording;
+use crate::training::sampler_report::SamplerReport;
 use crate::training::stage::Stage;
 
 /// What to play.

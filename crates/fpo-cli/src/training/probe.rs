@@ -2,9 +2,7 @@
 
 use anyhow::Result;
 use fpo_core::modality::mode_count;
-use fpo_core::{DEFAULT_NEIGHBOURS, Noise, Purpose, mean_knn_entropy};
-
-use crate::training::actor::Actor;
+use fpo_core::{Actor, DEFAULT_NEIGHBOURS, Noise, Purpose, mean_knn_entropy};
 
 /// States at which the entropy of actions is estimated, at most.
 const STATES: usize = 16;
@@ -51,5 +49,5 @@ fn draw(
     let obs: Vec<f32> = states.iter().flat_map(|state| state.repeat(samples)).collect();
     let mut draws = vec![0.0; states.len() * samples * actor.policy.noise_len()];
     noise.fill_normal(Purpose::Probe, index, &mut draws);
-    actor.act(&obs, &draws)
+    Ok(actor.act(&obs, &draws)?)
 }

@@ -1,7 +1,7 @@
 //! A recorded evaluation as a safetensors file: everything needed to check the policy elsewhere.
 
-use crate::run::tensor_file::{Data, TensorFile};
 use crate::training::stage::Stage;
+use fpo_core::{Data, TensorFile};
 
 /// Steps of all environments, time-major.
 #[derive(Clone, Debug, Default)]

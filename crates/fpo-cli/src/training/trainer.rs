@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 use anyhow::{Error, Result};
 use candle_core::Device;
 use fpo_core::sampler::Start;
-use fpo_core::{Learner, Noise, PhaseTimes, Rate};
+use fpo_core::{ACTION, Learner, Noise, PhaseTimes, Rate};
 
 use crate::config::choices::UpdateChoice;
 use crate::config::resolved::Config;
 use crate::terminal::progress::Phase;
-use crate::training::actor::{ACTION, Actor, NotFinite, Player};
 use crate::training::collapse::CollapseDetector;
-use crate::training::collector::{Collector, FinishedEpisodes, Plan};
+use crate::training::collector::{Collected, Collector, FinishedEpisodes, Plan};
 use crate::training::evaluate::{EvalPlan, EvalReport, evaluate};
 use crate::training::memory::Memory;
+use crate::training::player::Player;
 use crate::training::{build, probe};
 
 /// Everything that training changes, and the frozen configuration.
@@ -101,43 +101,41 @@ impl Trainer {
             length: config.iteration_length(),
             unroll_length: config.train.unroll_length,
             num_samples: config.algorithm.num_samples,
-            training_times: build::training_times(config),
             overlap: config.train.overlap.on(self.learner.device()),
         };
         let clock = Instant::now();
         let divergences = self.collector.stage.envs.divergences();
         let mut rolled = |done| watch(Phase { name: "rollout", done, total: plan.length });
         let collected = self.collector.collect(&self.learner, &self.noise, plan, &mut rolled)?;
-        let (env, sample) = (collected.env_time, collected.sample_time);
-        let episodes = collected.episodes;
+        let Collected { storage, first_step, episodes, env_time, sample_time } = collected;
 
         // With the statistics taken in first, L_old is computed under them: the first ratio is 1.
         self.learner.times = PhaseTimes::default();
-        let mut statistics = self.learner.normalizer.clone();
-        collected.with_obs(|obs| statistics.update(obs))??;
-        let rollout = match config.normalizer.update {
+        let statistics = self.learner.statistics_with(storage)?;
+        let after = match config.normalizer.update {
             UpdateChoice::Before => {
                 self.learner.normalizer = statistics;
-                collected.into_rollout(&mut self.learner, &self.noise)?
+                None
             }
-            UpdateChoice::After => {
-                let rollout = collected.into_rollout(&mut self.learner, &self.noise)?;
-                self.learner.normalizer = statistics;
-                rollout
-            }
+            UpdateChoice::After => Some(statistics),
         };
+        let times = build::training_times(config);
+        let rollout = self.learner.complete(storage, times, &self.noise, first_step)?;
+        if let Some(statistics) = after {
+            self.learner.normalizer = statistics;
+        }
         let (schedule, rates) = (build::schedule(config), &config.optimizer.schedule);
         let base = config.optimizer.learning_rate;
         self.rate.begin(rates, base, self.iteration, config.num_iterations());
-        self.learner.optimizer.set_learning_rate(self.rate.current());
+        self.learner.set_learning_rate(self.rate.current());
         let total = schedule.num_epochs * schedule.num_minibatches;
         let mut stepped = |done| watch(Phase { name: "update", done, total });
         let steps = self.learner.update(&rollout, schedule, &self.noise, &mut stepped)?;
         let used = self.rate.current();
         self.rate.after(rates, steps.mean("divergence"));
-        let (actor, obs) = (Actor::of(&self.learner)?, &self.collector.stage.obs);
+        let (actor, obs) = (self.learner.collecting_actor()?, &self.collector.stage.obs);
         let entropy = probe::action_entropy(&actor, obs, &self.noise, self.iteration)
-            .map_err(|error| spoilt(error, self.learner.gradient_steps))?;
+            .map_err(|error| spoilt(error, self.learner.gradient_steps()))?;
         let whole = clock.elapsed();
         self.iteration += 1;
 
@@ -150,7 +148,7 @@ impl Trainer {
         metrics.extend(episode_metrics(&episodes, self.collector.stage.envs.spec().has_success));
         let diverged = self.collector.stage.envs.divergences() - divergences;
         metrics.push(("rollout/divergences".into(), diverged as f64));
-        metrics.extend(time_metrics(whole, env, sample, &self.learner.times));
+        metrics.extend(time_metrics(whole, env_time, sample_time, &self.learner.times));
         let steps_per_s = self.config.steps_per_iteration() as f64 / whole.as_secs_f64();
         metrics.push(("time/steps_per_s".into(), steps_per_s));
         Ok(metrics)
@@ -158,7 +156,7 @@ impl Trainer {
 
     /// Evaluates the present policy over the configured episodes; `None` if `stop` was set.
     pub fn evaluate(&self, stop: &AtomicBool) -> Result<Option<EvalReport>> {
-        let player = Player::Policy(Box::new(Actor::deployed(&self.learner, self.start())?));
+        let player = Player::Policy(Box::new(self.learner.deployed_actor(self.config.eval.start)?));
         let plan = EvalPlan {
             task: self.config.env.task.clone(),
             episodes: self.config.eval.episodes,
@@ -179,21 +177,16 @@ impl Trainer {
         if saddles.is_empty() {
             return Ok(None);
         }
-        let actor = Actor::deployed(&self.learner, Start::Noise)?;
+        let actor = self.learner.deployed_actor(Start::Noise)?;
         Ok(Some(probe::modes(&actor, &saddles, &self.noise, self.iteration)?))
-    }
-
-    /// What actions start from in evaluations and in the exported policy.
-    pub fn start(&self) -> Start {
-        self.config.eval.start.into()
     }
 }
 
 /// Calls it a divergence at gradient step `step` if a policy that was just updated makes an action
 /// that is not finite: no diagnostic of the update has seen what its last step made.
 fn spoilt(error: Error, step: u64) -> Error {
-    match error.downcast_ref::<NotFinite>() {
-        Some(&NotFinite { what: ACTION, value, .. }) => {
+    match error.downcast_ref::<fpo_core::Error>() {
+        Some(&fpo_core::Error::NotFinite { what: ACTION, value, .. }) => {
             let (tensor, value) = ("an action of the updated policy".into(), f64::from(value));
             fpo_core::Error::NonFinite { tensor, value, step }.into()
         }

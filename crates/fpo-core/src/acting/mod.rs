@@ -49,6 +49,11 @@ impl Actor {
         Ok(Actor { policy, normalizer, start, backend })
     }
 
+    /// The same with actions that start from `start` when they are evaluated.
+    pub fn from_start(self, start: Start) -> Actor {
+        Actor { start, ..self }
+    }
+
     /// Actions before squashing, row-major, for raw observations and noise, one row of
     /// [`Policy::noise_len`] numbers per environment.
     ///

@@ -1,5 +1,7 @@
 //! Everything a learner must save to continue as if it had never stopped.
 
+use std::sync::Arc;
+
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +9,9 @@ use crate::error::{Error, Result};
 use crate::learner::Learner;
 use crate::learner::ema::Ema;
 use crate::nn::normalizer::{Normalizer, NormalizerKind};
+use crate::nn::params::FlatParams;
 use crate::optimizer::adam::Moments;
+use crate::policy::Policy;
 
 /// A learner's state: named tensors for safetensors, and counters for JSON.
 #[derive(Clone, Debug)]
@@ -81,17 +85,57 @@ impl LearnerState {
         Ok(LearnerState { tensors, counters })
     }
 
+    /// The policy to export and the statistics of its observations, without a learner: `initial` is
+    /// the policy that learning began with, or any other of the same layout.
+    ///
+    /// # Errors
+    /// [`Error::State`] names what is missing or does not fit.
+    pub fn policy(&self, initial: &dyn Policy) -> Result<(Arc<dyn Policy>, Normalizer)> {
+        let params = initial.params();
+        let flat = match self.counters.ema_updates {
+            Some(_) => self.need(EMA)?,
+            None => params.layout().flatten(|name| self.find(name))?,
+        };
+        if flat.dims() != [params.layout().len()] {
+            return Err(Error::State("the averaged weights do not fit the policy".into()));
+        }
+        let flat = flat.to_dtype(params.var().dtype())?.to_device(params.var().device())?;
+        let params = FlatParams::from_flat(params.layout().clone(), &flat)?;
+        let policy = initial.with_params(params).frozen().deployed();
+        Ok((policy, self.statistics(initial.obs_dim())?))
+    }
+
+    fn find(&self, name: &str) -> Option<Tensor> {
+        self.tensors.iter().find(|(found, _)| found == name).map(|(_, tensor)| tensor.clone())
+    }
+
+    fn need(&self, name: &str) -> Result<Tensor> {
+        self.find(name).ok_or_else(|| Error::State(format!("tensor `{name}` is missing")))
+    }
+
+    /// The statistics of observations of this length.
+    fn statistics(&self, obs_dim: usize) -> Result<Normalizer> {
+        let row = |name: &str| -> Result<Vec<f64>> {
+            Ok(self.need(name)?.to_dtype(DType::F64)?.to_vec1()?)
+        };
+        let (mean, sum_squares) = (row("normalizer.mean")?, row("normalizer.sum_squares")?);
+        if mean.len() != obs_dim {
+            return Err(Error::State(format!(
+                "statistics of {} observations, the policy sees {obs_dim}",
+                mean.len()
+            )));
+        }
+        let Counters { normalizer_kind, normalizer_count, .. } = self.counters;
+        Normalizer::from_parts(normalizer_kind, normalizer_count, mean, sum_squares)
+    }
+
     /// Puts the state into `learner`.
     ///
     /// # Errors
     /// [`Error::State`] names what is missing or does not fit; `learner` may then be half loaded.
     pub fn restore(&self, learner: &mut Learner) -> Result<()> {
-        let find = |name: &str| {
-            self.tensors.iter().find(|(found, _)| found == name).map(|(_, tensor)| tensor.clone())
-        };
-        let need = |name: String| {
-            find(&name).ok_or_else(|| Error::State(format!("tensor `{name}` is missing")))
-        };
+        let find = |name: &str| self.find(name);
+        let need = |name: String| self.need(&name);
         learner.policy.params().load(find)?;
         learner.value.params().load(find)?;
 
@@ -122,23 +166,7 @@ impl LearnerState {
                 learner.normalizer.kind()
             )));
         }
-        let row = |name: &str| -> Result<Vec<f64>> {
-            Ok(need(format!("normalizer.{name}"))?.to_dtype(DType::F64)?.to_vec1()?)
-        };
-        let (mean, sum_squares) = (row("mean")?, row("sum_squares")?);
-        if mean.len() != learner.policy.spec().obs_dim {
-            return Err(Error::State(format!(
-                "statistics of {} observations, the policy sees {}",
-                mean.len(),
-                learner.policy.spec().obs_dim
-            )));
-        }
-        learner.normalizer = Normalizer::from_parts(
-            self.counters.normalizer_kind,
-            self.counters.normalizer_count,
-            mean,
-            sum_squares,
-        )?;
+        learner.normalizer = self.statistics(learner.policy.spec().obs_dim)?;
         learner.gradient_steps = self.counters.gradient_steps;
         learner.epochs = self.counters.epochs;
         Ok(())

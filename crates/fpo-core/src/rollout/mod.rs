@@ -94,6 +94,13 @@ impl<T, L> Transitions<T, L> {
     }
 }
 
+impl Transitions<Tensor, ()> {
+    /// The rollout with these stored losses.
+    pub fn with_loss_old(self, loss_old: Tensor) -> Rollout {
+        Transitions::from_arrays(self.arrays().map(Tensor::clone), loss_old)
+    }
+}
+
 impl Rollout {
     /// The sub-sequences numbered `picks` as one minibatch.
     ///

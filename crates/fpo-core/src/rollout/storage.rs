@@ -238,7 +238,7 @@ impl RolloutStorage {
     ) -> Result<RolloutView<'_>> {
         let collected = self.arrays.try_map(HostTensor::tensor, ())?;
         let loss_old = losses(&collected)?;
-        let rollout = collected.try_map(|x| Ok(x.clone()), loss_old)?;
+        let rollout = collected.with_loss_old(loss_old);
         Ok(RolloutView { rollout, storage: PhantomData })
     }
 

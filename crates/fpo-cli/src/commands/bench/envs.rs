@@ -10,8 +10,8 @@ use fpo_envs::{VecEnv, VecEnvOptions, VecEnvState};
 
 use crate::commands::bench::measurement::{Case, Kind, Measurement};
 use crate::commands::bench::stats::{Repeats, Timing};
-use crate::training::actor::require_finite;
 use crate::training::stage::Stage;
+use fpo_core::require_finite;
 
 /// How long one run steps, and how many steps go before the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use candle_core::{Device, Tensor};
 use fpo_core::{
     Learner, MinibatchSchedule, Noise, Policy, Purpose, Rollout, Source, StepMetrics, Stored,
+    Transitions,
 };
 
 use crate::commands::bench::measurement::{Case, Kind, Measurement};
@@ -49,13 +50,13 @@ pub fn measure(
     let normalizer = learner.device_normalizer()?;
 
     let mut step = || -> Result<_> {
-        let order = noise.permutation(Purpose::Shuffle, learner.epochs, batch_size);
+        let order = noise.permutation(Purpose::Shuffle, learner.epochs(), batch_size);
         device.synchronize()?;
         let clock = Instant::now();
         let rows = learner.epoch(&rollout, &order, schedule, &normalizer, &mut |_| ())?;
         device.synchronize()?;
         let taken = clock.elapsed();
-        let metrics = StepMetrics::collect(&rows, learner.gradient_steps - 1)?;
+        let metrics = StepMetrics::collect(&rows, learner.gradient_steps() - 1)?;
         let norm = metrics.summary().into_iter().find(|(name, _)| *name == "grad_norm");
         ensure!(norm.is_some_and(|(_, norm)| norm > 0.0), "a gradient step without a gradient");
         Ok(taken)
@@ -64,7 +65,7 @@ pub fn measure(
     let durations = repeats.take(&mut step)?;
 
     let measured = Measurement::new(Kind::GradientStep, case, Timing::of(&durations, 1.0)?);
-    match flop(sizes, &learner.policy, batch_size * unroll_length) {
+    match flop(sizes, learner.policy().as_ref(), batch_size * unroll_length) {
         Some(flop) => measured.with_flop(flop, peak),
         None => Ok(measured),
     }
@@ -81,7 +82,8 @@ fn random_rollout(
     let device = &learner.device().clone();
     let (obs_dim, action_dim) = (sizes.spec.obs_dim, sizes.spec.action_dim);
     let steps = sizes.config.train.unroll_length;
-    let Stored { losses, rows, source } = learner.policy.stored(sizes.config.algorithm.num_samples);
+    let policy = learner.policy().clone();
+    let Stored { losses, rows, source } = policy.stored(sizes.config.algorithm.num_samples);
     // Streams of the same purpose are told apart by their number.
     let normal = |number, shape: &[usize]| -> Result<Tensor> {
         Ok(noise.normal_tensor(Purpose::LossNoise, number, shape, device)?)
@@ -95,22 +97,20 @@ fn random_rollout(
     let obs = normal(0, &[steps, envs, obs_dim])?;
     learner.normalizer.update(&obs.flatten_all()?.to_vec1::<f32>()?)?;
     let (action_shape, eps_shape) = ([steps, envs, action_dim], [steps, envs, rows, action_dim]);
-    let (action, eps) = match source {
+    let (action, stored) = match source {
         Source::NoiseAndTime | Source::Noise => (normal(1, &action_shape)?, normal(2, &eps_shape)?),
-        Source::Chain => {
+        Source::Chain { .. } => {
             let obs = learner.device_normalizer()?.normalize(&obs.flatten(0, 1)?)?;
-            let drawn = normal(1, &[steps * envs, learner.policy.noise_len()])?;
-            let acted = learner.policy.frozen().act(&obs, &drawn)?;
+            let drawn = normal(1, &[steps * envs, policy.noise_len()])?;
+            let acted = policy.frozen().act(&obs, &drawn)?;
             let chain = acted.chain.context("the policy acts without a chain")?;
             (acted.action.reshape(&action_shape)?, chain.contiguous()?.reshape(&eps_shape)?)
         }
     };
     let mut times = vec![0.0; steps * envs * losses];
-    learner.policy.fill_times(build::training_times(&sizes.config), noise, 0, &mut times);
+    policy.fill_times(build::training_times(&sizes.config), noise, 0, &mut times);
     let t = Tensor::from_vec(times, (steps, envs, losses, 1), device)?;
-    let loss_old = learner.stored_losses(&obs, &action, &eps, &t, 1)?;
-    let shift = (normal(3, &[steps, envs, losses])? * f64::from(LOSS_NOISE))?;
-    let rollout = Rollout {
+    let collected = Transitions {
         obs,
         bootstrap_obs: normal(4, &[1, envs, obs_dim])?,
         action,
@@ -118,10 +118,13 @@ fn random_rollout(
         terminated: flags(6)?,
         truncated: (flags(7)? * 0.0)?,
         cut_value: (flags(7)? * 0.0)?,
-        eps,
+        stored,
         t,
-        loss_old: (loss_old + shift)?,
+        loss_old: (),
     };
+    let loss_old = learner.stored_losses(&collected, 1)?;
+    let shift = (normal(3, &[steps, envs, losses])? * f64::from(LOSS_NOISE))?;
+    let rollout = collected.with_loss_old((loss_old + shift)?);
     if rollout.loss_old.flatten_all()?.to_vec1::<f32>()?.iter().any(|x| !x.is_finite()) {
         bail!("the stored losses of random data are not finite");
     }
@@ -134,10 +137,10 @@ pub fn macs(widths: &[usize]) -> usize {
 }
 
 /// Operations of a gradient step on `transitions` transitions, for a flow.
-fn flop(sizes: &Sizes, policy: &Policy, transitions: usize) -> Option<f64> {
-    policy.flow()?;
+fn flop(sizes: &Sizes, policy: &dyn Policy, transitions: usize) -> Option<f64> {
+    policy.kernel_form()?;
     let (config, spec) = (&sizes.config, &sizes.spec);
-    let networks = [build::policy_sizes(config, spec), build::value_sizes(config, spec)];
+    let networks = [policy.spec().layers.clone(), build::value_sizes(config, spec)];
     let [policy_macs, value_macs] =
         networks.map(|widths| 3 * macs(&widths) - widths[0] * widths[1]);
     let losses = policy.stored(config.algorithm.num_samples).losses;
@@ -152,14 +155,14 @@ mod tests {
     fn flop(sizes: &Sizes, transitions: usize) -> f64 {
         let noise = Noise::new(0);
         let policy = build::policy(&sizes.config, &sizes.spec, &noise, &Device::Cpu).unwrap();
-        super::flop(sizes, &policy, transitions).unwrap()
+        super::flop(sizes, policy.as_ref(), transitions).unwrap()
     }
 
     #[test]
     fn the_official_step_has_the_known_number_of_operations() {
         let sizes = Sizes::named("official").unwrap();
         assert_eq!(
-            macs(&build::policy_sizes(&sizes.config, &sizes.spec)),
+            macs(&build::policy_spec(&sizes.config, &sizes.spec).layers),
             31 * 32 + 3 * 32 * 32 + 32 * 6
         );
         assert!((flop(&sizes, 3840) / 1e9 - 6.84).abs() < 0.01, "{}", flop(&sizes, 3840));

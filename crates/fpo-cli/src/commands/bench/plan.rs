@@ -14,9 +14,10 @@ use crate::commands::bench::peak::Peak;
 use crate::commands::bench::sizes::{Sizes, desk_cheetah};
 use crate::commands::bench::stats::Repeats;
 use crate::commands::bench::{envs, learner, machine, peak, sampler, train};
-use crate::config::choices::{AlgorithmKind, DeviceChoice, PrecisionChoice};
+use crate::config::choices::{DeviceChoice, PrecisionChoice};
 use crate::config::resolved::Config;
 use crate::terminal::failure::UsageError;
+use crate::training::build;
 use crate::training::device;
 
 /// Tasks from the lightest physics to the heaviest.
@@ -189,7 +190,7 @@ fn sampler_jobs(
     devices: &[(String, Device)],
     jobs: &mut Vec<Job>,
 ) {
-    let is_flow = sizes.config.algorithm.kind != AlgorithmKind::Ppo;
+    let is_flow = build::policy_spec(&sizes.config, &sizes.spec).has_kernels;
     for envs in counts(&args.envs, &[sizes.config.env.num_envs]) {
         for (name, device) in devices {
             for threads in threads(args, &[machine::threads()]) {

@@ -29,6 +29,7 @@ pub fn measure(
 ) -> Result<Measurement> {
     let noise = Noise::new(sizes.config.train.seed);
     let policy = build::policy(&sizes.config, &sizes.spec, &noise, device)?.frozen();
+    let backend = build::compute(&sizes.config, device).for_policy(policy.as_ref())?;
     let (obs_dim, action_dim) = (sizes.spec.obs_dim, sizes.spec.action_dim);
     let obs = noise.normal_tensor(Purpose::LossNoise, 0, &[envs, obs_dim], device)?;
     let mut index = 0;
@@ -38,7 +39,7 @@ pub fn measure(
         let drawn = noise.normal_tensor(Purpose::Action, index, &shape, device)?;
         device.synchronize()?;
         let clock = Instant::now();
-        let actions = policy.act(&obs, &drawn)?.action;
+        let actions = backend.act(policy.as_ref(), &obs, &drawn)?.action;
         device.synchronize()?;
         let taken = clock.elapsed();
         let moved =
@@ -51,12 +52,9 @@ pub fn measure(
     Repeats { least: 3, most: 1000, enough: Duration::from_millis(300) }.take(&mut sample)?;
     let durations = repeats.take(&mut sample)?;
     let measured = Measurement::new(Kind::Sample, case, Timing::of(&durations, 1.0)?);
-    let Some(flow) = policy.flow() else { return Ok(measured) };
-    let passes = flow.config().flow_steps * envs;
-    measured.with_flop(
-        2.0 * (passes * macs(&build::policy_sizes(&sizes.config, &sizes.spec))) as f64,
-        peak,
-    )
+    let Some(form) = policy.kernel_form() else { return Ok(measured) };
+    let passes = form.flow.flow_steps * envs;
+    measured.with_flop(2.0 * (passes * macs(&policy.spec().layers)) as f64, peak)
 }
 
 #[cfg(test)]

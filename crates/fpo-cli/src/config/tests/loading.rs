@@ -16,8 +16,8 @@ fn a_task_alone_gives_the_papers_settings() {
     assert_eq!(config.num_iterations(), 61);
     assert_eq!(config.policy.hidden, [32; 4]);
     assert_eq!(config.value.hidden, [256; 5]);
-    assert_eq!(config.algorithm.clip_epsilon, 0.05);
-    assert_eq!(config.algorithm.log_ratio_clamp, None);
+    assert_eq!(config.algorithm.objective.clip_epsilon, 0.05);
+    assert_eq!(config.algorithm.objective.log_ratio_clamp, None);
     assert_eq!(config.optimizer.max_grad_norm, None);
 }
 
@@ -82,7 +82,10 @@ fn includes_are_merged_in_order_and_the_file_itself_wins() {
     ]);
     let config = Config::load(&[folder.path().join("sub/run.toml")], &[]).unwrap();
     assert_eq!((config.train.seed, config.train.num_epochs), (2, 5));
-    assert_eq!((config.algorithm.gamma, config.algorithm.gae_lambda), (0.9, 0.5));
+    assert_eq!(
+        (config.algorithm.objective.gamma, config.algorithm.objective.gae_lambda),
+        (0.9, 0.5)
+    );
 }
 
 #[test]
@@ -159,7 +162,7 @@ fn the_papers_files_have_the_papers_sizes() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs/paper/cheetah_run.toml");
     let config = Config::load(&[path], &[]).unwrap();
     let mut defaults = Config::from_toml_str("env.task = 'CheetahRun'", "defaults").unwrap();
-    defaults.algorithm.advantage = fpo_core::gae::AdvantageKind::Vtrace;
+    defaults.algorithm.objective.advantage = fpo_core::gae::AdvantageKind::Vtrace;
     defaults.env.starts = fpo_envs::Starts::Official;
     defaults.env.stagger = false;
     assert_eq!(config, defaults);

@@ -6,7 +6,7 @@
 //! T·E·(obs + act + 4 + rows·act + 2·N) + T/U·E·obs    numbers of 4 bytes,
 //! ```
 //!
-//! where `rows` vectors and N losses are stored with an action ([`fpo_core::Policy::stored`]),
+//! where `rows` vectors and N losses are stored with an action ([`fpo_core::Stored`]),
 //! and beside it the networks with Adam's moments and what a gradient step works with: a few
 //! accumulators in the fused kernels, but the whole graph of a minibatch in composed operations.
 
@@ -17,7 +17,6 @@ use candle_core::Device;
 use fpo_core::Compute;
 use fpo_envs::VecEnv;
 
-use crate::config::choices::AlgorithmKind;
 use crate::config::resolved::Config;
 use crate::training::build;
 
@@ -50,18 +49,19 @@ impl Memory {
         let spec = envs.spec();
         let (obs, act) = (spec.obs_dim as u64, spec.action_dim as u64);
         let transitions = config.steps_per_iteration();
-        let stored = build::stored(config);
+        let policy_spec = build::policy_spec(config, spec);
+        let stored = policy_spec.source.stored(config.algorithm.num_samples);
         let (rows, losses) = (stored.rows as u64, stored.losses as u64);
         let bootstraps = transitions / config.train.unroll_length as u64;
         let rollout = transitions * (obs + act + 4 + rows * act + 2 * losses) + bootstraps * obs;
 
-        let policy = parameters(&build::policy_sizes(config, spec));
+        let policy = parameters(&policy_spec.layers);
         let value = parameters(&build::value_sizes(config, spec));
         let averaged = if config.algorithm.ema_decay.is_some() { policy } else { 0 };
         let work = match build::compute(config, device) {
             Compute::Fused(_) => {
-                let gaussian = config.algorithm.kind == AlgorithmKind::Ppo;
-                let composed = if gaussian { gathered(config, 1, obs, act) } else { 0 };
+                let kernels = policy_spec.has_kernels && config.algorithm.kind.surrogate.is_none();
+                let composed = if kernels { 0 } else { gathered(config, losses, obs, act) };
                 fused(config, [policy, value], losses) + composed * 5 / 4
             }
             Compute::Composed => composed(config, losses, obs, act),

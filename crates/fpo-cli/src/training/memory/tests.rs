@@ -24,14 +24,14 @@ fn parameters_are_counted_as_the_networks_have_them() {
         let trainer = trainer(kind);
         let spec = trainer.collector.stage.spec();
         let config = &trainer.config;
+        let policy_spec = build::policy_spec(config, spec);
         for (sizes, net) in [
-            (build::policy_sizes(config, spec), trainer.learner.policy.params()),
-            (build::value_sizes(config, spec), trainer.learner.value.params()),
+            (policy_spec.layers.clone(), trainer.learner.policy().params()),
+            (build::value_sizes(config, spec), trainer.learner.value().params()),
         ] {
             assert_eq!(parameters(&sizes), net.layout().len() as u64, "{kind}");
         }
-        let stored = trainer.learner.policy.stored(config.algorithm.num_samples);
-        assert_eq!(build::stored(config), stored, "{kind}");
+        assert_eq!(trainer.learner.policy().spec(), &policy_spec, "{kind}");
     }
 }
 
@@ -51,7 +51,8 @@ fn composed_parts_and_averages_count() {
     assert!(of(&gaussian) > of(&flow) + 3 * activations);
     let before = of(&flow);
     flow.algorithm.ema_decay = Some(0.9);
-    let policy = parameters(&build::policy_sizes(&flow, build::envs(&flow).unwrap().spec()));
+    let spec = build::policy_spec(&flow, build::envs(&flow).unwrap().spec());
+    let policy = parameters(&spec.layers);
     assert_eq!(of(&flow), before + policy * FLOAT);
 }
 
@@ -66,24 +67,24 @@ fn a_run_too_large_is_refused_before_its_networks_are_made() {
 #[test]
 fn the_rollout_is_as_large_as_its_tensors() {
     for kind in ["fpo", "fpo++", "dppo", "ppo"] {
-        rollout_of(kind);
+        check_rollout(kind);
     }
 }
 
-fn rollout_of(kind: &str) {
+fn check_rollout(kind: &str) {
     let mut trainer = trainer(kind);
     let estimate = trainer.memory.rollout;
     let plan = Plan {
         length: trainer.config.iteration_length(),
         unroll_length: trainer.config.train.unroll_length,
         num_samples: trainer.config.algorithm.num_samples,
-        training_times: crate::training::build::training_times(&trainer.config),
         overlap: false,
     };
+    let times = build::training_times(&trainer.config);
     let Trainer { collector, learner, .. } = &mut trainer;
     let noise = Noise::new(0);
     let collected = collector.collect(learner, &noise, plan, &mut |_| ()).unwrap();
-    let rollout = collected.into_rollout(learner, &noise).unwrap();
+    let rollout = learner.complete(collected.storage, times, &noise, 0).unwrap();
     let tensors = [
         &rollout.obs,
         &rollout.bootstrap_obs,
@@ -92,7 +93,7 @@ fn rollout_of(kind: &str) {
         &rollout.terminated,
         &rollout.truncated,
         &rollout.cut_value,
-        &rollout.eps,
+        &rollout.stored,
         &rollout.t,
         &rollout.loss_old,
     ];

@@ -11,8 +11,8 @@ use crate::backend::fused::kernels::math::TimeEmbedding;
 use crate::backend::fused::kernels::perceptron::{Block, Keep, Perceptron};
 use crate::backend::fused::policy_rows::PolicyRows;
 use crate::flow::config::FlowConfig;
-use crate::objective::{Objective, RatioKind};
 use crate::flow::denoising::DenoisingMdp;
+use crate::objective::{Objective, RatioKind};
 use crate::simd::aligned::AlignedVec;
 use crate::simd::vector::Simd;
 

@@ -5,7 +5,7 @@ use fpo_core::Noise;
 use fpo_envs::gridworld::GridWorld;
 
 use crate::commands::figure::gridworld::plan::Place;
-use crate::training::actor::Player;
+use crate::training::player::Player;
 
 /// An action along x and y.
 pub type Action = [f32; 2];

@@ -5,20 +5,20 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use candle_core::Device;
+use fpo_core::PolicyInfo;
 use fpo_core::Squash;
 use fpo_core::modality::{DipNull, Modality};
 use fpo_core::sampler::Start;
 use fpo_envs::gridworld::{Cell, GridWorld, SIZE};
 
-use crate::commands::eval::require_fit;
 use crate::commands::figure::gridworld::goals::{Goal, goals};
 use crate::commands::figure::gridworld::plan::{Place, Plan, SPACING, STARTS};
 use crate::commands::figure::gridworld::sampled::{Action, Sampled};
 use crate::commands::figure::gridworld::walks::{Rules, Walk};
 use crate::run::dir::RunDir;
-use crate::training::actor::Player;
+use crate::training::player::Player;
 use crate::training::policy_file;
-use crate::training::policy_file::PolicyInfo;
+use crate::training::policy_file::require_fit;
 
 /// Samples at each state that is drawn on the map.
 const MAP_SAMPLES: usize = 96;
@@ -87,11 +87,14 @@ impl Policy {
             true => RunDir::open(run)?.policy_path(),
             false => run.to_owned(),
         };
-        let (info, mut actor) = policy_file::load(&path, device)?;
+        let file = policy_file::load(&path, device)?;
+        let mut actor = file.actor()?;
         // The figure shows the distribution that was learnt, whatever evaluations start from.
         actor.start = Start::Noise;
-        let plan = Plan::of(&info.task).with_context(|| format!("policy {}", path.display()))?;
-        require_fit(&path, &info, &fpo_envs::spec(&info.task)?)?;
+        let plan =
+            Plan::of(&file.info.task).with_context(|| format!("policy {}", path.display()))?;
+        require_fit(&path, &file, &fpo_envs::spec(&file.info.task)?)?;
+        let info = file.info;
         Ok(Policy { path: run.to_owned(), info, player: Player::Policy(Box::new(actor)), plan })
     }
 

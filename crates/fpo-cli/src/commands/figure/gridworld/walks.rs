@@ -84,7 +84,7 @@ impl Rules<'_> {
 mod tests {
     use super::*;
     use crate::commands::figure::gridworld::goals::goals;
-    use crate::training::actor::Player;
+    use crate::training::player::Player;
 
     fn walk(layout: &str, player: &Player, limit: usize, starts: &[Place]) -> Vec<Walk> {
         let world = GridWorld::layout(layout).unwrap();

@@ -1,0 +1,302 @@
+//! Digests of short runs of every method: whoever changes a bit of what is trained learns it here.
+//!
+//! For each run the table `tests/golden/digests.json` holds a digest of the policy's tensors (names,
+//! shapes and bytes, not the metadata) and one of its metrics, all keys that the table lists but
+//! for `time/`, so that a key that is added later changes nothing. A change that is meant to
+//! change numbers records the table anew and says why.
+//!
+//! The table holds for processors with AVX2 or AVX-512 and the C library that it names, whose `tanh`
+//! and logarithms differ between versions; runs of composed operations depend on the width of the
+//! processor's vectors besides. Elsewhere the test says that it was skipped.
+//!
+//! ```console
+//! $ FPO_DIGESTS=record cargo test --test digests          # writes the table
+//! $ FPO_DIGESTS_PROGRAM=other/fpo cargo test --test digests # compares two builds, on any machine
+//! ```
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
+
+#[allow(dead_code, reason = "this file needs only some of it")]
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use fpo_core::{Data, Isa, TensorFile};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use tempfile::tempdir;
+
+/// A run: its name, the configuration's files below `configs/`, and what overrides them.
+struct Run {
+    name: &'static str,
+    files: &'static [&'static str],
+    set: &'static [&'static str],
+    composed: bool,
+}
+
+const fn run(
+    name: &'static str,
+    files: &'static [&'static str],
+    set: &'static [&'static str],
+) -> Run {
+    Run { name, files, set, composed: false }
+}
+
+const GRID: &str = "gridworld/two_walls.toml";
+const CHEETAH: &str = "desk/cheetah_run.toml";
+
+const RUNS: [Run; 15] = [
+    run("gridworld fpo", &[GRID], &[]),
+    run("gridworld fpo++", &[GRID, "gridworld/methods/fpo++.toml"], &["algorithm.ema_warmup=1"]),
+    run("gridworld ppo", &[GRID, "gridworld/methods/ppo.toml"], &[]),
+    run("gridworld dppo", &[GRID, "gridworld/methods/dppo.toml"], &[]),
+    run(
+        "gridworld fpo, cosine path, predicted action",
+        &[GRID],
+        &["policy.path=cosine", "policy.prediction=data", "normalizer.kind=welford"],
+    ),
+    run(
+        "gridworld dppo, final half",
+        &[GRID, "gridworld/methods/dppo.toml"],
+        &["algorithm.scored_steps=final_half", "policy.path=cosine"],
+    ),
+    Run { composed: true, ..run("gridworld fpo, composed", &[GRID], &["train.kernels=composed"]) },
+    Run {
+        composed: true,
+        ..run(
+            "gridworld ppo, composed",
+            &[GRID, "gridworld/methods/ppo.toml"],
+            &["train.kernels=composed"],
+        )
+    },
+    run("cheetah fpo, clip", &[CHEETAH, "desk/methods/fpo_clip.toml"], &[]),
+    run("cheetah fpo, spo", &[CHEETAH], &[]),
+    run("cheetah fpo++", &[CHEETAH, "desk/methods/fpo++.toml"], &[]),
+    run("cheetah ppo", &[CHEETAH, "desk/methods/ppo.toml"], &[]),
+    run("cheetah dppo", &[CHEETAH, "desk/methods/dppo.toml"], &[]),
+    run(
+        "cheetah fpo, official",
+        &[CHEETAH],
+        &["normalizer.kind=official", "normalizer.update=after", "algorithm.advantage=vtrace"],
+    ),
+    run(
+        "cheetah fpo, cut episodes bootstrap",
+        &[CHEETAH],
+        &["algorithm.truncation=bootstrap", "train.overlap=on"],
+    ),
+];
+
+/// Three iterations of GridWorld, two of CheetahRun, whose episodes end inside them.
+const SHORT_GRID: &[&str] = &["train.total_steps=6144", "eval.count=2", "eval.episodes=16"];
+const SHORT_CHEETAH: &[&str] = &[
+    "env.num_envs=32",
+    "env.episode_length=50",
+    "train.num_minibatches=4",
+    "train.num_epochs=2",
+    "train.total_steps=3840",
+    "eval.count=2",
+    "eval.episodes=4",
+];
+
+#[derive(Serialize, Deserialize, PartialEq, Debug, Clone)]
+struct Digests {
+    policy: String,
+    metrics: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Table {
+    /// The C library, as `getconf GNU_LIBC_VERSION` names it.
+    library: String,
+    /// The widest vectors of the processor, which composed runs depend on.
+    vectors: String,
+    /// The keys of `metrics.jsonl` that are compared.
+    keys: Vec<String>,
+    runs: BTreeMap<String, Digests>,
+    /// The report of a policy played by another sampler.
+    dopri5: String,
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn table_path() -> PathBuf {
+    root().join("tests/golden/digests.json")
+}
+
+fn library() -> Option<String> {
+    let output = Command::new("getconf").arg("GNU_LIBC_VERSION").output().ok()?;
+    Some(String::from_utf8(output.stdout).ok()?.trim().to_string())
+}
+
+fn vectors() -> String {
+    Isa::ALL.iter().rev().find(|isa| isa.is_available()).unwrap().name().into()
+}
+
+fn hex(hasher: Sha256) -> String {
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The digest of a policy's tensors.
+fn policy_digest(path: &Path) -> String {
+    let file = TensorFile::from_bytes(&fs::read(path).unwrap()).unwrap();
+    let mut hasher = Sha256::new();
+    for (name, array) in file.arrays() {
+        let Data::F32(values) = &array.data else { panic!("{name} is not f32") };
+        hasher.update(format!("{name} {:?}\n", array.shape));
+        values.iter().for_each(|x| hasher.update(x.to_le_bytes()));
+    }
+    hex(hasher)
+}
+
+fn metrics(run: &Path) -> Vec<Map<String, Value>> {
+    let text = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The digest of the metrics under `keys`.
+fn metrics_digest(run: &Path, keys: &[String]) -> String {
+    let mut hasher = Sha256::new();
+    for row in metrics(run) {
+        for key in keys {
+            match row.get(key) {
+                Some(value) => hasher.update(format!("{key} {}\n", value.as_f64().unwrap())),
+                None => hasher.update(format!("{key} -\n")),
+            }
+        }
+    }
+    hex(hasher)
+}
+
+/// Trains `run` by `program` below `folder`; returns the folder of the run.
+fn train(program: &Path, folder: &Path, run: &Run, more: &[&str]) -> PathBuf {
+    let out = folder.join(run.name.replace(' ', "-"));
+    let mut command = Command::new(program);
+    command.current_dir(folder).arg("train");
+    command.args(run.files.iter().map(|file| root().join("configs").join(file)));
+    let short = if run.files[0] == GRID { SHORT_GRID } else { SHORT_CHEETAH };
+    for set in short.iter().chain(run.set).chain(more) {
+        command.args(["--set", set]);
+    }
+    let output = command.arg("--out").arg(&out).output().unwrap();
+    assert!(output.status.success(), "{}: {}", run.name, common::stderr(&output));
+    out
+}
+
+fn digests(run: &Path, keys: &[String]) -> Digests {
+    Digests {
+        policy: policy_digest(&run.join("policy.safetensors")),
+        metrics: metrics_digest(run, keys),
+    }
+}
+
+fn runs() -> impl Iterator<Item = &'static Run> {
+    RUNS.iter().filter(|run| cfg!(feature = "mujoco") || run.files[0] == GRID)
+}
+
+/// All keys of all runs but those of times.
+fn all_keys(folders: &[PathBuf]) -> Vec<String> {
+    let mut keys: Vec<String> = folders
+        .iter()
+        .flat_map(|run| metrics(run))
+        .flat_map(|row| row.into_iter())
+        .map(|e| e.0)
+        .filter(|key| !key.starts_with("time/"))
+        .collect();
+    keys.sort();
+    keys.dedup();
+    keys
+}
+
+/// The report of the first run's policy, played by an adaptive sampler.
+fn dopri5(program: &Path, run: &Path) -> String {
+    let mut command = Command::new(program);
+    command.args(["eval"]).arg(run).args(["--sampler", "dopri5", "--episodes", "16", "--json"]);
+    let output = command.args(["--seed", "7"]).output().unwrap();
+    assert!(output.status.success(), "{}", common::stderr(&output));
+    String::from_utf8(output.stdout).unwrap().trim().to_string()
+}
+
+/// The table that `program` gives.
+fn record(program: &Path, keys: Option<Vec<String>>) -> Table {
+    let dir = tempdir().unwrap();
+    let folders: Vec<_> = runs().map(|run| train(program, dir.path(), run, &[])).collect();
+    let keys = keys.unwrap_or_else(|| all_keys(&folders));
+    let runs = runs().zip(&folders).map(|(run, at)| (run.name.into(), digests(at, &keys)));
+    let runs = runs.collect();
+    let dopri5 = dopri5(program, &folders[0]);
+    Table { library: library().unwrap_or_default(), vectors: vectors(), keys, runs, dopri5 }
+}
+
+/// Compares the runs of two tables; `composed` says whether those of composed operations count.
+fn compare(expected: &Table, found: &Table, composed: bool) {
+    let mut different = Vec::new();
+    for run in runs().filter(|run| composed || !run.composed) {
+        let (expected, found) = (&expected.runs[run.name], &found.runs[run.name]);
+        if expected.policy != found.policy {
+            different.push(format!("{}: the policy", run.name));
+        }
+        if expected.metrics != found.metrics {
+            different.push(format!("{}: the metrics", run.name));
+        }
+    }
+    if composed && expected.dopri5 != found.dopri5 {
+        different.push(format!("dopri5: {} instead of {}", found.dopri5, expected.dopri5));
+    }
+    assert!(different.is_empty(), "these have other digests:\n{}", different.join("\n"));
+}
+
+#[test]
+fn runs_have_the_digests_of_the_table() {
+    let program = Path::new(env!("CARGO_BIN_EXE_fpo"));
+    if std::env::var("FPO_DIGESTS").is_ok_and(|what| what == "record") {
+        let recorder = std::env::var_os("FPO_DIGESTS_PROGRAM").map(PathBuf::from);
+        let table = record(recorder.as_deref().unwrap_or(program), None);
+        let text = serde_json::to_string_pretty(&table).unwrap();
+        fs::write(table_path(), text + "\n").unwrap();
+        return;
+    }
+    let table: Table = serde_json::from_str(&fs::read_to_string(table_path()).unwrap()).unwrap();
+    if let Some(other) = std::env::var_os("FPO_DIGESTS_PROGRAM").map(PathBuf::from) {
+        let expected = record(&other, Some(table.keys.clone()));
+        compare(&expected, &record(program, Some(table.keys)), true);
+        return;
+    }
+    if library().as_ref() != Some(&table.library) || vectors() == Isa::Portable.name() {
+        println!("digests: skipped, the table holds for AVX2 and {}", table.library);
+        return;
+    }
+    let same_vectors = vectors() == table.vectors;
+    if !same_vectors {
+        println!("digests: composed runs skipped, the table's are of {}", table.vectors);
+    }
+    let found = record(program, Some(table.keys.clone()));
+    compare(&table, &found, same_vectors);
+}
+
+/// A run that goes on from a checkpoint ends with the digests of one that was never interrupted.
+#[test]
+fn a_resumed_run_has_the_digests_of_an_uninterrupted_one() {
+    let (dir, program) = (tempdir().unwrap(), Path::new(env!("CARGO_BIN_EXE_fpo")));
+    let keep = ["checkpoint.interval_s=0", "checkpoint.keep=100"];
+    let run = train(program, dir.path(), &RUNS[0], &keep);
+    let keys = all_keys(std::slice::from_ref(&run));
+    let whole = digests(&run, &keys);
+    // As a kill after the second iteration would leave it.
+    let mut checkpoints: Vec<_> =
+        fs::read_dir(run.join("checkpoints")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    checkpoints.sort();
+    assert!(checkpoints.len() >= 4, "{checkpoints:?}");
+    for later in &checkpoints[3..] {
+        fs::remove_dir_all(later).unwrap();
+    }
+    fs::remove_file(run.join("policy.safetensors")).unwrap();
+    let resumed = Command::new(program).args(["train", "--resume"]).arg(&run).output().unwrap();
+    assert!(resumed.status.success(), "{}", common::stderr(&resumed));
+    assert_eq!(digests(&run, &keys), whole);
+}
