@@ -12,7 +12,7 @@ mod losses;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, Tensor};
 use common::cases::{Case, all_picks, fused_computes, sizes, usize_of};
 use common::golden::{Golden, kind};
 use common::metrics::{Found, column, gradients, official_metrics, policy_loss, total_loss};
@@ -67,7 +67,7 @@ impl<'a> Problem<'a> {
         case: &'a Case<'a>,
         policy: Arc<dyn Policy>,
         objective: Objective,
-        [stored, loss_old]: [candle_core::Tensor; 2],
+        [stored, loss_old]: [Tensor; 2],
     ) -> Problem<'a> {
         let t = loss_old.zeros_like().unwrap().unsqueeze(3).unwrap();
         let rollout = case.rollout(case.steps(), [stored, t, loss_old]);
@@ -165,7 +165,7 @@ fn gaussian_case(case: &Case) -> Vec<Found> {
         Found::mean("metric/log_prob_ratio", &loss.ratio),
         total_loss("metric/total_loss", &loss, clip_epsilon),
     ]);
-    found.extend(problem.fused(&loss));
+    let fused = problem.fused(&loss);
     let total = total_loss("total_loss", &loss, clip_epsilon);
     let step = loss.into_step(&problem.rollout.loss_old, clip_epsilon).unwrap();
     let column = |name: &str| step.diagnostics.get(column(name)).unwrap();
@@ -173,6 +173,8 @@ fn gaussian_case(case: &Case) -> Vec<Found> {
     found.push(Found::new("metric/clipped_ratio_mean", column("clip_fraction")));
     found.push(Found { tensor: column("total_loss"), ..total.clone() });
     found.push(Found { tensor: (step.policy + step.value).unwrap().detach(), ..total });
+    // Last, because there is nothing of the kind in f64.
+    found.extend(fused);
     found
 }
 

@@ -82,6 +82,7 @@ fn the_composed_path_stays_as_short_as_it_is() {
             normalize_advantages: AdvantageNormalization::Minibatch,
             ..Objective::default()
         },
+        own_surrogate: None,
         samples: 2,
         unroll_length: 30,
         unrolls: 1,
@@ -102,7 +103,7 @@ fn the_composed_path_stays_as_short_as_it_is() {
     let (obs, start) = problem.sampling(problem.flow.action_dim);
     let at = |x: Tensor| x.to_dtype(DType::F64).unwrap();
     let (obs, start) = (at(obs), at(start));
-    let acting = learner.policy.frozen();
+    let acting = learner.policy().frozen();
     let (sample, _) = buffers(|| acting.act(&obs, &start).unwrap());
     drop(tensors);
     println!(

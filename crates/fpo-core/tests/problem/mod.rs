@@ -1,13 +1,16 @@
 //! Random networks, objectives and rollouts, and what a learner makes of them.
 
+use std::sync::Arc;
+
 use candle_core::{DType, Device, Tensor};
 use fpo_core::gae::{AdvantageKind, Truncation};
 use fpo_core::path::{Path, Quantity};
-use fpo_core::surrogate::SurrogateKind;
+use fpo_core::surrogate::{Surrogate, SurrogateKind};
 use fpo_core::{
-    Activation, AdvantageNormalization, Compute, DenoisingMdp, FlowConfig, FlowPolicy,
-    GaussianConfig, GaussianPolicy, Guards, Learner, Noise, Normalizer, NormalizerKind, Objective,
-    OptimizerConfig, Policy, Purpose, RatioKind, Reduction, Rollout, ScoredSteps, Source, ValueNet,
+    Activation, AdvantageNormalization, Alone, ChainPolicy, Compute, DenoisingMdp, FlowConfig,
+    FlowPolicy, GaussianConfig, GaussianPolicy, Guards, Learner, LossInputs, Noise, Normalizer,
+    NormalizerKind, Objective, OptimizerConfig, PhaseTimes, Policy, Purpose, RatioKind, Reduction,
+    Rollout, ScoredSteps, Source, Transitions, ValueNet, minibatch_loss,
 };
 
 /// Which policy acts.
@@ -27,6 +30,8 @@ pub struct Problem {
     pub value_hidden: Vec<usize>,
     pub value_activation: Activation,
     pub objective: Objective,
+    /// What is maximised instead of the objective's surrogate, if anything.
+    pub own_surrogate: Option<Arc<dyn Surrogate>>,
     pub samples: usize,
     pub unroll_length: usize,
     pub unrolls: usize,
@@ -47,6 +52,24 @@ pub struct Outcome {
 /// All numbers of a tensor.
 pub fn host(tensor: &Tensor) -> Vec<f64> {
     tensor.flatten_all().unwrap().to_dtype(DType::F64).unwrap().to_vec1().unwrap()
+}
+
+/// The rollout of collected transitions and the losses stored with them.
+pub fn with_losses(collected: Transitions<Tensor, ()>, loss_old: Tensor) -> Rollout {
+    let Transitions { obs, bootstrap_obs, action, reward, terminated, .. } = collected;
+    let Transitions { truncated, cut_value, stored, t, .. } = collected;
+    Transitions {
+        obs,
+        bootstrap_obs,
+        action,
+        reward,
+        terminated,
+        truncated,
+        cut_value,
+        stored,
+        t,
+        loss_old,
+    }
 }
 
 impl Problem {
@@ -82,7 +105,9 @@ impl Problem {
         ][below(3)];
         let objective = Objective {
             surrogate: [SurrogateKind::Clip, SurrogateKind::Spo, SurrogateKind::Aspo][below(3)],
-            guards,
+            loss_max: guards.loss_max,
+            negative_advantage_loss_max: guards.negative_advantage_loss_max,
+            log_ratio_max: guards.log_ratio_max,
             truncation: [Truncation::Mask, Truncation::Bootstrap][below(2)],
             advantage_clamp: [None, Some(0.7)][below(2)],
             entropy_coefficient: 0.1,
@@ -106,6 +131,7 @@ impl Problem {
             value_hidden: (0..1 + below(5)).map(|_| 1 + below(150)).collect(),
             value_activation: activation(below(2)),
             objective,
+            own_surrogate: None,
             samples: [1, 2, 3, 8, 17][below(5)],
             unroll_length: [1, 2, 7, 30, 61, 130][below(6)],
             unrolls,
@@ -121,8 +147,8 @@ impl Problem {
         let sigma = [0.5, 1.0][seed as usize / 2 % 2];
         problem.kind = Kind::Chain(DenoisingMdp { sigma, steps });
         // A likelihood sums over dimensions; bounds made for means would cut all of it.
-        problem.objective.guards.loss_max = None;
-        problem.objective.guards.negative_advantage_loss_max = None;
+        problem.objective.loss_max = None;
+        problem.objective.negative_advantage_loss_max = None;
         problem
     }
 
@@ -131,6 +157,18 @@ impl Problem {
         let mut problem = Problem::random_chain(seed);
         problem.kind = Kind::Gaussian;
         problem
+    }
+
+    /// The same problem, where steps that the limit cut have no part in the update.
+    pub fn excluding(mut self) -> Problem {
+        self.objective.truncation = Truncation::Exclude;
+        self
+    }
+
+    /// The same problem with `surrogate` maximised instead of the objective's.
+    pub fn maximising(mut self, surrogate: Arc<dyn Surrogate>) -> Problem {
+        self.own_surrogate = Some(surrogate);
+        self
     }
 
     fn tensor(&self, index: u64, shape: &[usize]) -> Tensor {
@@ -149,19 +187,15 @@ impl Problem {
 
     pub fn learner(&self, compute: Compute, dtype: DType) -> Learner {
         let (noise, device) = (Noise::new(self.seed), Device::Cpu);
-        let flow = || {
-            let flow = FlowPolicy::new(self.flow.clone(), &noise, dtype, &device).unwrap();
-            flow.with_compute(compute).unwrap()
-        };
-        let policy = match self.kind {
-            Kind::Flow => Policy::Flow(flow()),
-            Kind::Chain(mdp) => Policy::Chain(flow(), mdp),
+        let flow = || FlowPolicy::new(self.flow.clone(), &noise, dtype, &device).unwrap();
+        let policy: Arc<dyn Policy> = match self.kind {
+            Kind::Flow => Arc::new(flow()),
+            Kind::Chain(mdp) => Arc::new(ChainPolicy::new(flow(), mdp).unwrap()),
             Kind::Gaussian => {
                 let mut config = GaussianConfig::new(self.flow.obs_dim, self.flow.action_dim);
                 config.hidden = self.flow.hidden.clone();
                 config.activation = self.flow.activation;
-                let policy = GaussianPolicy::new(config, &noise, dtype, &device).unwrap();
-                Policy::Gaussian(policy.with_compute(compute).unwrap())
+                Arc::new(GaussianPolicy::new(config, &noise, dtype, &device).unwrap())
             }
         };
         let (dim, activation) = (self.flow.obs_dim, self.value_activation);
@@ -177,44 +211,50 @@ impl Problem {
         let rows = self.tensor(51, &[20 * dim]).to_vec1::<f32>().unwrap();
         normalizer.update(&rows.iter().map(|x| 0.3 + 1.5 * x).collect::<Vec<_>>()).unwrap();
         let optimizer = OptimizerConfig::default();
-        Learner::new(policy, value, normalizer, optimizer, self.objective).unwrap()
+        let learner = Learner::new(policy, value, normalizer, optimizer, self.objective).unwrap();
+        let learner = learner.with_compute(compute).unwrap();
+        match &self.own_surrogate {
+            Some(surrogate) => learner.with_surrogate(surrogate.clone()),
+            None => learner,
+        }
     }
 
     /// A rollout whose stored losses are off the policy's own by noise, and those own losses.
     pub fn rollout(&self, learner: &mut Learner, dtype: DType) -> (Rollout, Tensor) {
         let (steps, envs) = (self.unroll_length * self.unrolls, self.envs);
         let dim = self.flow.action_dim;
-        let stored = learner.policy.stored(self.samples);
+        let stored = learner.policy().stored(self.samples);
         let n = stored.losses;
         let at = |tensor: Tensor| tensor.to_dtype(dtype).unwrap();
         let obs = at(self.tensor(1, &[steps, envs, self.flow.obs_dim]));
         let action = at(self.tensor(2, &[steps, envs, dim]));
         // The steps of a chain are small against its noise.
-        let size = if stored.source == Source::Chain { 0.3 } else { 1.0 };
-        let eps = (at(self.tensor(3, &[steps, envs, stored.rows, dim])) * size).unwrap();
+        let size = if matches!(stored.source, Source::Chain { .. }) { 0.3 } else { 1.0 };
+        let stored = (at(self.tensor(3, &[steps, envs, stored.rows, dim])) * size).unwrap();
         // Off the ends, where weights of other predictions are so large that f32 says little.
         let (low, span) = match self.flow.prediction {
             Quantity::Velocity => (0.0, 1.0),
             _ => (0.3, 0.4),
         };
         let t = at(self.uniform(4, &[steps, envs, n, 1])).affine(span, low).unwrap();
-        let stored = learner.stored_losses(&obs, &action, &eps, &t, 3).unwrap();
         let off = (at(self.tensor(5, &[steps, envs, n])) * 0.2).unwrap();
         let (terminated, truncated) =
             (at(self.flags(8, &[steps, envs])), at(self.flags(9, &[steps, envs])));
-        let rollout = Rollout {
+        let collected = Transitions {
+            obs,
             bootstrap_obs: at(self.tensor(6, &[self.unrolls, envs, self.flow.obs_dim])),
+            action,
             reward: at(self.tensor(7, &[steps, envs])),
             terminated: (&terminated * (1.0 - &truncated).unwrap()).unwrap(),
             cut_value: (at(self.tensor(10, &[steps, envs])) * &truncated).unwrap(),
             truncated,
-            loss_old: (&stored + off).unwrap(),
-            obs,
-            action,
-            eps,
+            stored,
             t,
+            loss_old: (),
         };
-        (rollout, stored)
+        let losses = learner.stored_losses(&collected, 3).unwrap();
+        let rollout = with_losses(collected, (&losses + off).unwrap());
+        (rollout, losses)
     }
 
     pub fn picks(&self) -> Vec<u32> {
@@ -233,8 +273,8 @@ impl Problem {
         let loss = learner.loss(&minibatch, &normalizer).unwrap();
         let (policy, value) = (loss.policy.backward().unwrap(), loss.value.backward().unwrap());
         Outcome {
-            policy_gradient: host(policy.get(learner.policy.params().var()).unwrap()),
-            value_gradient: host(value.get(learner.value.params().var()).unwrap()),
+            policy_gradient: host(policy.get(learner.policy().params().var()).unwrap()),
+            value_gradient: host(value.get(learner.value().params().var()).unwrap()),
             diagnostics: host(&loss.diagnostics),
             stored: host(&stored),
         }
@@ -249,15 +289,21 @@ impl Problem {
         let minibatch = rollout.minibatch(&picks, self.unroll_length).unwrap().gather().unwrap();
         let normalizer = learner.device_normalizer().unwrap();
         let loss = |learner: &Learner| {
-            let (policy, value, config) = (&learner.policy, &learner.value, &learner.config);
-            let times = &mut Default::default();
-            fpo_core::fpo_loss(policy, value, config, &minibatch, &normalizer, times).unwrap()
+            let inputs = LossInputs {
+                policy: learner.policy().as_ref(),
+                value: learner.value(),
+                objective: learner.objective(),
+                surrogate: self.own_surrogate.as_deref(),
+                normalizer: &normalizer,
+                reduce: &Alone,
+            };
+            minibatch_loss(&inputs, &minibatch, &mut PhaseTimes::default()).unwrap()
         };
-        let targets = loss(&learner).critique.estimates.targets;
-        let masked = learner.config.truncation == Truncation::Mask;
+        let targets = loss(&learner).value_terms.estimates.targets;
+        let masked = self.objective.truncation != Truncation::Bootstrap;
         let params = match net {
-            "policy" => learner.policy.params(),
-            _ => learner.value.params(),
+            "policy" => learner.policy().params(),
+            _ => learner.value().params(),
         };
         let start = params.flat().copy().unwrap();
         let direction = self.tensor(60 + direction, start.dims()).to_dtype(DType::F64).unwrap();
@@ -270,11 +316,11 @@ impl Problem {
                     None => loss.policy_loss,
                 },
                 _ => {
-                    let mut error = (&targets - &loss.critique.values).unwrap();
+                    let mut error = (&targets - &loss.value_terms.values).unwrap();
                     if masked {
                         error = (error * (1.0 - &minibatch.truncated).unwrap()).unwrap();
                     }
-                    (error.sqr().unwrap().mean_all().unwrap() * learner.config.value_coefficient)
+                    (error.sqr().unwrap().mean_all().unwrap() * self.objective.value_coefficient)
                         .unwrap()
                 }
             };
