@@ -1,6 +1,7 @@
 //! Turns merged TOML into typed sections: unknown keys and wrong types are found here.
 
 use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
 use toml::{Table, Value};
 
 use crate::config::algorithm::AlgorithmConfig;
@@ -58,7 +59,7 @@ pub(crate) fn typed(layers: &Layers) -> Result<Config, ConfigError> {
     })
 }
 
-/// One typed section. Fields are tried one at a time first: then an error is known to be theirs.
+/// Returns one typed section. An error is that of the first field that cannot be read.
 fn section<T: DeserializeOwned>(layers: &Layers, name: &str) -> Result<T, ConfigError> {
     let empty = Value::Table(Table::new());
     let value = layers.values.get(name).unwrap_or(&empty);
@@ -71,17 +72,20 @@ fn section<T: DeserializeOwned>(layers: &Layers, name: &str) -> Result<T, Config
         let found = value.type_str();
         return Err(wrong(name, format!("found {found}, expected a table `[{name}]`")));
     };
-    let names = field_names::<T>();
-    for (field, value) in table {
+    serde_path_to_error::deserialize(value.clone()).map_err(|error| {
+        let message = error.inner().message();
+        // What lies deeper is part of the field's value.
+        let Some(Segment::Map { key: field }) = error.path().iter().next() else {
+            return wrong(name, in_plain_words(message));
+        };
         let key = format!("{name}.{field}");
-        if !names.contains(&field.as_str()) {
-            return Err(unknown(layers, &key));
+        match table.get(field) {
+            Some(value) if field_names::<T>().contains(&field.as_str()) => {
+                wrong(&key, explained::<T>(field, value, message))
+            }
+            _ => unknown(layers, &key),
         }
-        Table::from_iter([(field.clone(), value.clone())])
-            .try_into::<T>()
-            .map_err(|error| wrong(&key, explained::<T>(field, value, error.message())))?;
-    }
-    table.clone().try_into().map_err(|error| wrong(name, in_plain_words(error.message())))
+    })
 }
 
 /// What is wrong with `value` of `field`. Of what is no string where a choice is expected, serde
