@@ -98,9 +98,10 @@ struct Entry {
 impl CheckpointFiles {
     /// Writes the checkpoint of `run` after `step` environment steps and returns its folder.
     ///
-    /// Then removes all but the newest `keep` whole checkpoints up to this step. A checkpoint of
-    /// the same step is replaced where it is damaged or of another state, such as one from before
-    /// that step's evaluation.
+    /// Then removes all but the newest `keep` whole checkpoints up to this step. A folder whose
+    /// manifest cannot be read or is of another version stays. A checkpoint of the same step is
+    /// replaced where it is damaged or of another state, such as one from before that step's
+    /// evaluation.
     ///
     /// # Errors
     /// [`CheckpointError::BadName`] and those of the file system. The checkpoints from before are
@@ -221,16 +222,29 @@ fn read_manifest(path: &Path) -> Result<Manifest, CheckpointError> {
 }
 
 /// Removes what is older than the newest `keep` whole checkpoints up to `step`.
+///
+/// Digests are not computed again, for a checkpoint can be large: one is taken for whole if its
+/// files are as long as its manifest says. Folders without a manifest that this program can read
+/// stay, for it does not know what they are.
 fn prune(run: &RunDir, step: u64, keep: usize) -> Result<(), CheckpointError> {
     let mut whole = 0;
     for (_, folder) in newest_first(run)?.into_iter().filter(|(other, _)| *other <= step) {
+        let Ok(manifest) = read_manifest(&folder.join(MANIFEST)) else { continue };
         if whole >= keep.max(1) {
             durable::remove_folder(&folder).map_err(io_error(&folder))?;
-        } else if CheckpointFiles::read(&folder).is_ok() {
+        } else if has_all(&folder, &manifest) {
             whole += 1;
         }
     }
     Ok(())
+}
+
+/// Returns whether every file of `manifest` is in `folder` and as long as it was written.
+fn has_all(folder: &Path, manifest: &Manifest) -> bool {
+    manifest.files.iter().all(|(name, entry)| {
+        let found = fs::metadata(folder.join(name));
+        found.is_ok_and(|found| found.is_file() && found.len() == entry.size)
+    })
 }
 
 /// The checkpoint folders of `run` with their steps, highest step first; after each, the one that a
