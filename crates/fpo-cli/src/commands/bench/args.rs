@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use fpo_envs::AutoReset;
 
-use crate::commands::parse_device;
+use crate::commands::device_arg::parse_device;
 use crate::config::choices::DeviceChoice;
 
 /// What to measure, on what, how long.

@@ -10,11 +10,11 @@ use fpo_core::modality::{DipNull, Modality};
 use fpo_core::sampler::Start;
 use fpo_envs::gridworld::{Cell, GridWorld, SIZE};
 
-use crate::commands::eval::require_fit;
 use crate::commands::figure::gridworld::goals::{Goal, goals};
 use crate::commands::figure::gridworld::plan::{Place, Plan, SPACING, STARTS};
 use crate::commands::figure::gridworld::sampled::{Action, Sampled};
 use crate::commands::figure::gridworld::walks::{Rules, Walk};
+use crate::commands::play::require_fit;
 use crate::run::dir::RunDir;
 use crate::training::actor::Player;
 use crate::training::policy_file;
