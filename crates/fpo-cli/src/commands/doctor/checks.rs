@@ -34,11 +34,16 @@ pub(crate) fn program(machine: &Machine) -> Check {
 }
 
 pub(crate) fn features(machine: &Machine) -> Check {
-    let features = match machine.features.as_slice() {
-        [] => "none".into(),
-        features => features.join(" "),
-    };
-    Check::ok("features", features)
+    let features = machine.features.as_slice();
+    let mut found = if features.is_empty() { "none".into() } else { features.join(" ") };
+    let of_candle = features.iter().filter(|name| ["accelerate", "mkl"].contains(&name.as_str()));
+    for name in of_candle {
+        found += &format!(
+            " · {name} speeds up composed Candle operations only (train.kernels = \"composed\"), \
+             not the fused kernels"
+        );
+    }
+    Check::ok("features", found)
 }
 
 pub(crate) fn threads(machine: &Machine) -> Check {
@@ -89,8 +94,12 @@ pub(crate) fn mujoco() -> Check {
 
 #[cfg(not(feature = "mujoco"))]
 pub(crate) fn mujoco() -> Check {
-    Check::new("mujoco", State::Absent, "not in this build: GridWorld tasks only")
-        .advise("scripts/setup.sh && cargo build --release")
+    Check::new(
+        "mujoco",
+        State::Absent,
+        "not in this build: only the tasks GridWorld/… and Classic/…",
+    )
+    .advise("scripts/setup.sh && cargo build --release")
 }
 
 pub(crate) fn memory() -> Option<Check> {
@@ -139,6 +148,22 @@ fn gib(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_libraries_of_candle_are_listed_with_what_they_speed_up() {
+        let machine = |features: &[&str]| Machine {
+            features: features.iter().map(|&name| name.to_owned()).collect(),
+            ..Machine::default()
+        };
+        let check = features(&machine(&["mujoco", "mkl"]));
+        assert_eq!(
+            check.found,
+            "mujoco mkl · mkl speeds up composed Candle operations only \
+             (train.kernels = \"composed\"), not the fused kernels"
+        );
+        assert_eq!(features(&machine(&["mujoco", "cuda"])).found, "mujoco cuda");
+        assert_eq!(features(&machine(&[])).found, "none");
+    }
 
     #[test]
     fn the_free_space_is_read_from_df() {
