@@ -106,10 +106,11 @@ pub struct OptimizerConfig {
     pub kind: OptimizerKind,
     /// Learning rate, at the start of training. Range above 0. Default 3e-4 (paper).
     pub learning_rate: f64,
-    /// How it changes from iteration to iteration: `{ kind = "constant" }`, `{ kind = "linear", to =
-    /// 0.0 }` (a fraction of the rate at the end), `{ kind = "exponential", decay = 1.5e-4, floor =
-    /// 0.2 }`, or `{ kind = "adaptive", target = 0.01 }` (`train/divergence` of an iteration, in
-    /// nats; also `factor`, `min` and `max`). Default constant (paper).
+    /// How it changes from iteration to iteration: `{ kind = "constant" }`,
+    /// `{ kind = "linear", to = 0.0 }` (a fraction of the rate at the end),
+    /// `{ kind = "exponential", decay = 1.5e-4, floor = 0.2 }`, or
+    /// `{ kind = "adaptive", target = 0.01 }` (`train/divergence` of an iteration, in nats; also
+    /// `factor`, `min` and `max`). Default constant (paper).
     pub schedule: RateSchedule,
     /// Decay of the mean of gradients. Range 0 up to, without, 1. Default 0.9 (official).
     pub beta1: f64,

@@ -115,8 +115,8 @@ pub struct NormalizerConfig {
     /// Which running statistics. Default `"welford"`; the published numbers were presumably
     /// obtained with the fault that `"official"` reproduces (a known fault of that code).
     pub kind: NormalizerKind,
-    /// When the statistics take in a rollout: `"before"` its stored losses are computed, so that the
-    /// first ratio of an update is 1, or `"after"`, as the official code. Default `"before"`.
+    /// When the statistics take in a rollout: `"before"` its stored losses are computed, so that
+    /// the first ratio of an update is 1, or `"after"`, as the official code. Default `"before"`.
     pub update: UpdateChoice,
 }
 

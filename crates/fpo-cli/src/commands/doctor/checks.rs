@@ -8,7 +8,7 @@ use fpo_core::Compute;
 
 use crate::commands::bench::machine;
 use crate::commands::bench::machine::Machine;
-use crate::commands::doctor::{Check, State};
+use crate::commands::doctor::check::{Check, State};
 
 /// Less free memory than this cannot hold a rollout of the paper's size and its update.
 const LITTLE_MEMORY: u64 = 4 << 30;
@@ -66,7 +66,7 @@ pub(crate) fn threads(machine: &Machine) -> Check {
     Check::new("threads", state, found).advise(advice)
 }
 
-/// Which code does the numeric work on this CPU.
+/// Says which code does the numeric work on this CPU.
 pub(crate) fn kernels() -> Check {
     let path = match Compute::best(&Device::Cpu, DType::F32) {
         Compute::Fused(isa) => format!("fused, {}", isa.name()),
@@ -112,7 +112,7 @@ pub(crate) fn memory() -> Option<Check> {
     })
 }
 
-/// Space for `runs/`, as `df` knows it; nothing where there is no `df`.
+/// Says how much space `df` finds for `runs/`; says nothing where there is no `df`.
 pub(crate) fn disk() -> Option<Check> {
     let folder = if fs::exists("runs").unwrap_or(false) { "runs" } else { "." };
     let output = Command::new("df").args(["-Pk", folder]).output().ok()?;
@@ -125,13 +125,13 @@ pub(crate) fn disk() -> Option<Check> {
     })
 }
 
-/// Bytes available, from the second line of `df -Pk`.
+/// Returns the bytes available, from the second line of `df -Pk`.
 fn free_of_df(text: &str) -> Option<u64> {
     let kibibytes: u64 = text.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()?;
     Some(kibibytes * 1024)
 }
 
-/// The file from which this process has loaded the library whose name begins with `name`.
+/// Returns the file from which this process has loaded the library whose name begins with `name`.
 #[cfg(feature = "mujoco")]
 fn library(name: &str) -> Option<String> {
     let maps = fs::read_to_string("/proc/self/maps").ok()?;

@@ -13,7 +13,7 @@ use anyhow::{Result, anyhow};
 use skrifa::instance::{LocationRef, Size};
 use skrifa::{FontRef, GlyphId, MetadataProvider};
 
-/// The name of the fonts for a reader of an SVG, with what may stand in for them.
+/// The name of the fonts for a reader of an SVG, followed by fonts that may stand in for them.
 pub const FAMILY: &str = "Inter, Helvetica, Arial, sans-serif";
 
 /// How bold a text is.
@@ -26,7 +26,7 @@ pub enum Weight {
 }
 
 impl Weight {
-    /// The number by which CSS and SVG know it.
+    /// Returns the number by which CSS and SVG know it.
     pub fn css(self) -> u16 {
         match self {
             Weight::Regular => 400,
@@ -34,7 +34,7 @@ impl Weight {
         }
     }
 
-    /// The bytes of its font's file, which are part of the program.
+    /// Returns the bytes of its font's file, which are part of the program.
     pub fn font_file(self) -> &'static [u8] {
         match self {
             Weight::Regular => include_bytes!("fonts/Inter-Regular.otf"),
@@ -68,7 +68,7 @@ impl Fonts {
         }
     }
 
-    /// Returns whether the font has every letter of `text`; a PNG shows a box for one that it lacks.
+    /// Returns whether the font has every letter of `text`; a PNG shows a box for one it lacks.
     pub fn has_all(&self, text: &str, weight: Weight) -> bool {
         let letters = self.font(weight).charmap();
         text.chars().all(|letter| letters.map(letter).is_some())

@@ -58,7 +58,7 @@ impl Output {
         Ok((scale * scene.width, scale * scene.height))
     }
 
-    /// Where the figure goes.
+    /// Returns the file to which the figure is written.
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -25,13 +25,13 @@ use fpo_core::modality::DipNull;
 
 use crate::commands::device_arg::parse_device;
 use crate::commands::figure::font::Fonts;
+use crate::commands::figure::gridworld::report::{Report, RunReport};
+use crate::commands::figure::gridworld::survey::{Policy, Request};
 use crate::commands::figure::output::Output;
 use crate::config::choices::DeviceChoice;
 use crate::terminal::failure::UsageError;
 use crate::terminal::output::{note, print};
 use crate::training::device;
-use report::{Report, RunReport};
-use survey::{Policy, Request};
 
 /// What `fpo figure gridworld` can be asked for.
 #[derive(Args, Debug)]
