@@ -8,9 +8,9 @@ mod common;
 use std::path::Path;
 
 use common::{fpo, small_config, stderr, succeed};
+use resvg::tiny_skia::{Pixmap, PremultipliedColorU8};
 use serde_json::Value;
 use tempfile::tempdir;
-use tiny_skia::Pixmap;
 
 /// Layout, and those of the paper's four starts that are free cells there.
 const LAYOUTS: [(&str, usize); 5] = [
@@ -91,7 +91,7 @@ fn every_layout_is_drawn_with_all_its_parts() {
     assert_eq!(report["height"].as_u64().unwrap(), u64::from(pixels.height()));
     assert_eq!(report["runs"][0]["title"], "A & B");
     let of = |rgb: [u8; 3]| {
-        let is = |p: &&tiny_skia::PremultipliedColorU8| [p.red(), p.green(), p.blue()] == rgb;
+        let is = |p: &&PremultipliedColorU8| [p.red(), p.green(), p.blue()] == rgb;
         pixels.pixels().iter().filter(is).count() as f64 / pixels.pixels().len() as f64
     };
     // Goals have 125 of 1250 cells, walls 31; the maps are a good third of the picture.

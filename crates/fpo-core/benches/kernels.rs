@@ -6,13 +6,15 @@
 #![allow(missing_docs, reason = "criterion's macros make public items without them")]
 #![allow(clippy::unwrap_used, reason = "a bench that cannot start should say where")]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use candle_core::{DType, Device, Tensor};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use fpo_core::{
     Activation, Adam, AdamConfig, Compute, FlowConfig, FlowPolicy, Isa, Learner, Noise, Normalizer,
-    NormalizerKind, Objective, OptimizerConfig, PhaseTimes, Purpose, Rollout, ValueNet,
+    NormalizerKind, Objective, OptimizerConfig, PhaseTimes, Policy, Purpose, Rollout, Transitions,
+    ValueNet,
 };
 
 const OBS: usize = 17;
@@ -32,38 +34,56 @@ fn normal(index: u64, shape: &[usize]) -> Tensor {
     Noise::new(1).normal_tensor(Purpose::LossNoise, index, shape, &Device::Cpu).unwrap()
 }
 
-fn policy(compute: Compute) -> FlowPolicy {
+fn policy() -> FlowPolicy {
     let config = FlowConfig::new(OBS, ACT);
-    let policy = FlowPolicy::new(config, &Noise::new(0), DType::F32, &Device::Cpu).unwrap();
-    policy.with_compute(compute).unwrap()
+    FlowPolicy::new(config, &Noise::new(0), DType::F32, &Device::Cpu).unwrap()
 }
 
 fn learner(compute: Compute) -> Learner {
     let (noise, device) = (Noise::new(0), Device::Cpu);
     let value = ValueNet::new(OBS, &[256; 5], Activation::Silu, &noise, DType::F32, &device);
     let normalizer = Normalizer::new(NormalizerKind::Welford, OBS);
-    let (optimizer, config) = (OptimizerConfig::default(), Objective::default());
-    Learner::new(policy(compute), value.unwrap(), normalizer, optimizer, config).unwrap()
+    let (optimizer, objective) = (OptimizerConfig::default(), Objective::default());
+    let policy = Arc::new(policy());
+    let learner = Learner::new(policy, value.unwrap(), normalizer, optimizer, objective).unwrap();
+    learner.with_compute(compute).unwrap()
 }
 
-fn rollout(learner: &mut Learner) -> Rollout {
+/// A rollout without losses.
+fn collected() -> Transitions<Tensor, ()> {
     let zeros = || Tensor::zeros((UNROLL, SEQUENCES), DType::F32, &Device::Cpu).unwrap();
-    let obs = normal(0, &[UNROLL, SEQUENCES, OBS]);
-    let action = normal(1, &[UNROLL, SEQUENCES, ACT]);
     let eps = normal(2, &[UNROLL, SEQUENCES, SAMPLES, ACT]);
     let t = (eps.narrow(3, 0, 1).unwrap().tanh().unwrap() * 0.5).unwrap();
-    let t = (t + 0.5).unwrap().contiguous().unwrap();
-    Rollout {
-        loss_old: learner.stored_losses(&obs, &action, &eps, &t, UNROLL).unwrap(),
+    Transitions {
+        obs: normal(0, &[UNROLL, SEQUENCES, OBS]),
         bootstrap_obs: normal(3, &[1, SEQUENCES, OBS]),
+        action: normal(1, &[UNROLL, SEQUENCES, ACT]),
         reward: normal(4, &[UNROLL, SEQUENCES]),
         terminated: zeros(),
         truncated: zeros(),
         cut_value: zeros(),
+        stored: eps,
+        t: (t + 0.5).unwrap().contiguous().unwrap(),
+        loss_old: (),
+    }
+}
+
+fn rollout(learner: &mut Learner) -> Rollout {
+    let collected = collected();
+    let loss_old = learner.stored_losses(&collected, UNROLL).unwrap();
+    let Transitions { obs, bootstrap_obs, action, reward, terminated, .. } = collected;
+    let Transitions { truncated, cut_value, stored, t, .. } = collected;
+    Transitions {
         obs,
+        bootstrap_obs,
         action,
-        eps,
+        reward,
+        terminated,
+        truncated,
+        cut_value,
+        stored,
         t,
+        loss_old,
     }
 }
 
@@ -98,9 +118,9 @@ fn gradient_step(c: &mut Criterion) {
 fn stored_losses(c: &mut Criterion) {
     for (name, compute) in computes() {
         let mut learner = learner(compute);
-        let Rollout { obs, action, eps, t, .. } = rollout(&mut learner);
+        let rollout = collected();
         c.bench_function(&format!("stored losses, {name}"), |b| {
-            b.iter(|| learner.stored_losses(&obs, &action, &eps, &t, UNROLL).unwrap());
+            b.iter(|| learner.stored_losses(&rollout, UNROLL).unwrap());
         });
     }
 }
@@ -108,9 +128,10 @@ fn stored_losses(c: &mut Criterion) {
 fn sample(c: &mut Criterion) {
     let (obs, start) = (normal(0, &[ENVS, OBS]), normal(1, &[ENVS, ACT]));
     for (name, compute) in computes() {
-        let policy = policy(compute).frozen();
+        let policy = policy().frozen();
+        let backend = compute.for_policy(policy.as_ref()).unwrap();
         c.bench_function(&format!("sample 2048 actions in 10 steps, {name}"), |b| {
-            b.iter(|| policy.sample(&obs, &start).unwrap());
+            b.iter(|| backend.act(policy.as_ref(), &obs, &start).unwrap());
         });
     }
 }
@@ -126,7 +147,7 @@ fn noise(c: &mut Criterion) {
 fn adam(c: &mut Criterion) {
     let learner = learner(Compute::Composed);
     let vars: Vec<_> =
-        [learner.policy.params(), learner.value.params()].map(|net| net.var().clone()).into();
+        [learner.policy().params(), learner.value().params()].map(|net| net.var().clone()).into();
     let grads: Vec<_> = vars.iter().map(|var| normal(5, var.dims())).collect();
     let start = || Adam::new(vars.clone(), AdamConfig::default()).unwrap();
     c.bench_function("Adam, both networks", |b| {

@@ -2,14 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
+#[allow(dead_code, reason = "this file needs only some of it")]
+mod losses;
+
 use std::f64::consts::TAU;
+use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 use fpo_core::path::{Path, Quantity};
 use fpo_core::{
-    Activation, DenoisingMdp, DeviceNormalizer, FlatParams, FlowConfig, FlowPolicy, FpoLoss,
-    GaussianConfig, GaussianPolicy, MinibatchTensors, Noise, Objective, PhaseTimes, Policy,
-    Purpose, RatioKind, ScoredSteps, Squash, SquashedNormal, ValueNet, fpo_loss,
+    Activation, ChainPolicy, DenoisingMdp, DeviceNormalizer, FlatParams, FlowConfig, FlowPolicy,
+    GaussianConfig, GaussianPolicy, MinibatchLoss, MinibatchTensors, Noise, Objective, Policy,
+    Purpose, RatioKind, ScoredSteps, Squash, SquashedNormal, ValueNet,
 };
 
 const OBS: usize = 3;
@@ -76,13 +80,13 @@ fn minibatch(action: Tensor, eps: Tensor, loss_old: Tensor) -> MinibatchTensors 
         truncated: flags(&[2, 10]),
         cut_value: normal(8, &[STEPS, BATCH]),
         t: loss_old.zeros_like().unwrap().unsqueeze(3).unwrap(),
-        eps,
+        stored: eps,
         loss_old,
     }
 }
 
 /// Actions of the policy itself, their stored losses off by noise of size `off`.
-fn batch_of(policy: &Policy, off: f64) -> MinibatchTensors {
+fn batch_of(policy: &dyn Policy, off: f64) -> MinibatchTensors {
     let obs = normal(1, &[STEPS, BATCH, OBS]);
     let policy = policy.frozen();
     let noise = normal(7, &[ROWS, policy.noise_len()]);
@@ -98,8 +102,8 @@ fn batch_of(policy: &Policy, off: f64) -> MinibatchTensors {
     minibatch(action, eps, (stored + shift).unwrap())
 }
 
-fn dppo(mdp: DenoisingMdp) -> Policy {
-    Policy::Chain(flow(), mdp)
+fn dppo(mdp: DenoisingMdp) -> ChainPolicy {
+    ChainPolicy::new(flow(), mdp).unwrap()
 }
 
 /// Every ratio for itself, clipped at `clip_epsilon`.
@@ -109,13 +113,12 @@ fn objective(clip_epsilon: f64, entropy_coefficient: f64) -> Objective {
 }
 
 fn loss_of(
-    policy: &Policy,
+    policy: &dyn Policy,
     value: &ValueNet,
     objective: &Objective,
     batch: &MinibatchTensors,
-) -> FpoLoss {
-    let times = &mut PhaseTimes::default();
-    fpo_loss(policy, value, objective, batch, &identity(), times).unwrap()
+) -> MinibatchLoss {
+    losses::loss_of(policy, value, objective, batch, &identity())
 }
 
 /// Central differences along random directions against `gradient`.
@@ -140,22 +143,22 @@ fn check_gradients(
     batch: &MinibatchTensors,
     policy: &FlatParams,
     value: &FlatParams,
-    loss: &dyn Fn() -> (FpoLoss, f64),
+    loss: &dyn Fn() -> (MinibatchLoss, f64),
 ) {
     let (first, _) = loss();
     let grads = first.total.backward().unwrap();
     check_slopes(policy, grads.get(policy.var()).unwrap(), &|| loss().1);
     let mask = (1.0 - &batch.truncated).unwrap();
-    let targets = first.critique.estimates.targets.clone();
+    let targets = first.value_terms.estimates.targets.clone();
     check_slopes(value, grads.get(value.var()).unwrap(), &|| {
-        let error = ((&targets - loss().0.critique.values).unwrap() * &mask).unwrap();
+        let error = ((&targets - loss().0.value_terms.values).unwrap() * &mask).unwrap();
         0.25 * error.sqr().unwrap().mean_all().unwrap().to_scalar::<f64>().unwrap()
     });
 }
 
 #[test]
 fn the_gradient_of_gaussian_ppo_equals_finite_differences() {
-    let (policy, value) = (Policy::Gaussian(gaussian()), value_net());
+    let (policy, value) = (gaussian(), value_net());
     let batch = batch_of(&policy, 0.2);
     let objective = objective(0.1, 0.3);
     let loss = || {
@@ -190,13 +193,14 @@ fn the_gradient_of_dppo_equals_finite_differences() {
 fn stored_likelihoods_make_the_first_ratio_one() {
     let value = value_net();
     let final_half = DenoisingMdp { steps: ScoredSteps::FinalHalf, ..DenoisingMdp::default() };
-    for (policy, ratios) in [
-        (Policy::Gaussian(gaussian()), 1),
-        (dppo(DenoisingMdp::default()), 5),
-        (dppo(final_half), 3),
-    ] {
-        let batch = batch_of(&policy, 0.0);
-        let loss = loss_of(&policy, &value, &objective(0.1, 0.01), &batch);
+    let policies: [(Arc<dyn Policy>, usize); 3] = [
+        (Arc::new(gaussian()), 1),
+        (Arc::new(dppo(DenoisingMdp::default())), 5),
+        (Arc::new(dppo(final_half)), 3),
+    ];
+    for (policy, ratios) in policies {
+        let batch = batch_of(policy.as_ref(), 0.0);
+        let loss = loss_of(policy.as_ref(), &value, &objective(0.1, 0.01), &batch);
         assert_eq!(loss.ratio.dims(), [STEPS, BATCH, ratios]);
         close(&host(&loss.ratio), &vec![1.0; ROWS * ratios], 1e-9);
     }
@@ -259,7 +263,7 @@ fn a_chain_without_noise_ends_in_the_samplers_action() {
     let start = normal(2, &[BATCH, 1, ACT]);
     let still = Tensor::zeros((BATCH, FLOW_STEPS, ACT), DType::F64, &Device::Cpu).unwrap();
     let noise = Tensor::cat(&[&start, &still], 1).unwrap();
-    let chain = DenoisingMdp::default().chain(&policy, &obs, &noise).unwrap();
+    let chain = dppo(DenoisingMdp::default()).states(&obs, &noise).unwrap();
     assert_eq!(chain.dims(), [BATCH, FLOW_STEPS + 1, ACT]);
     let (first, last) = (chain.narrow(1, 0, 1).unwrap(), chain.narrow(1, FLOW_STEPS, 1).unwrap());
     assert_eq!(host(&first), host(&start));
@@ -277,8 +281,9 @@ fn a_transition_is_as_likely_as_the_noise_it_was_drawn_with_on_any_path() {
             let config = FlowConfig { path, prediction, ..flow().config().clone() };
             let seed = Noise::new(1);
             let policy = FlowPolicy::new(config, &seed, DType::F64, &Device::Cpu).unwrap();
-            let chain = mdp.chain(&policy, &obs, &noise).unwrap();
-            let found = mdp.negative_log_likelihood(&policy, &obs, &chain).unwrap();
+            let policy = ChainPolicy::new(policy, mdp).unwrap();
+            let chain = policy.states(&obs, &noise).unwrap();
+            let found = policy.negative_log_likelihood(&obs, &chain).unwrap();
             let drawn = noise.narrow(1, 1, FLOW_STEPS).unwrap().sqr().unwrap().sum(2).unwrap();
             let constant = 0.5 * ACT as f64 * TAU.ln();
             let expected = (drawn * 0.5).unwrap().affine(1.0, constant).unwrap();
@@ -302,6 +307,6 @@ fn settings_that_cannot_work_are_named() {
     // Neither all 5 steps nor the 3 that would be scored.
     let chain = normal(2, &[BATCH, FLOW_STEPS, ACT]);
     let obs = normal(1, &[BATCH, OBS]);
-    let short = DenoisingMdp::default().negative_log_likelihood(&flow(), &obs, &chain);
+    let short = dppo(DenoisingMdp::default()).negative_log_likelihood(&obs, &chain);
     assert!(short.unwrap_err().to_string().contains("5 states"));
 }

@@ -3,11 +3,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
+#[allow(dead_code, reason = "other tests use the rest")]
 mod problem;
 
+use std::sync::Arc;
+
 use candle_core::{DType, Device, Tensor};
-use fpo_core::{Activation, Compute, Isa, Learner};
-use problem::{Outcome, Problem, host};
+use fpo_core::path::{Path, Quantity};
+use fpo_core::surrogate::Surrogate;
+use fpo_core::{Activation, Compute, DenoisingMdp, Isa, Learner, Result, ScoredSteps};
+use problem::{Kind, Outcome, Problem, host};
 
 /// Of the largest gradient in a network.
 const TOLERANCE: f64 = 2e-5;
@@ -26,12 +31,10 @@ fn relative_error(found: &[f64], expected: &[f64]) -> f64 {
     found.iter().zip(expected).map(difference).fold(0.0, f64::max) / largest
 }
 
-#[test]
-fn losses_diagnostics_and_gradients_equal_composed_operations_in_f64() {
+/// Compares all that the kernels make of the problems with composed operations in f64.
+fn compare(problems: impl Iterator<Item = Problem>) {
     let mut worst = 0.0f64;
-    let flows = (0..60).map(Problem::random);
-    let chains = (500..520).map(Problem::random_chain);
-    for problem in flows.chain(chains).chain((600..606).map(Problem::random_gaussian)) {
+    for problem in problems {
         let seed = problem.seed;
         let expected = problem.outcome(Compute::Composed, DType::F64);
         let single = problem.outcome(Compute::Composed, DType::F32);
@@ -61,6 +64,77 @@ fn losses_diagnostics_and_gradients_equal_composed_operations_in_f64() {
     assert!(worst > 0.0, "f32 and f64 cannot agree to the last bit");
 }
 
+#[test]
+fn losses_diagnostics_and_gradients_equal_composed_operations_in_f64() {
+    let flows = (0..60).map(Problem::random);
+    let chains = (500..520).map(Problem::random_chain);
+    compare(flows.chain(chains).chain((600..606).map(Problem::random_gaussian)));
+}
+
+#[test]
+fn steps_without_a_part_in_the_update_are_left_out_by_kernels_and_composed_operations_alike() {
+    let flows = (700..720).map(Problem::random);
+    let chains = (720..728).map(Problem::random_chain);
+    let problems = flows.chain(chains).chain((728..732).map(Problem::random_gaussian));
+    compare(problems.map(Problem::excluding).filter(|problem| problem.uncut_steps() > 0));
+}
+
+/// `exp(A)`, bounded, times the log ratio: good actions are regressed on more than bad ones.
+#[derive(Debug)]
+struct ExponentialWeights;
+
+impl Surrogate for ExponentialWeights {
+    fn evaluate(&self, log_ratio: &Tensor, advantages: &Tensor) -> Result<Tensor> {
+        let weights = advantages.exp()?.clamp(0.0, 5.0)?.unsqueeze(2)?;
+        Ok(log_ratio.broadcast_mul(&weights)?)
+    }
+}
+
+/// The kernels of the value network with a composed loss of the policy on top.
+#[test]
+fn a_surrogate_of_ones_own_takes_the_kernels_advantages() {
+    let own = |problem: Problem| problem.maximising(Arc::new(ExponentialWeights));
+    let flows = (740..752).map(Problem::random);
+    let chains = (752..756).map(Problem::random_chain);
+    let gaussians = (756..759).map(Problem::random_gaussian);
+    let excluding = (760..766).map(|seed| Problem::random(seed).excluding());
+    let excluding = excluding.filter(|problem| problem.uncut_steps() > 0);
+    compare(flows.chain(chains).chain(gaussians).chain(excluding).map(own));
+
+    let problem = Problem::random(740);
+    let named = problem.outcome(Compute::Composed, DType::F64);
+    let own = own(problem).outcome(Compute::Composed, DType::F64);
+    assert_ne!(named.policy_gradient, own.policy_gradient);
+    assert_eq!(named.value_gradient, own.value_gradient);
+}
+
+/// On the linear path the first of 21 steps of a predicted noise has a gain of −1e-15: where α is
+/// raised to 0.05, the step keeps 20/21 of the state and has nothing to add.
+#[test]
+fn a_chain_whose_first_step_ignores_the_prediction_has_the_composed_losses_and_gradients() {
+    let problems = (770..774).map(|seed| {
+        let mut problem = Problem::random_chain(seed);
+        problem.flow.path = Path::Linear;
+        problem.flow.prediction = Quantity::Noise;
+        problem.flow.flow_steps = 21;
+        problem.kind = Kind::Chain(DenoisingMdp { sigma: 0.5, steps: ScoredSteps::All });
+        let (_, gain) = problem.flow.parametrization().step(1.0, 20.0 / 21.0);
+        assert!(gain.abs() < 1e-14, "a gain of {gain}");
+        problem
+    });
+    let problems: Vec<Problem> = problems.collect();
+    for problem in &problems {
+        for isa in sets() {
+            let found = problem.outcome(Compute::Fused(isa), DType::F32);
+            let Outcome { policy_gradient, value_gradient, diagnostics, stored } = found;
+            for numbers in [policy_gradient, value_gradient, diagnostics, stored] {
+                assert!(numbers.iter().all(|x| x.is_finite()), "{}: {problem:?}", isa.name());
+            }
+        }
+    }
+    compare(problems.into_iter());
+}
+
 /// Central differences of the composed loss in f64 along random directions.
 #[test]
 fn gradients_equal_finite_differences() {
@@ -71,7 +145,7 @@ fn gradients_equal_finite_differences() {
         problem.flow.activation = Activation::Silu;
         problem.value_activation = Activation::Silu;
         // Its gradient goes straight through, which is not the derivative.
-        problem.objective.guards.log_ratio_max = None;
+        problem.objective.log_ratio_max = None;
         for isa in sets() {
             let found = problem.outcome(Compute::Fused(isa), DType::F32);
             for (net, gradient) in
@@ -130,10 +204,10 @@ fn samples_and_chains_equal_composed_operations() {
     let chains = (540..560).map(Problem::random_chain);
     for problem in (400..420).map(Problem::random).chain(chains) {
         let composed: Learner = problem.learner(Compute::Composed, DType::F64);
-        let (obs, noise) = problem.sampling(composed.policy.noise_len());
+        let (obs, noise) = problem.sampling(composed.policy().noise_len());
         let act = |learner: &Learner, dtype| {
             let (obs, noise) = (obs.to_dtype(dtype).unwrap(), noise.to_dtype(dtype).unwrap());
-            let acted = learner.policy.act(&obs, &noise).unwrap();
+            let acted = learner.act(&obs, &noise).unwrap();
             (host(&acted.action), acted.chain.map(|chain| host(&chain)).unwrap_or_default())
         };
         let expected = act(&composed, DType::F64);
@@ -155,14 +229,14 @@ fn tensors_of_other_shapes_are_refused_and_not_read() {
     let zeros = |shape: (usize, usize)| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
     for problem in [flow, Problem { seed: 400, ..Problem::random_chain(400) }] {
         for isa in sets() {
-            let policy = problem.learner(Compute::Fused(isa), DType::F32).policy;
-            let noise = zeros((4, policy.noise_len()));
-            assert!(policy.act(&zeros((4, obs_dim)), &noise).is_ok());
+            let learner = problem.learner(Compute::Fused(isa), DType::F32);
+            let noise = zeros((4, learner.policy().noise_len()));
+            assert!(learner.act(&zeros((4, obs_dim)), &noise).is_ok());
             for obs in [(1, obs_dim), (4, 2 * obs_dim), (5, obs_dim)] {
-                assert!(policy.act(&zeros(obs), &noise).is_err(), "{obs:?}");
+                assert!(learner.act(&zeros(obs), &noise).is_err(), "{obs:?}");
             }
-            let wide = zeros((4, policy.noise_len() + dim));
-            assert!(policy.act(&zeros((4, obs_dim)), &wide).is_err());
+            let wide = zeros((4, learner.policy().noise_len() + dim));
+            assert!(learner.act(&zeros((4, obs_dim)), &wide).is_err());
         }
     }
 }

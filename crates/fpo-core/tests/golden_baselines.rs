@@ -20,8 +20,8 @@ use common::{device, host};
 use fpo_core::gae::AdvantageKind;
 use fpo_core::{
     ChainPolicy, DenoisingMdp, GaussianConfig, GaussianPolicy, Learner, MinibatchLoss, Noise,
-    Normalizer, NormalizerKind, Objective, OptimizerConfig, Policy, RatioKind, Rollout, ScoredSteps,
-    ValueNet,
+    Normalizer, NormalizerKind, Objective, OptimizerConfig, Policy, RatioKind, Rollout,
+    ScoredSteps, ValueNet,
 };
 use losses::loss_of;
 use serde_json::Value;
@@ -253,8 +253,9 @@ fn golden_g_dppo_loss_and_its_gradient() {
 #[ignore = "prints the f32 noise of these files for f32_noise.json"]
 fn noise_of_the_composed_losses_between_f32_and_f64() {
     for (file, compute) in [
-        ("g_denoising_mdp_loss", dppo_case as fn(&Case) -> Vec<Found>), ("j_ppo_loss", gaussian_case)]
-    {
+        ("g_denoising_mdp_loss", dppo_case as fn(&Case) -> Vec<Found>),
+        ("j_ppo_loss", gaussian_case),
+    ] {
         let Some(golden) = Golden::open(file) else { continue };
         let mut noise = BTreeMap::<String, [f64; 3]>::new();
         for (name, config) in golden.cases() {

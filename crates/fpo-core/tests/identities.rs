@@ -2,14 +2,20 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
+#[allow(dead_code, reason = "this file needs only some of it")]
+mod losses;
+
+use std::sync::Arc;
+
 use candle_core::{DType, Device, Tensor};
 use fpo_core::gae::AdvantageKind;
 use fpo_core::path::Quantity;
 use fpo_core::{
-    Activation, DeviceNormalizer, FlowConfig, FlowPolicy, FpoLoss, Learner, LearnerState,
-    MinibatchTensors, Noise, Normalizer, NormalizerKind, Objective, OptimizerConfig, PhaseTimes,
-    Purpose, RatioKind, Rollout, ValueNet, fpo_loss,
+    Activation, DeviceNormalizer, FlowConfig, FlowPolicy, Learner, LearnerState, MinibatchTensors,
+    Noise, Normalizer, NormalizerKind, Objective, OptimizerConfig, Purpose, RatioKind, Rollout,
+    Transitions, ValueNet,
 };
+use losses::learner_loss as loss_of;
 
 const OBS: usize = 3;
 const ACT: usize = 2;
@@ -35,13 +41,8 @@ fn learner(mode: Quantity, config: Objective, dtype: DType) -> Learner {
     let value =
         ValueNet::new(OBS, &[8, 5], Activation::Silu, &Noise::new(2), dtype, &Device::Cpu).unwrap();
     let normalizer = Normalizer::new(NormalizerKind::Welford, OBS);
-    let policy = policy(mode, Activation::Silu, dtype);
+    let policy = Arc::new(policy(mode, Activation::Silu, dtype));
     Learner::new(policy, value, normalizer, OptimizerConfig::default(), config).unwrap()
-}
-
-fn loss_of(learner: &Learner, batch: &MinibatchTensors, map: &DeviceNormalizer) -> FpoLoss {
-    let Learner { policy, value, config, .. } = learner;
-    fpo_loss(policy, value, config, batch, map, &mut PhaseTimes::default()).unwrap()
 }
 
 fn times() -> Tensor {
@@ -63,7 +64,7 @@ fn minibatch(learner: &Learner, off: f64) -> MinibatchTensors {
     let (eps, t) = (normal(3, &[STEPS, BATCH, SAMPLES, ACT]), times());
     let identity = learner.device_normalizer().unwrap();
     let loss_old =
-        learner.policy.evaluate(&identity.normalize(&obs).unwrap(), &action, &eps, &t).unwrap();
+        learner.policy().evaluate(&identity.normalize(&obs).unwrap(), &action, &eps, &t).unwrap();
     let shift = (normal(4, &[STEPS, BATCH, SAMPLES]) * off).unwrap();
     MinibatchTensors {
         obs,
@@ -73,9 +74,28 @@ fn minibatch(learner: &Learner, off: f64) -> MinibatchTensors {
         terminated: flags(&[4]),
         truncated: flags(&[2, 10]),
         cut_value: normal(7, &[STEPS, BATCH]),
-        eps,
+        stored: eps,
         t,
         loss_old: (loss_old.losses.detach() + shift).unwrap(),
+    }
+}
+
+/// The minibatch as it is before losses are stored with it.
+fn without_losses(batch: &MinibatchTensors) -> Transitions<Tensor, ()> {
+    let Transitions { obs, bootstrap_obs, action, reward, terminated, .. } = batch.clone();
+    let Transitions { truncated, cut_value, stored, t, .. } = batch.clone();
+    let loss_old = ();
+    Transitions {
+        obs,
+        bootstrap_obs,
+        action,
+        reward,
+        terminated,
+        truncated,
+        cut_value,
+        stored,
+        t,
+        loss_old,
     }
 }
 
@@ -121,8 +141,7 @@ fn stored_losses_make_the_first_ratio_one_in_any_chunking() {
     let mut learner = learner(Quantity::Noise, Objective::default(), DType::F64);
     let mut batch = minibatch(&learner, 0.0);
     for chunk in [1, 3, 100] {
-        batch.loss_old =
-            learner.stored_losses(&batch.obs, &batch.action, &batch.eps, &batch.t, chunk).unwrap();
+        batch.loss_old = learner.stored_losses(&without_losses(&batch), chunk).unwrap();
         let loss = loss_of(&learner, &batch, &learner.device_normalizer().unwrap());
         assert!(host(&loss.ratio).iter().all(|r| (r - 1.0).abs() < 1e-12), "chunk {chunk}");
     }
@@ -146,15 +165,15 @@ fn the_gradient_of_the_whole_loss_equals_finite_differences() {
                 loss.policy_loss.to_scalar::<f64>().unwrap()
             };
             // The value targets carry no gradient, so they are held at their first values.
-            let targets = loss.critique.estimates.targets.clone();
+            let targets = loss.value_terms.estimates.targets.clone();
             let mask = (1.0 - &batch.truncated).unwrap();
             let fixed_targets = |values: &Tensor| {
                 let error = ((&targets - values).unwrap() * &mask).unwrap();
                 let mean = error.sqr().unwrap().mean_all().unwrap();
-                mean.to_scalar::<f64>().unwrap() * learner.config.value_coefficient
+                mean.to_scalar::<f64>().unwrap() * learner.objective().value_coefficient
             };
             for (what, params) in
-                [("policy", learner.policy.params()), ("value", learner.value.params())]
+                [("policy", learner.policy().params()), ("value", learner.value().params())]
             {
                 let grad = grads.get(params.var()).unwrap();
                 let start = params.flat().copy().unwrap();
@@ -164,9 +183,9 @@ fn the_gradient_of_the_whole_loss_equals_finite_differences() {
                         params.var().set(&(&start + (&direction * h).unwrap()).unwrap()).unwrap();
                         match what {
                             "policy" => policy_loss(),
-                            _ => {
-                                fixed_targets(&loss_of(&learner, &batch, &identity).critique.values)
-                            }
+                            _ => fixed_targets(
+                                &loss_of(&learner, &batch, &identity).value_terms.values,
+                            ),
                         }
                     };
                     let h = 1e-6;
@@ -189,18 +208,8 @@ fn a_restored_learner_takes_the_same_steps() {
     let mut first = learner(Quantity::Noise, config, DType::F64);
     first.normalizer.update(&[1.0, 2.0, 3.0, -1.0, 0.5, 4.0]).unwrap();
     let tensors = minibatch(&first, 0.1);
-    let rollout = Rollout {
-        obs: tensors.obs,
-        bootstrap_obs: tensors.bootstrap_obs.unsqueeze(0).unwrap(),
-        action: tensors.action,
-        reward: tensors.reward,
-        terminated: tensors.terminated,
-        truncated: tensors.truncated,
-        cut_value: tensors.cut_value,
-        eps: tensors.eps,
-        t: tensors.t,
-        loss_old: tensors.loss_old,
-    };
+    let bootstrap_obs = tensors.bootstrap_obs.unsqueeze(0).unwrap();
+    let rollout = Rollout { bootstrap_obs, ..tensors };
     let step = |learner: &mut Learner, map: &DeviceNormalizer| {
         let minibatch = rollout.minibatch(&[0, 1, 2], STEPS).unwrap();
         learner.gradient_step(&minibatch, map).unwrap();
@@ -217,17 +226,17 @@ fn a_restored_learner_takes_the_same_steps() {
         step(&mut first, &map);
         step(&mut second, &map);
     }
-    assert_eq!(first.gradient_steps, second.gradient_steps);
-    assert_eq!(host(first.policy.params().flat()), host(second.policy.params().flat()));
-    assert_eq!(host(first.value.params().flat()), host(second.value.params().flat()));
+    assert_eq!(first.gradient_steps(), second.gradient_steps());
+    assert_eq!(host(first.policy().params().flat()), host(second.policy().params().flat()));
+    assert_eq!(host(first.value().params().flat()), host(second.value().params().flat()));
 }
 
 #[test]
 fn a_state_that_is_not_finite_is_not_captured() {
     let learner = learner(Quantity::Noise, Objective::default(), DType::F64);
-    let flat = learner.value.params().flat();
+    let flat = learner.value().params().flat();
     let infinite = (flat.ones_like().unwrap() / 0.0).unwrap();
-    learner.value.params().var().set(&infinite).unwrap();
+    learner.value().params().var().set(&infinite).unwrap();
     let error = LearnerState::capture(&learner).unwrap_err().to_string();
     assert!(error.contains("value.0.weight"), "{error}");
 }

@@ -4,10 +4,12 @@
 
 mod targets;
 
+use std::sync::Arc;
+
 use candle_core::{DType, Device, Tensor};
 use fpo_core::path::Path;
 use fpo_core::sampler::{Grid, MAX_STEPS, Method, Sampler, Start};
-use fpo_core::{Compute, Error, FlowConfig, FlowPolicy, Noise, Purpose, Result};
+use fpo_core::{Compute, Error, FlowConfig, FlowPolicy, Noise, Policy, Purpose, Result};
 use targets::{Mixture, values};
 
 const FIXED: [(Method, f64); 4] =
@@ -15,7 +17,7 @@ const FIXED: [(Method, f64); 4] =
 
 /// A random smooth network with inputs, all in `dtype`.
 struct Case {
-    policy: FlowPolicy,
+    policy: Arc<dyn Policy>,
     obs: Tensor,
     start: Tensor,
 }
@@ -34,8 +36,8 @@ impl Case {
 
     fn solve(&self, method: Method, grid: Grid) -> (Vec<f64>, usize) {
         let sampler = Sampler { grid, ..Sampler::new(method, 1) };
-        let solution =
-            sampler.sample(&self.policy, &self.obs, &self.start, &Noise::new(0), 0).unwrap();
+        let field = self.policy.field().unwrap();
+        let solution = sampler.sample(field, &self.obs, &self.start, &Noise::new(0), 0).unwrap();
         assert_eq!(solution.x.dims(), self.start.dims());
         (values(&solution.x), solution.evaluations)
     }
@@ -114,10 +116,10 @@ fn euler_on_the_policys_own_steps_is_what_the_policy_samples() {
         let case = Case::new(dtype);
         let (x, evaluations) = case.solve(Method::Euler, Grid::Uniform(10));
         assert_eq!(evaluations, 10);
-        let computed = [case.policy.compute(), Compute::Composed];
-        for compute in computed {
-            let policy = case.policy.clone().with_compute(compute).unwrap();
-            let own = values(&policy.sample(&case.obs, &case.start).unwrap());
+        let policy = case.policy.as_ref();
+        for compute in [Compute::best(&Device::Cpu, dtype), Compute::Composed] {
+            let backend = compute.for_policy(policy).unwrap();
+            let own = values(&backend.act(policy, &case.obs, &case.start).unwrap().action);
             assert!(distance(&x, &own) < allowed, "{dtype:?} {}", distance(&x, &own));
         }
         let (other, _) = case.solve(Method::Euler, Grid::Uniform(9));
@@ -247,8 +249,10 @@ fn sde_noise_depends_on_seed_and_index_and_not_on_threads() {
     let draw = |threads: usize, seed: u64, index: u64| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let noise = Noise::new(seed);
-        let end =
-            pool.install(|| sampler.sample(&case.policy, &case.obs, &case.start, &noise, index));
+        let end = pool.install(|| {
+            let field = case.policy.field().unwrap();
+            sampler.sample(field, &case.obs, &case.start, &noise, index)
+        });
         values(&end.unwrap().x)
     };
     assert_eq!(draw(1, 0, 5), draw(3, 0, 5));

@@ -1,32 +1,34 @@
 //! The command line: what can be asked for, and who does it.
 
 pub mod bench;
+pub(crate) mod device_arg;
 pub mod doctor;
 pub mod envs_table;
 pub mod eval;
 pub mod export;
 pub mod figure;
+pub mod play;
 pub mod sampler_args;
 pub mod train;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use candle_core::Device;
 use clap::{Args, Parser, Subcommand};
-use fpo_envs::Starts;
 
 use crate::commands::bench::args::BenchArgs;
+use crate::commands::bench::bench;
+use crate::commands::device_arg::parse_device;
 use crate::commands::doctor::Report;
-use crate::commands::eval::{EvalArgs, PlayArgs, play};
+use crate::commands::eval::{EvalArgs, eval};
 use crate::commands::figure::gridworld::{GridworldArgs, gridworld};
+use crate::commands::play::{PlayArgs, play};
 use crate::config::choices::DeviceChoice;
 use crate::config::resolved::Config;
-use crate::training::evaluate::EvalPlan;
+use crate::terminal::output::print;
 use crate::training::player::Player;
 use crate::training::policy_file;
-use crate::training::policy_file::require_fit;
 
 /// Flow Policy Optimization: on-policy reinforcement learning of flow-matching policies.
 ///
@@ -125,10 +127,6 @@ struct EnvsArgs {
     play: PlayArgs,
 }
 
-pub(crate) fn parse_device(text: &str) -> Result<DeviceChoice, String> {
-    DeviceChoice::try_from(text.to_string())
-}
-
 impl Overrides {
     fn load(&self, paths: &[PathBuf]) -> Result<Config> {
         let mut overrides = self.set.clone();
@@ -144,11 +142,11 @@ impl Overrides {
 pub fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Train(args) => train(args),
-        Command::Eval(args) => eval::eval(*args),
+        Command::Eval(args) => eval(*args),
         Command::Export { run, output } => export::export(&run, &output),
         Command::Figure(Figure::Gridworld(args)) => gridworld(&args),
         Command::Envs(args) => envs(args),
-        Command::Bench(args) => print(&bench::bench(&args)?),
+        Command::Bench(args) => print(&bench(&args)?),
         Command::Doctor { json } => doctor(json),
         Command::Config { config, overrides } => print(&overrides.load(&config)?.to_toml()?),
     }
@@ -173,22 +171,15 @@ fn envs(args: EnvsArgs) -> Result<()> {
     let Some(policy) = args.rollout else {
         return print(&envs_table::task(&spec, args.json)?);
     };
-    let (player, action_repeat) = match policy.as_str() {
-        "random" => (Player::Random, 1),
-        "zero" => (Player::Zero, 1),
+    let (player, plan) = match policy.as_str() {
+        "random" => (Player::Random, args.play.plan(task)),
+        "zero" => (Player::Zero, args.play.plan(task)),
         file => {
-            let policy = policy_file::load(Path::new(file), &Device::Cpu)?;
-            require_fit(Path::new(file), &policy, &spec)?;
-            (Player::Policy(Box::new(policy.actor()?)), policy.info.action_repeat)
+            let path = Path::new(file);
+            let file = policy_file::load(path, &Device::Cpu)?;
+            let plan = args.play.plan_for_policy(path, &file, Some(&task), None)?;
+            (Player::Policy(Box::new(file.actor()?)), plan)
         }
-    };
-    let plan = EvalPlan {
-        task,
-        episodes: args.play.episodes as usize,
-        seed: args.play.seed,
-        episode_length: None,
-        starts: Starts::default(),
-        action_repeat,
     };
     play(&player, &plan, &args.play, args.json)
 }
@@ -200,12 +191,4 @@ fn doctor(json: bool) -> Result<()> {
         false => print(&report.to_string())?,
     }
     report.require_sound()
-}
-
-/// Prints to standard output; a reader that has gone away is no error.
-pub(crate) fn print(text: &str) -> Result<()> {
-    match writeln!(std::io::stdout(), "{}", text.trim_end()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
 }

@@ -57,8 +57,9 @@ enum StartName {
 }
 
 impl SamplerArgs {
-    /// The sampler that was asked for, `None` if at most a start was. `policy_steps` are the policy's
-    /// own steps, `policy_start` is its own start. `--steps` or `--times` alone mean Euler's method.
+    /// Returns the sampler that was asked for, or `None` if at most a start was. `policy_steps` are
+    /// the policy's own steps, `policy_start` is its own start. `--steps` or `--times` alone mean
+    /// Euler's method.
     ///
     /// # Errors
     /// [`UsageError`] names a flag that does not apply, or a value that cannot be.

@@ -9,7 +9,7 @@
 /// count. Of equally near candidates the first wins.
 ///
 /// ```
-/// use fpo_cli::nearest::nearest;
+/// use fpo_cli::config::nearest::nearest;
 /// assert_eq!(nearest("gama", ["beta", "gamma"]), Some("gamma"));
 /// assert_eq!(nearest("speed", ["beta", "gamma"]), None);
 /// ```
@@ -23,25 +23,9 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
-/// Optimal string alignment distance between two names, in edits, ignoring ASCII case.
+/// Returns the distance between two names in edits, ignoring ASCII case.
 fn distance(a: &str, b: &str) -> usize {
-    let a: Vec<char> = a.to_ascii_lowercase().chars().collect();
-    let b: Vec<char> = b.to_ascii_lowercase().chars().collect();
-    // Rows of the usual dynamic programme: two back, one back, and the one being filled.
-    let mut before: Vec<usize> = vec![0; b.len() + 1];
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut row = vec![i; b.len() + 1];
-        for j in 1..=b.len() {
-            let substitution = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            row[j] = substitution.min(last[j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                row[j] = row[j].min(before[j - 2] + 1);
-            }
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last[b.len()]
+    strsim::osa_distance(&a.to_ascii_lowercase(), &b.to_ascii_lowercase())
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use fpo_core::{Algorithm, Objective, OptimizerConfig, Registry};
 use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
 use toml::{Table, Value};
 
 use crate::config::algorithm::AlgorithmConfig;
@@ -107,7 +108,7 @@ fn algorithm_kind(
     })
 }
 
-/// One typed section.
+/// Returns one typed section.
 fn section<T: DeserializeOwned>(layers: &Layers, name: &str) -> Result<T, ConfigError> {
     fields(layers, name, table(layers, name)?)
 }
@@ -128,8 +129,8 @@ fn table(layers: &Layers, name: &str) -> Result<Table, ConfigError> {
     }
 }
 
-/// The typed fields in `table` of the section `name`. Fields are tried one at a time first: then
-/// an error is known to be theirs.
+/// Returns the typed fields in `table`, a part of the section `name`. An error is that of the first
+/// field that cannot be read.
 fn fields<T: DeserializeOwned>(
     layers: &Layers,
     name: &str,
@@ -140,17 +141,20 @@ fn fields<T: DeserializeOwned>(
         origin: layers.origins.of(field),
         message,
     };
-    let names = field_names::<T>();
-    for (field, value) in &table {
+    serde_path_to_error::deserialize(Value::Table(table.clone())).map_err(|error| {
+        let message = error.inner().message();
+        // What lies deeper is part of the field's value.
+        let Some(Segment::Map { key: field }) = error.path().iter().next() else {
+            return wrong(name, in_plain_words(message));
+        };
         let key = format!("{name}.{field}");
-        if !names.contains(&field.as_str()) {
-            return Err(unknown(layers, &key));
+        match table.get(field) {
+            Some(value) if field_names::<T>().contains(&field.as_str()) => {
+                wrong(&key, explained::<T>(field, value, message))
+            }
+            _ => unknown(layers, &key),
         }
-        Table::from_iter([(field.clone(), value.clone())])
-            .try_into::<T>()
-            .map_err(|error| wrong(&key, explained::<T>(field, value, error.message())))?;
-    }
-    table.try_into().map_err(|error| wrong(name, in_plain_words(error.message())))
+    })
 }
 
 /// What is wrong with `value` of `field`. Of what is no string where a choice is expected, serde

@@ -29,7 +29,7 @@ pub struct EnvConfig {
     /// rad). `"official"`: exactly the starts of Playground 0.0.5, as in the paper's runs.
     pub starts: Starts,
     /// Control steps after which an episode is cut off, instead of the task's own number. Range 1
-    /// and up. Default: not set.
+    /// to 1,000,000,000. Default: not set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub episode_length: Option<usize>,
     /// Control steps for which each action is held, their rewards summed. A step of this
@@ -116,8 +116,8 @@ pub struct NormalizerConfig {
     /// Which running statistics. Default `"welford"`; the published numbers were presumably
     /// obtained with the fault that `"official"` reproduces (a known fault of that code).
     pub kind: NormalizerKind,
-    /// When the statistics take in a rollout: `"before"` its stored losses are computed, so that the
-    /// first ratio of an update is 1, or `"after"`, as the official code. Default `"before"`.
+    /// When the statistics take in a rollout: `"before"` its stored losses are computed, so that
+    /// the first ratio of an update is 1, or `"after"`, as the official code. Default `"before"`.
     pub update: UpdateChoice,
 }
 
@@ -155,8 +155,8 @@ impl Default for EvalConfig {
 #[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
 #[serde(default, deny_unknown_fields)]
 pub struct CheckpointConfig {
-    /// Wall-clock between checkpoints, in seconds. Range 0 and up; 0 is after every iteration.
-    /// Default 60 (ours).
+    /// Wall-clock between checkpoints, in seconds. Range 0 to 1,000,000,000; 0 is after every
+    /// iteration. Default 60 (ours).
     pub interval_s: f64,
     /// Newest whole checkpoints that are kept. Range 1 to 1,000,000. Default 2 (ours): one to go
     /// back to where the newest is damaged.

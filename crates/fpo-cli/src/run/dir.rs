@@ -64,8 +64,8 @@ pub struct RunLock {
 }
 
 impl RunDir {
-    /// Makes the folder of a new run, with all folders above it. An empty folder may be there;
-    /// so may the rest of a creation that was killed before the configuration was saved.
+    /// Makes the folder of a new run, with all folders above it. An empty folder may be there; so
+    /// may what is left of a creation that was killed before the configuration was saved.
     ///
     /// # Errors
     /// [`RunDirError::NotEmpty`] where anything else is at `path`.
@@ -117,47 +117,48 @@ impl RunDir {
         }
     }
 
-    /// The folder itself.
+    /// Returns the folder itself.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The resolved configuration.
+    /// Returns the path of the resolved configuration.
     pub fn config_path(&self) -> PathBuf {
         self.root.join(CONFIG)
     }
 
-    /// The metrics, one JSON object per line.
+    /// Returns the path of the metrics, one JSON object per line.
     pub fn metrics_path(&self) -> PathBuf {
         self.root.join("metrics.jsonl")
     }
 
-    /// The folder of TensorBoard event files.
+    /// Returns the folder of TensorBoard event files.
     pub fn tensorboard_dir(&self) -> PathBuf {
         self.root.join("tensorboard")
     }
 
-    /// The folder of all checkpoints.
+    /// Returns the folder of all checkpoints.
     pub fn checkpoints_dir(&self) -> PathBuf {
         self.root.join("checkpoints")
     }
 
-    /// The folder of the checkpoint after `step` environment steps. Names sort as their steps.
+    /// Returns the folder of the checkpoint after `step` environment steps. Names sort as their
+    /// steps.
     pub fn checkpoint_dir(&self, step: u64) -> PathBuf {
         self.checkpoints_dir().join(format!("step_{step:012}"))
     }
 
-    /// The trained policy.
+    /// Returns the path of the trained policy.
     pub fn policy_path(&self) -> PathBuf {
         self.root.join(POLICY)
     }
 
-    /// The folder of the policy that did best in evaluation.
+    /// Returns the folder of the policy that did best in evaluation.
     pub fn best_dir(&self) -> PathBuf {
         self.root.join("best")
     }
 
-    /// That policy.
+    /// Returns the path of the policy that did best in evaluation.
     pub fn best_policy_path(&self) -> PathBuf {
         self.best_dir().join(POLICY)
     }

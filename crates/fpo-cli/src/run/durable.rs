@@ -1,4 +1,5 @@
-//! Writes that are either whole or absent, whenever the process is killed or the power fails.
+//! Writes files and folders that are either whole or absent, whenever the process is killed or the
+//! power fails.
 //!
 //! Order: write under a temporary name in the same folder, fsync, rename, fsync the folder. What
 //! a killed write leaves behind begins with [`TEMPORARY`] and is removed by
@@ -28,7 +29,7 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_parent(path)
 }
 
-/// Puts `bytes` where a user asked for: a link is followed, a device or pipe written as it is.
+/// Puts `bytes` where a user asked for: a link is followed, a device or pipe is written to.
 ///
 /// # Errors
 /// As [`write_file`].
@@ -41,7 +42,7 @@ pub fn write_output(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Whether [`write_output`] can be expected to work, asked before a long computation.
+/// Checks, before a long computation, that [`write_output`] can be expected to work.
 ///
 /// # Errors
 /// `NotFound` where the folder of `path` does not exist, `IsADirectory` where `path` is a folder.
@@ -86,7 +87,7 @@ pub fn replace_folder(path: &Path, files: &[(&str, &[u8])]) -> io::Result<()> {
     remove_if_present(&aside)
 }
 
-/// Writes the folder that is to be at `path` under its temporary name, and returns that.
+/// Writes the folder that is to be at `path` under a temporary name, and returns its path.
 fn unfinished_folder(path: &Path, files: &[(&str, &[u8])]) -> io::Result<PathBuf> {
     let temporary = temporary_beside(path)?;
     remove_if_present(&temporary)?;
@@ -130,7 +131,7 @@ pub fn remove_leftovers(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether `name` is that of an unfinished file or folder.
+/// Returns whether `name` is that of an unfinished file or folder.
 pub fn is_temporary(name: &str) -> bool {
     name.starts_with(TEMPORARY)
 }
@@ -160,7 +161,7 @@ fn temporary_beside(path: &Path) -> io::Result<PathBuf> {
     beside(path, TEMPORARY)
 }
 
-/// `path` with `prefix` before its name.
+/// Returns `path` with `prefix` before its name.
 fn beside(path: &Path, prefix: &str) -> io::Result<PathBuf> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_string_lossy();
     Ok(path.with_file_name(format!("{prefix}{name}")))

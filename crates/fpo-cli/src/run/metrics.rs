@@ -35,7 +35,7 @@ pub enum MetricsError {
     /// A key is given twice, or is `step`.
     #[error("the metric `{0}` is given twice")]
     DuplicateKey(String),
-    /// A line that should be kept is no metrics object.
+    /// A line that should be kept is not a metrics object.
     #[error("{}:{line}: not a line of metrics", path.display())]
     Damaged {
         /// The file.
@@ -115,7 +115,7 @@ impl MetricsLog {
         self.events.scalars(step, values).map_err(io_error(&self.path))
     }
 
-    /// Makes all lines durable. To be called before a checkpoint that counts on them.
+    /// Makes all lines durable. Call it before a checkpoint is written, which counts on them.
     ///
     /// # Errors
     /// Those of the file system.
@@ -132,7 +132,7 @@ impl MetricsLog {
     }
 }
 
-/// The value of a metric in JSON.
+/// Returns the value of a metric in JSON.
 fn number(value: f64) -> Value {
     let text = if value.is_nan() {
         "NaN"
@@ -146,8 +146,8 @@ fn number(value: f64) -> Value {
     Value::from(text)
 }
 
-/// How many bytes at the start of `text` are whole lines of steps up to `step`, or the number of
-/// a damaged line among them.
+/// Returns how many bytes at the start of `text` are whole lines of steps up to `step`, or, as an
+/// error, the number of a damaged line among them.
 fn kept_length(text: &[u8], step: u64) -> Result<usize, usize> {
     let mut kept = 0;
     let mut end = 0;
@@ -165,7 +165,7 @@ fn kept_length(text: &[u8], step: u64) -> Result<usize, usize> {
     Ok(kept)
 }
 
-/// The step of a line, if it is a metrics object.
+/// Returns the step of a line, if the line is a metrics object.
 fn step_of(line: &[u8]) -> Option<u64> {
     serde_json::from_slice::<Map<String, Value>>(line).ok()?.get(STEP)?.as_u64()
 }

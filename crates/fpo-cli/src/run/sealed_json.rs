@@ -4,11 +4,14 @@
 //! {
 //!   "version": 1,
 //!   …
-//!   "sha256": "…"        of these bytes with this field empty
+//!   "sha256": "…"        of the bytes of this file with this string left empty
 //! }
 //! ```
 //!
-//! A file counts only if it is, byte for byte, what would be written for its content.
+//! The digest is that of the bytes as they lie in the file, so it does not matter how the program
+//! that wrote them lays out JSON.
+
+use std::ops::Range;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -26,47 +29,65 @@ pub enum Refused {
     Version(u64),
 }
 
-/// The bytes of the file for `content`, which must be a struct of numbers, strings and the like.
+/// Returns the bytes of the file for `content`, a struct of numbers, strings and the like.
 ///
 /// # Errors
-/// Where `content` is no JSON object, or has keys that are no strings.
+/// Where `content` is not a JSON object, or has keys that are not strings.
 pub fn seal(content: &impl Serialize) -> serde_json::Result<Vec<u8>> {
-    sealed(serde_json::from_value(serde_json::to_value(content)?)?)
-}
-
-/// The content of a sealed file of `version`, which stands in its field of that name.
-///
-/// # Errors
-/// [`Refused::Damaged`] or [`Refused::Version`].
-pub fn open<T: DeserializeOwned>(bytes: &[u8], version: u32) -> Result<T, Refused> {
-    let damaged = |error: serde_json::Error| Refused::Damaged(error.to_string());
-    let mut content: Map<String, Value> = serde_json::from_slice(bytes).map_err(damaged)?;
-    content.remove(SEAL);
-    if sealed(content.clone()).map_err(damaged)? != bytes {
-        return Err(Refused::Damaged("its own SHA-256 does not fit".into()));
-    }
-    match content.get("version").and_then(Value::as_u64) {
-        Some(found) if found != u64::from(version) => Err(Refused::Version(found)),
-        _ => serde_json::from_value(Value::Object(content)).map_err(damaged),
-    }
-}
-
-/// SHA-256 of `bytes` in hexadecimal.
-pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn sealed(mut content: Map<String, Value>) -> serde_json::Result<Vec<u8>> {
+    let mut content: Map<String, Value> = serde_json::from_value(serde_json::to_value(content)?)?;
     content.insert(SEAL.into(), "".into());
     let digest = sha256(&pretty(&content)?);
     content.insert(SEAL.into(), digest.into());
     pretty(&content)
 }
 
+/// Returns the content of a sealed file of `version`, which stands in its field of that name.
+///
+/// # Errors
+/// [`Refused::Damaged`] or [`Refused::Version`].
+pub fn open<T: DeserializeOwned>(bytes: &[u8], version: u32) -> Result<T, Refused> {
+    let damaged = |error: serde_json::Error| Refused::Damaged(error.to_string());
+    let mut content: Map<String, Value> = serde_json::from_slice(bytes).map_err(damaged)?;
+    if !is_sealed(bytes) {
+        return Err(Refused::Damaged("its own SHA-256 does not fit".into()));
+    }
+    content.remove(SEAL);
+    match content.get("version").and_then(Value::as_u64) {
+        Some(found) if found != u64::from(version) => Err(Refused::Version(found)),
+        _ => serde_json::from_value(Value::Object(content)).map_err(damaged),
+    }
+}
+
+/// Returns SHA-256 of `bytes` in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn pretty(content: &Map<String, Value>) -> serde_json::Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec_pretty(content)?;
     bytes.push(b'\n');
     Ok(bytes)
+}
+
+/// Returns whether the digest at the end of `bytes`, a JSON object, is that of its other bytes.
+fn is_sealed(bytes: &[u8]) -> bool {
+    let Some(place) = digest_place(bytes) else { return false };
+    let without = [&bytes[..place.start], &bytes[place.end..]].concat();
+    sha256(&without).as_bytes() == &bytes[place]
+}
+
+/// Returns where the digest stands in `bytes`: the value of the last field of the outermost object.
+fn digest_place(bytes: &[u8]) -> Option<Range<usize>> {
+    // From the end: `}`, the string's quotes, a colon, the name.
+    let before = |end: usize, token: &[u8]| {
+        let trimmed = bytes[..end].trim_ascii_end();
+        trimmed.ends_with(token).then_some(trimmed.len() - token.len())
+    };
+    let end = before(before(bytes.len(), b"}")?, b"\"")?;
+    let start = bytes[..end].iter().rposition(|&byte| byte == b'"')? + 1;
+    let colon = before(start - 1, b":")?;
+    before(colon, format!("\"{SEAL}\"").as_bytes())?;
+    Some(start..end)
 }
 
 #[cfg(test)]
@@ -109,6 +130,55 @@ mod tests {
             assert!(open::<Example>(&whole[..place], 1).is_err(), "cut at {place}");
         }
         assert!(open::<Example>(&[whole, b"\n".to_vec()].concat(), 1).is_err());
+    }
+
+    /// A checkpoint's manifest as `fpo` 0.1.0 wrote it.
+    const WRITTEN: &str = r#"{
+  "version": 1,
+  "step": 2048,
+  "files": {
+    "envs.safetensors": {
+      "size": 1384,
+      "sha256": "491c756096cc00e8218001876a6a2a85c7673b31f0504bc5e315e50ee6da94a6"
+    },
+    "learner.safetensors": {
+      "size": 249844,
+      "sha256": "7c2737f112fe9e0e696b47410968415f647c89747586aa8e25de4e30462f6a3a"
+    },
+    "state.json": {
+      "size": 3415,
+      "sha256": "daf2fab28130fd9f35b7d77588b2fd960baff5927f344fac668ae615ffc4a8b0"
+    }
+  },
+  "sha256": "58792ed4a545334b7c88bb541b84de860b9ba2c8ef04ef096f3f800f25883fcb"
+}
+"#;
+
+    #[test]
+    fn a_file_that_was_written_before_can_still_be_read() {
+        let content: Value = open(WRITTEN.as_bytes(), 1).unwrap();
+        assert_eq!(content["step"], 2048);
+        assert_eq!(content["files"]["state.json"]["size"], 3415);
+        assert!(content.get(SEAL).is_none(), "the digest is not part of the content");
+        // The digest of a single file is not that of the whole.
+        let unsealed = &WRITTEN[..WRITTEN.rfind(",\n  \"sha256\"").unwrap()];
+        let refused = open::<Value>(format!("{unsealed}\n}}\n").as_bytes(), 1);
+        assert!(matches!(refused, Err(Refused::Damaged(_))), "{refused:?}");
+    }
+
+    #[test]
+    fn a_file_may_be_laid_out_in_any_way_as_long_as_its_digest_is_that_of_its_bytes() {
+        for text in [
+            r#"{"version":1,"x":-1e-1,"name":"π","sha256":""}"#,
+            "{ \"version\": 1, \"x\": -0.10, \"name\": \"\\u03c0\",\r\n\t\"sha256\" :\t\"\" }\r\n",
+        ] {
+            let digest = sha256(text.as_bytes());
+            let end = text.rfind('"').unwrap();
+            let sealed = format!("{}{digest}{}", &text[..end], &text[end..]);
+            assert_eq!(open::<Example>(sealed.as_bytes(), 1), Ok(example()), "{text}");
+            let other = sealed.replace("1", "2");
+            assert!(matches!(open::<Example>(other.as_bytes(), 1), Err(Refused::Damaged(_))));
+        }
     }
 
     #[test]

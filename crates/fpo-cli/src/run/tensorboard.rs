@@ -7,7 +7,7 @@
 //! crc(x) = rotate_right(crc32c(x), 15) + 0xa282ead8
 //! ```
 //!
-//! and its data one protobuf `Event`, of which this writes the few fields that scalars need:
+//! and its data is one protobuf `Event`, of which this program writes the fields that scalars need:
 //! `wall_time` (1, double), `step` (2, int64), `file_version` (3, string), `summary` (5) with
 //! `value` (1) of `tag` (1, string) and `simple_value` (2, float), and `session_log` (7) with
 //! `status` (1, enum).
@@ -75,12 +75,12 @@ impl EventWriter {
     }
 }
 
-/// Seconds since 1970.
+/// Returns the seconds since 1970.
 fn wall_time() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
-/// One record around `data`.
+/// Returns the record that holds `data`.
 fn framed(data: &[u8]) -> Vec<u8> {
     let length = (data.len() as u64).to_le_bytes();
     let mut record = Vec::with_capacity(data.len() + 16);
@@ -95,7 +95,7 @@ fn masked_crc(bytes: &[u8]) -> u32 {
     crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
-/// CRC-32C (Castagnoli), reflected, as in RFC 3720.
+/// Returns the CRC-32C (Castagnoli) of `bytes`, reflected, as in RFC 3720.
 fn crc32c(bytes: &[u8]) -> u32 {
     const TABLE: [u32; 256] = crc_table();
     !bytes.iter().fold(!0, |crc: u32, byte| TABLE[usize::from(crc as u8 ^ byte)] ^ (crc >> 8))
@@ -124,7 +124,7 @@ const FIXED_64: u64 = 1;
 const LENGTH_DELIMITED: u64 = 2;
 const FIXED_32: u64 = 5;
 
-/// The start of an `Event`: its time and step.
+/// Returns the start of an `Event`: its time and step.
 fn event(wall_time: f64, step: u64) -> Vec<u8> {
     let mut event = Vec::new();
     put_tag(&mut event, 1, FIXED_64);
@@ -148,7 +148,7 @@ fn put_bytes(out: &mut Vec<u8>, field: u64, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-/// Seven bits a byte, lowest first; the top bit says that more follow.
+/// Writes seven bits a byte, lowest first; the top bit says that more bytes follow.
 fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);

@@ -1,4 +1,4 @@
-//! Errors of commands and the exit codes they end with.
+//! Errors of commands, and the exit codes with which they end the process.
 //!
 //! Code 2 means that what was asked for is wrong: the command line or the configuration. Code 1
 //! means that it was right but could not be done: a missing or damaged file, a missing device, a
@@ -28,7 +28,7 @@ pub struct Stopped(pub String);
 #[error("{0}")]
 pub struct UsageError(pub String);
 
-/// The exit code that `error` ends the process with.
+/// Returns the exit code with which `error` ends the process.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     if error.is::<Stopped>() {
         return STOPPED;
@@ -43,7 +43,7 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     if usage { USAGE } else { FAILED }
 }
 
-/// The error with its causes in one line.
+/// Returns the error with its causes in one line.
 pub fn describe(error: &anyhow::Error) -> String {
     let mut line = String::new();
     let mut before = String::new();

@@ -1,7 +1,7 @@
 //! Numbers as people read them at a glance: counts and durations in few characters.
 
-/// A count in three digits or so: `950`, `1.5k`, `512k`, `59.9M`. Cut off, never rounded up, so
-/// that nothing looks finished before it is.
+/// Returns `count` in about three digits: `950`, `1.5k`, `512k`, `59.9M`. Digits are cut off, never
+/// rounded up, so that nothing looks finished before it is.
 pub fn short_count(count: u64) -> String {
     let (unit, letter) = match count {
         0..1_000 => return count.to_string(),
@@ -17,7 +17,7 @@ pub fn short_count(count: u64) -> String {
     }
 }
 
-/// A count with commas between thousands: `12,345`.
+/// Returns `count` with commas between thousands: `12,345`.
 pub fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
@@ -30,7 +30,7 @@ pub fn grouped(count: u64) -> String {
     text
 }
 
-/// A duration in its two largest units: `5s`, `2m05s`, `1h02m`, `3d04h`.
+/// Returns a duration in its two largest units: `5s`, `2m05s`, `1h02m`, `3d04h`.
 pub fn short_duration(seconds: u64) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     match seconds {

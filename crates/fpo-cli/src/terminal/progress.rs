@@ -16,13 +16,13 @@ use crate::terminal::humanize::{grouped, short_count, short_duration};
 const REDRAW_INTERVAL: Duration = Duration::from_millis(250);
 /// Time between lines where standard error is not a terminal.
 pub const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
-/// Back to the start of the line, and erase it.
+/// Moves the cursor to the start of the line, and erases the line.
 const CLEAR_LINE: &str = "\r\x1b[2K";
 
 /// What an iteration is doing, and how far it is with that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Phase {
-    /// In a word.
+    /// What it is doing, in a word.
     pub name: &'static str,
     /// Parts done.
     pub done: usize,
@@ -37,7 +37,7 @@ pub struct Status {
     pub steps_done: u64,
     /// Environment steps of the whole run.
     pub steps_total: u64,
-    /// Environment steps per second since this process began training; 0 while not known.
+    /// Environment steps per second since this process began training; 0 while it is not known.
     pub steps_per_s: f64,
     /// Mean return of the last evaluation, if there was one.
     pub last_return: Option<f64>,
@@ -46,7 +46,7 @@ pub struct Status {
 }
 
 impl Status {
-    /// The status as one line, without its end.
+    /// Returns the status as one line, without a line break.
     pub fn line(&self) -> String {
         let total = self.steps_total.max(1);
         let percent = self.steps_done.saturating_mul(100) / total;
@@ -120,19 +120,19 @@ impl<W: Write> Progress<W> {
         }
     }
 
-    /// Notes the mean return of an evaluation, to be shown from now on.
+    /// Notes the mean return of an evaluation, which is shown from now on.
     pub fn set_return(&mut self, value: f64) {
         self.last_return = Some(value);
     }
 
-    /// Shows what the iteration under way is doing, unless a status was just shown.
+    /// Shows what the iteration under way is doing, unless a status was shown just before.
     pub fn phase(&mut self, steps_done: u64, phase: Phase) {
         self.phase = Some(phase);
         self.update_at(steps_done, Instant::now())
     }
 
     /// Shows the status after an iteration that brought the environment steps to `steps_done`,
-    /// unless the last was just shown.
+    /// unless a status was shown just before.
     pub fn update(&mut self, steps_done: u64) {
         self.phase = None;
         self.update_at(steps_done, Instant::now())
@@ -142,12 +142,12 @@ impl<W: Write> Progress<W> {
     pub fn message(&mut self, text: &str) {
         let clear = if self.line_is_open { CLEAR_LINE } else { "" };
         self.line_is_open = false;
-        // The status was wiped: the next update shows it again at once.
+        // The status is wiped, so the next update shows it again at once.
         self.last_shown = self.last_shown.filter(|_| !self.on_terminal);
         self.put(&format!("{clear}{text}\n"));
     }
 
-    /// Shows the last status, whenever the one before was shown, and ends its line.
+    /// Shows the last status, however recently one was shown, and ends its line.
     pub fn finish(&mut self, steps_done: u64) {
         self.last_shown = None;
         self.update(steps_done);

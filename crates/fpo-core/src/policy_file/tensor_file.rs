@@ -75,20 +75,20 @@ impl TensorFile {
         self.arrays.insert(name.into(), Array { shape: shape.to_vec(), data });
     }
 
-    /// All arrays by name.
+    /// Returns all arrays by name.
     pub fn arrays(&self) -> &BTreeMap<String, Array> {
         &self.arrays
     }
 
-    /// The array `name`.
+    /// Returns the array `name`.
     ///
     /// # Errors
-    /// If there is none.
+    /// If the file has no such array.
     pub fn get(&self, name: &str) -> Result<&Array> {
         self.arrays.get(name).ok_or_else(|| file_error(format!("there is no tensor `{name}`")))
     }
 
-    /// The numbers of the F32 array `name`.
+    /// Returns the numbers of the F32 array `name`.
     ///
     /// # Errors
     /// If it is missing or of another type.
@@ -99,7 +99,7 @@ impl TensorFile {
         }
     }
 
-    /// The numbers of the F64 array `name`.
+    /// Returns the numbers of the F64 array `name`.
     ///
     /// # Errors
     /// If it is missing or of another type.
@@ -110,7 +110,7 @@ impl TensorFile {
         }
     }
 
-    /// The numbers of the U32 array `name`.
+    /// Returns the numbers of the U32 array `name`.
     ///
     /// # Errors
     /// If it is missing or of another type.
@@ -121,7 +121,7 @@ impl TensorFile {
         }
     }
 
-    /// The numbers of the U64 array `name`.
+    /// Returns the numbers of the U64 array `name`.
     ///
     /// # Errors
     /// If it is missing or of another type.
@@ -132,7 +132,7 @@ impl TensorFile {
         }
     }
 
-    /// The file's bytes; equal contents give equal bytes.
+    /// Returns the file's bytes; equal contents give equal bytes.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let bytes: Vec<_> =
             self.arrays.iter().map(|(name, a)| (name, &a.shape, a.data.to_bytes())).collect();
@@ -149,7 +149,7 @@ impl TensorFile {
     /// Reads a file's bytes.
     ///
     /// # Errors
-    /// If they are no whole safetensors file, or hold numbers of another type.
+    /// If they are not a whole safetensors file, or hold numbers of another type.
     pub fn from_bytes(bytes: &[u8]) -> Result<TensorFile> {
         let unreadable = |error| {
             let len = bytes.len();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use fpo_envs::AutoReset;
 
-use crate::commands::parse_device;
+use crate::commands::device_arg::parse_device;
 use crate::config::choices::DeviceChoice;
 
 /// What to measure, on what, how long.
@@ -76,18 +76,18 @@ pub enum Part {
 }
 
 impl BenchArgs {
-    /// Whether `part` was asked for.
+    /// Returns whether `part` was asked for.
     pub fn wants(&self, part: Part) -> bool {
         self.parts.iter().any(|&asked| asked == part || asked == Part::All)
     }
 }
 
-/// The spelling of `env.auto_reset` in a configuration.
+/// Reads `text` as a configuration spells `env.auto_reset`.
 fn parse_auto_reset(text: &str) -> Result<AutoReset, String> {
     serde_json::from_value(text.into()).map_err(|_| "expected `fresh` or `first`".into())
 }
 
-/// Environments or transitions: as many as a configuration allows.
+/// Returns the parser of a number of environments or transitions, as a configuration allows them.
 fn count() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=1 << 24)
 }

@@ -9,7 +9,7 @@ use crate::commands::bench::measurement::{BenchFile, Measurement};
 use crate::commands::bench::report::duration;
 use crate::commands::bench::table::Table;
 
-/// So many cases that only one file has are named; of more, one.
+/// Up to this many cases that only one file has are all named; of more cases, only the first is.
 const NAMED: usize = 3;
 
 /// Reads a file that `fpo bench --json` wrote.
@@ -27,7 +27,7 @@ pub fn read(path: &Path) -> Result<BenchFile> {
     Ok(file)
 }
 
-/// The comparison of two files as text; ratios are times of `a` over times of `b`.
+/// Returns the comparison of two files as text; ratios are times of `a` over times of `b`.
 ///
 /// # Errors
 /// If they have no case in common.
@@ -65,18 +65,18 @@ pub fn text(a: &BenchFile, b: &BenchFile) -> Result<String> {
     Ok(text)
 }
 
-/// How many times faster `new` is than `old`.
+/// Returns how many times faster `new` is than `old`.
 pub fn ratio(old: &Measurement, new: &Measurement) -> f64 {
     old.time.ms_median / new.time.ms_median
 }
 
-/// Whether each median lies within the runs of the other: then the ratio may be chance.
+/// Returns whether each median lies within the runs of the other, so that the ratio may be chance.
 fn overlap(old: &Measurement, new: &Measurement) -> bool {
     let within = |x: f64, m: &Measurement| m.time.ms_min <= x && x <= m.time.ms_max;
     within(old.time.ms_median, new) && within(new.time.ms_median, old)
 }
 
-/// What is not the same about the machines and programs.
+/// Returns what differs between the machines and programs.
 fn differences(a: &BenchFile, b: &BenchFile) -> Vec<String> {
     let (a, b) = (a.machine.identity(), b.machine.identity());
     let differing = a.into_iter().zip(b).filter(|((_, a), (_, b))| a != b);

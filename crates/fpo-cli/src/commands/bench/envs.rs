@@ -1,7 +1,7 @@
 //! Times control steps of a batch of environments under random actions, new ones for every step.
 //!
-//! Making the actions is not timed. The first steps are not either: a batch that has just been
-//! reset has other contacts than one that has been running.
+//! Neither the making of the actions is timed nor the first steps: a batch that has just been reset
+//! has other contacts than one that has been running.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::commands::bench::stats::{Repeats, Timing};
 use crate::training::stage::Stage;
 use fpo_core::require_finite;
 
-/// How long one run steps, and how many steps go before the first.
+/// How long one run steps, and how many steps are made before the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Effort {
     /// Untimed control steps of every environment.
@@ -73,7 +73,7 @@ pub fn measure(task: &str, envs: usize, effort: Effort, case: Case) -> Result<Me
     Ok(measured)
 }
 
-/// Bytes that a batch must keep between steps.
+/// Returns how many bytes a batch must keep between steps.
 fn bytes(envs: &dyn VecEnv) -> usize {
     let VecEnvState { states, first_states, obs, episode_steps, episodes, .. } = envs.save();
     size_of_val(&states[..])

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::commands::bench::peak;
 use crate::commands::bench::peak::Peak;
 
-/// Glances at what is running.
-const GLANCES: usize = 20;
-const GLANCE_INTERVAL: Duration = Duration::from_millis(10);
+/// How often the number of running threads is read.
+const READINGS: usize = 20;
+const READING_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Hardware and software. What cannot be found out is left out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -57,7 +57,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Everything but what must be measured.
+    /// Returns everything but what must be measured.
     pub fn describe() -> Machine {
         let owned = |text: Option<&str>| text.map(str::to_owned);
         Machine {
@@ -86,7 +86,7 @@ impl Machine {
         self.peak_gflops = peak::measure(&counts);
     }
 
-    /// What tells machines and programs apart, for a comparison: name and value.
+    /// Returns what tells machines and programs apart in a comparison, as names and values.
     pub fn identity(&self) -> Vec<(&'static str, String)> {
         let optional = |value: &Option<String>| value.clone().unwrap_or_else(|| "unknown".into());
         vec![
@@ -104,12 +104,12 @@ impl Machine {
     }
 }
 
-/// Threads that this process may run at once, limits of its container included.
+/// Returns how many threads this process may run at once, limits of its container included.
 pub fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// The cargo features of this build.
+/// Returns the cargo features of this build.
 pub fn features() -> Vec<String> {
     [
         ("mujoco", cfg!(feature = "mujoco")),
@@ -125,7 +125,7 @@ pub fn features() -> Vec<String> {
     .collect()
 }
 
-/// The vector instruction sets that the CPU has, of those that numeric code uses.
+/// Returns the vector instruction sets that the CPU has, of those that numeric code uses.
 pub fn instruction_sets() -> Vec<String> {
     let mut sets: Vec<&str> = Vec::new();
     #[cfg(target_arch = "x86_64")]
@@ -148,7 +148,7 @@ pub fn instruction_sets() -> Vec<String> {
     sets.into_iter().map(str::to_owned).collect()
 }
 
-/// A line of `/proc/meminfo`, such as `MemTotal` or `MemAvailable`, in bytes.
+/// Returns a line of `/proc/meminfo`, such as `MemTotal` or `MemAvailable`, in bytes.
 pub fn memory(key: &str) -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
@@ -156,22 +156,24 @@ pub fn memory(key: &str) -> Option<u64> {
     Some(kibibytes * 1024)
 }
 
-/// Threads that want to run, this one left out: the mean of some glances.
+/// Returns how many threads want to run besides this one, as the mean of some readings.
 fn others_running() -> Option<f64> {
-    let glance = || {
-        std::thread::sleep(GLANCE_INTERVAL);
+    let read = || {
+        std::thread::sleep(READING_INTERVAL);
         running_of_loadavg(&fs::read_to_string("/proc/loadavg").ok()?)
     };
-    let counts: Option<Vec<usize>> = (0..GLANCES).map(|_| glance()).collect();
-    Some(counts?.iter().map(|count| count.saturating_sub(1)).sum::<usize>() as f64 / GLANCES as f64)
+    let counts: Option<Vec<usize>> = (0..READINGS).map(|_| read()).collect();
+    Some(
+        counts?.iter().map(|count| count.saturating_sub(1)).sum::<usize>() as f64 / READINGS as f64,
+    )
 }
 
-/// The number before the slash in `0.24 0.30 0.15 3/211 4242`.
+/// Returns the number before the slash in `0.24 0.30 0.15 3/211 4242`.
 fn running_of_loadavg(text: &str) -> Option<usize> {
     text.split_whitespace().nth(3)?.split_once('/')?.0.parse().ok()
 }
 
-/// The version of the MuJoCo library that this process has loaded.
+/// Returns the version of the MuJoCo library that this process has loaded.
 pub fn mujoco_version() -> Option<String> {
     #[cfg(feature = "mujoco")]
     return Some(mujoco_rs::mujoco_version().to_owned());
@@ -185,12 +187,12 @@ fn cpu() -> String {
     name.unwrap_or_else(|| format!("unknown {}", std::env::consts::ARCH))
 }
 
-/// Different pairs of socket and core among the processors.
+/// Returns how many different pairs of socket and core the processors have.
 fn physical_cores() -> Option<usize> {
     let text = fs::read_to_string("/proc/cpuinfo").ok()?;
-    let of =
+    let socket_and_core =
         |processor: &str| Some((field(processor, "physical id")?, field(processor, "core id")?));
-    let mut cores: Vec<_> = text.split("\n\n").filter_map(of).collect();
+    let mut cores: Vec<_> = text.split("\n\n").filter_map(socket_and_core).collect();
     cores.sort();
     cores.dedup();
     (!cores.is_empty()).then_some(cores.len())

@@ -87,7 +87,7 @@ pub struct Measurement {
     /// 10⁹ floating-point operations per second at the median, of those the formula needs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gflops: Option<f64>,
-    /// That as a share of the measured peak with as many threads.
+    /// That rate as a share of the peak that was measured with as many threads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_share: Option<f64>,
     /// Control steps per second at the median, over all environments.
@@ -95,7 +95,7 @@ pub struct Measurement {
     pub steps_per_s: Option<f64>,
     /// What a batch must keep of each environment: state row, observation and counters, as `save`
     /// returns them. Buffers of the simulator, one per thread, and starts that are prepared ahead
-    /// are not in it.
+    /// do not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes_per_env: Option<f64>,
     /// Parts of the call.
@@ -108,7 +108,7 @@ pub struct Measurement {
 const ABSURD_SHARE: f64 = 2.0;
 
 impl Measurement {
-    /// A case that took `time`.
+    /// Returns the measurement of a case that took `time`.
     pub fn new(name: Kind, case: Case, time: Timing) -> Measurement {
         Measurement {
             name,
@@ -145,7 +145,7 @@ impl Measurement {
         self
     }
 
-    /// Whether `other` is the same case.
+    /// Returns whether `other` is a measurement of the same case.
     pub fn same_case(&self, other: &Measurement) -> bool {
         self.name == other.name && self.case == other.case
     }

@@ -1,7 +1,8 @@
 //! `fpo bench`: how fast the parts of the engine are on this machine.
 //!
-//! Every case is warmed up, then timed several times, on random data; the median counts. What
-//! cannot be (numbers that are not finite, more operations than the machine can do) is an error.
+//! Every case is warmed up, then timed several times, on random data; the median counts. A result
+//! that is impossible (numbers that are not finite, more operations than the machine can do) is an
+//! error.
 
 pub mod args;
 pub mod compare;
@@ -23,11 +24,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use crate::commands::bench::args::BenchArgs;
+use crate::commands::bench::machine::Machine;
+use crate::commands::bench::measurement::BenchFile;
+use crate::commands::bench::ticker::Ticker;
 use crate::run::durable;
-use args::BenchArgs;
-use machine::Machine;
-use measurement::BenchFile;
-use ticker::Ticker;
 
 /// Measures or compares, and returns what to print on standard output.
 ///

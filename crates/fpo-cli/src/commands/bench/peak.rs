@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-/// Runs go on until for so long none was clearly faster than those before.
+/// Measuring stops when no run was clearly faster than those before for this long.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// What is clearly faster.
+/// A run is clearly faster if its rate is this many times that of those before.
 const CLEARLY: f64 = 1.02;
 /// Rounds of one run: a few milliseconds.
 const ROUNDS: usize = 1 << 19;
@@ -42,22 +42,22 @@ struct Kernel {
 
 /// Measures every register width of this CPU with each number of threads, the widest first.
 pub fn measure(threads: &[usize]) -> Vec<Peak> {
-    let of = |kernel: Kernel| {
+    let peaks = |kernel: Kernel| {
         threads.iter().map(move |&threads| Peak {
             width: kernel.width.into(),
             threads,
             gflops: best(kernel, threads),
         })
     };
-    kernels().into_iter().flat_map(of).collect()
+    kernels().into_iter().flat_map(peaks).collect()
 }
 
-/// The peak of the widest registers with `threads` threads.
+/// Returns the peak of the widest registers with `threads` threads, if it was measured.
 pub fn widest(peaks: &[Peak], threads: usize) -> Option<f64> {
     peaks.iter().find(|peak| peak.threads == threads).map(|peak| peak.gflops)
 }
 
-/// GFLOP/s of the fastest run.
+/// Returns the GFLOP/s of the fastest run.
 fn best(kernel: Kernel, threads: usize) -> f64 {
     let (mut best, mut reference) = (0.0, 0.0);
     let mut clock = Instant::now();
@@ -70,7 +70,8 @@ fn best(kernel: Kernel, threads: usize) -> f64 {
     best
 }
 
-/// GFLOP/s of one run on all threads, from the moment all are ready until the last has finished.
+/// Returns the GFLOP/s of one run on all threads, from the moment all are ready until the last has
+/// finished.
 fn once(kernel: Kernel, threads: usize) -> f64 {
     let ready = Barrier::new(threads);
     let work = || {
@@ -116,7 +117,7 @@ fn kernels() -> Vec<Kernel> {
 /// Numbers of the portable loop: eight registers of four.
 const PORTABLE: usize = 32;
 
-/// The loop for a CPU that we have no intrinsics for; the compiler makes vectors of it.
+/// Runs the loop on a CPU for which this file has no intrinsics; the compiler makes vectors of it.
 fn portable(rounds: usize, a: f32, b: f32) -> f32 {
     let mut x: [f32; PORTABLE] = std::array::from_fn(|i| i as f32);
     for _ in 0..rounds {

@@ -1,4 +1,4 @@
-//! From the command line to the cases to measure: what is wrong shows before anything is timed.
+//! Turns the command line into cases to measure, so that mistakes show before any is timed.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -30,9 +30,9 @@ const GRIDWORLD: &str = include_str!("../../../../../configs/gridworld/two_walls
 
 /// A case and all that is needed to measure it.
 pub struct Job {
-    /// What it is.
+    /// What is timed.
     pub kind: Kind,
-    /// Which one.
+    /// Which case of that kind.
     pub case: Case,
     work: Work,
 }
@@ -45,7 +45,7 @@ enum Work {
 }
 
 impl Work {
-    /// Where tensors are computed, and how exactly.
+    /// Returns where tensors are computed, and how exactly; environments have none.
     fn precision(&self) -> Option<(&Device, PrecisionChoice)> {
         match self {
             Work::Learner { sizes, device, .. } | Work::Sampler { sizes, device, .. } => {
@@ -93,10 +93,10 @@ impl Job {
     }
 }
 
-/// All cases that were asked for, in the order of the tables.
+/// Returns all cases that were asked for, in the order of the tables.
 ///
 /// # Errors
-/// A device, precision, task, size or configuration that cannot be had.
+/// Names a device, precision, task, size or configuration that this program cannot use.
 pub fn jobs(args: &BenchArgs) -> Result<Vec<Job>> {
     let devices = devices(args)?;
     let mut jobs = Vec::new();
@@ -124,7 +124,7 @@ pub fn jobs(args: &BenchArgs) -> Result<Vec<Job>> {
     Ok(jobs)
 }
 
-/// The devices with their names, each once.
+/// Returns the devices with their names, each once.
 fn devices(args: &BenchArgs) -> Result<Vec<(String, Device)>> {
     let default = [DeviceChoice::Cpu, DeviceChoice::Auto];
     let asked = if args.devices.is_empty() { &default[..] } else { &args.devices };
@@ -280,7 +280,8 @@ fn counts(asked: &[u32], default: &[usize]) -> Vec<usize> {
     if asked.is_empty() { default.to_vec() } else { asked.iter().map(|&n| n as usize).collect() }
 }
 
-/// The number of runs: what was asked for, else 3 at a quick look, else within these bounds.
+/// Returns the number of runs: as many as were asked for, else 3 with `--quick`, else a number
+/// within these bounds.
 fn repeats(args: &BenchArgs, least: usize, most: usize, enough_s: f64) -> Repeats {
     match (args.repeats, args.quick) {
         (Some(count), _) => Repeats::exactly(count as usize),

@@ -10,15 +10,15 @@ use crate::terminal::humanize::grouped;
 /// Threads of other programs that spoil a measurement.
 const BUSY: f64 = 0.5;
 
-/// Everything in a file as text.
+/// Returns everything in a file as text.
 pub fn text(file: &BenchFile) -> String {
-    let of = |kind| file.results.iter().filter(move |m| m.name == kind).collect::<Vec<_>>();
+    let of_kind = |kind| file.results.iter().filter(move |m| m.name == kind).collect::<Vec<_>>();
     let parts = [
         head(&file.machine),
-        computing("gradient step", &of(Kind::GradientStep)),
-        computing("sample", &of(Kind::Sample)),
-        env_steps(&of(Kind::EnvStep)),
-        iterations(&of(Kind::Iteration)),
+        computing("gradient step", &of_kind(Kind::GradientStep)),
+        computing("sample", &of_kind(Kind::Sample)),
+        env_steps(&of_kind(Kind::EnvStep)),
+        iterations(&of_kind(Kind::Iteration)),
         accelerators(&file.results),
     ];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
@@ -99,7 +99,7 @@ fn iterations(measured: &[&Measurement]) -> String {
     table.text()
 }
 
-/// Every case that was measured on the CPU and on another device, side by side.
+/// Returns the table of the cases that were measured on the CPU and on another device.
 fn accelerators(results: &[Measurement]) -> String {
     let mut table = Table::new(&["against the CPU", "cpu", "device", "times faster"]);
     let on_cpu = |m: &Measurement| m.case.device.as_deref() == Some("cpu");
@@ -119,7 +119,7 @@ fn accelerators(results: &[Measurement]) -> String {
     table.text()
 }
 
-/// Milliseconds with three digits or so, in a unit that fits.
+/// Returns `ms` milliseconds with about three digits, in a unit that fits.
 pub fn duration(ms: f64) -> String {
     let (value, unit) = match ms {
         ms if ms < 1.0 => (ms * 1e3, "µs"),

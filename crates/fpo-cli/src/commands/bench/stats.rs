@@ -8,21 +8,21 @@ use serde::{Deserialize, Serialize};
 /// How often a measure is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Repeats {
-    /// At least so often.
+    /// The fewest runs.
     pub least: usize,
-    /// At most so often.
+    /// The most runs.
     pub most: usize,
-    /// No further run once the runs have taken so long.
+    /// Beyond the fewest, no further run begins once the runs have taken this long.
     pub enough: Duration,
 }
 
 impl Repeats {
-    /// Exactly `count` runs.
+    /// Returns the setting for exactly `count` runs.
     pub fn exactly(count: usize) -> Repeats {
         Repeats { least: count, most: count, enough: Duration::ZERO }
     }
 
-    /// Takes the durations that `run` returns.
+    /// Calls `run` that often and returns the durations that it returns.
     ///
     /// # Errors
     /// Those of `run`.
@@ -46,17 +46,17 @@ pub struct Timing {
     pub ms_min: f64,
     /// The slowest run.
     pub ms_max: f64,
-    /// Distance between the first and the third quartile; 0 of one run.
+    /// Distance between the first and the third quartile; 0 if there was one run.
     pub ms_iqr: f64,
     /// Number of runs.
     pub runs: usize,
 }
 
 impl Timing {
-    /// The statistics of `durations`, each divided by `parts`.
+    /// Returns the statistics of `durations`, each divided by `parts`.
     ///
     /// # Errors
-    /// Without a duration, or where one is zero: no clock is that coarse, so nothing was done.
+    /// If there is no duration, or one is zero: no clock is that coarse, so nothing was done.
     pub fn of(durations: &[Duration], parts: f64) -> Result<Timing> {
         let mut ms: Vec<f64> = durations.iter().map(|d| d.as_secs_f64() * 1e3 / parts).collect();
         ms.sort_by(f64::total_cmp);
@@ -75,13 +75,14 @@ impl Timing {
         })
     }
 
-    /// Half the distance between the quartiles, as a share of the median.
+    /// Returns half the distance between the quartiles, as a share of the median.
     pub fn spread(&self) -> f64 {
         0.5 * self.ms_iqr / self.ms_median
     }
 }
 
-/// The quantile `q` of ascending numbers, between neighbours in proportion; 0 of none.
+/// Returns the quantile `q` of ascending numbers, between neighbours in proportion; 0 if there are
+/// no numbers.
 pub fn quantile(ascending: &[f64], q: f64) -> f64 {
     let at = q * ascending.len().saturating_sub(1) as f64;
     let value = |index: usize| ascending.get(index).or(ascending.last()).copied().unwrap_or(0.0);
@@ -90,7 +91,7 @@ pub fn quantile(ascending: &[f64], q: f64) -> f64 {
     low + (at - below) * (high - low)
 }
 
-/// The middle of any numbers; 0 of none.
+/// Returns the median of numbers in any order; 0 if there are no numbers.
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);

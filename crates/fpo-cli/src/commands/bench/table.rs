@@ -6,7 +6,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// A table with these headings, the first of which is its title.
+    /// Returns a table with these headings, the first of which is its title.
     pub fn new(head: &[&str]) -> Table {
         Table { rows: vec![head.iter().map(|&cell| cell.to_owned()).collect()] }
     }
@@ -16,7 +16,7 @@ impl Table {
         self.rows.push(cells.into_iter().collect());
     }
 
-    /// The table as lines, or nothing if it has no rows.
+    /// Returns the table as lines, or an empty text if it has no rows.
     pub fn text(&self) -> String {
         if self.rows.len() < 2 {
             return String::new();

@@ -1,15 +1,15 @@
-//! What is being measured, on standard error: one line that is redrawn on a terminal, elsewhere a
-//! plain line now and then.
+//! Shows on standard error what is being measured: on a terminal as one line that is redrawn,
+//! elsewhere as a plain line now and then.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::Instant;
 
 use crate::terminal::progress::PLAIN_INTERVAL;
 
-/// Back to the start of the line, and erase it.
+/// Moves the cursor to the start of the line, and erases the line.
 const CLEAR_LINE: &str = "\r\x1b[2K";
 
-/// Counts cases; wipes its line when it goes.
+/// Counts cases; wipes its line when it is dropped.
 pub(crate) struct Ticker {
     on_terminal: bool,
     total: usize,
@@ -18,7 +18,7 @@ pub(crate) struct Ticker {
 }
 
 impl Ticker {
-    /// For `total` cases.
+    /// Returns a ticker that counts to `total` cases.
     pub(crate) fn on_stderr(total: usize) -> Ticker {
         let dumb = std::env::var_os("TERM").is_none_or(|terminal| terminal == "dumb");
         let on_terminal = io::stderr().is_terminal() && !dumb;

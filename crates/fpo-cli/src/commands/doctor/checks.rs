@@ -8,7 +8,7 @@ use fpo_core::Compute;
 
 use crate::commands::bench::machine;
 use crate::commands::bench::machine::Machine;
-use crate::commands::doctor::{Check, State};
+use crate::commands::doctor::check::{Check, State};
 
 /// Less free memory than this cannot hold a rollout of the paper's size and its update.
 const LITTLE_MEMORY: u64 = 4 << 30;
@@ -34,11 +34,16 @@ pub(crate) fn program(machine: &Machine) -> Check {
 }
 
 pub(crate) fn features(machine: &Machine) -> Check {
-    let features = match machine.features.as_slice() {
-        [] => "none".into(),
-        features => features.join(" "),
-    };
-    Check::ok("features", features)
+    let features = machine.features.as_slice();
+    let mut found = if features.is_empty() { "none".into() } else { features.join(" ") };
+    let of_candle = features.iter().filter(|name| ["accelerate", "mkl"].contains(&name.as_str()));
+    for name in of_candle {
+        found += &format!(
+            " · {name} speeds up composed Candle operations only (train.kernels = \"composed\"), \
+             not the fused kernels"
+        );
+    }
+    Check::ok("features", found)
 }
 
 pub(crate) fn threads(machine: &Machine) -> Check {
@@ -61,7 +66,7 @@ pub(crate) fn threads(machine: &Machine) -> Check {
     Check::new("threads", state, found).advise(advice)
 }
 
-/// Which code does the numeric work on this CPU.
+/// Says which code does the numeric work on this CPU.
 pub(crate) fn kernels() -> Check {
     let path = match Compute::best(&Device::Cpu, DType::F32) {
         Compute::Fused(isa) => format!("fused, {}", isa.name()),
@@ -89,8 +94,12 @@ pub(crate) fn mujoco() -> Check {
 
 #[cfg(not(feature = "mujoco"))]
 pub(crate) fn mujoco() -> Check {
-    Check::new("mujoco", State::Absent, "not in this build: GridWorld tasks only")
-        .advise("scripts/setup.sh && cargo build --release")
+    Check::new(
+        "mujoco",
+        State::Absent,
+        "not in this build: only the tasks GridWorld/… and Classic/…",
+    )
+    .advise("scripts/setup.sh && cargo build --release")
 }
 
 pub(crate) fn memory() -> Option<Check> {
@@ -103,7 +112,7 @@ pub(crate) fn memory() -> Option<Check> {
     })
 }
 
-/// Space for `runs/`, as `df` knows it; nothing where there is no `df`.
+/// Says how much space `df` finds for `runs/`; says nothing where there is no `df`.
 pub(crate) fn disk() -> Option<Check> {
     let folder = if fs::exists("runs").unwrap_or(false) { "runs" } else { "." };
     let output = Command::new("df").args(["-Pk", folder]).output().ok()?;
@@ -116,13 +125,13 @@ pub(crate) fn disk() -> Option<Check> {
     })
 }
 
-/// Bytes available, from the second line of `df -Pk`.
+/// Returns the bytes available, from the second line of `df -Pk`.
 fn free_of_df(text: &str) -> Option<u64> {
     let kibibytes: u64 = text.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()?;
     Some(kibibytes * 1024)
 }
 
-/// The file from which this process has loaded the library whose name begins with `name`.
+/// Returns the file from which this process has loaded the library whose name begins with `name`.
 #[cfg(feature = "mujoco")]
 fn library(name: &str) -> Option<String> {
     let maps = fs::read_to_string("/proc/self/maps").ok()?;
@@ -139,6 +148,22 @@ fn gib(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_libraries_of_candle_are_listed_with_what_they_speed_up() {
+        let machine = |features: &[&str]| Machine {
+            features: features.iter().map(|&name| name.to_owned()).collect(),
+            ..Machine::default()
+        };
+        let check = features(&machine(&["mujoco", "mkl"]));
+        assert_eq!(
+            check.found,
+            "mujoco mkl · mkl speeds up composed Candle operations only \
+             (train.kernels = \"composed\"), not the fused kernels"
+        );
+        assert_eq!(features(&machine(&["mujoco", "cuda"])).found, "mujoco cuda");
+        assert_eq!(features(&machine(&[])).found, "none");
+    }
 
     #[test]
     fn the_free_space_is_read_from_df() {

@@ -5,7 +5,7 @@ use std::path::Path;
 use candle_core::Device;
 
 use crate::commands::bench::machine::Machine;
-use crate::commands::doctor::{Check, State};
+use crate::commands::doctor::check::{Check, State};
 use crate::config::choices::{DeviceChoice, PrecisionChoice};
 use crate::training::device;
 
@@ -36,7 +36,7 @@ pub(crate) fn metal() -> Check {
     )
 }
 
-/// How exact matrix products are, and what else `train.precision` can be.
+/// Returns how exact matrix products are, and what else `train.precision` can be.
 fn precision(device: &Device) -> String {
     let other = match device::check_precision(device, PrecisionChoice::Tf32) {
         Ok(()) => " (or tf32: train.precision)",

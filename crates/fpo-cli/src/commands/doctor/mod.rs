@@ -1,5 +1,6 @@
 //! `fpo doctor`: what this build and this machine have, and what to do about what is missing.
 
+pub mod check;
 mod checks;
 mod devices;
 
@@ -9,49 +10,7 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 
 use crate::commands::bench::machine::Machine;
-
-/// How well a part is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// There, and it works.
-    Ok,
-    /// Not there, and not needed by this build.
-    Absent,
-    /// Works, but not as well as it could.
-    Warning,
-    /// Needed by this build, and does not work.
-    Broken,
-}
-
-/// One part and how it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// The part.
-    pub name: &'static str,
-    /// How well it is.
-    pub state: State,
-    /// What was found.
-    pub found: String,
-    /// What to do, if anything is to be done.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub advice: Option<String>,
-}
-
-impl Check {
-    fn new(name: &'static str, state: State, found: impl Into<String>) -> Check {
-        Check { name, state, found: found.into(), advice: None }
-    }
-
-    fn ok(name: &'static str, found: impl Into<String>) -> Check {
-        Check::new(name, State::Ok, found)
-    }
-
-    fn advise(mut self, advice: impl Into<String>) -> Check {
-        self.advice = Some(advice.into());
-        self
-    }
-}
+use crate::commands::doctor::check::{Check, State};
 
 /// Everything that was looked at.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -63,7 +22,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Looks at everything.
+    /// Looks at every part and returns how it is.
     pub fn make() -> Report {
         let machine = Machine::describe();
         let mut all = vec![checks::program(&machine), checks::features(&machine)];
@@ -84,17 +43,6 @@ impl Report {
             [] => Ok(()),
             names => bail!("this build cannot work here: {}", names.join(", ")),
         }
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            State::Ok => "ok",
-            State::Absent => "-",
-            State::Warning => "warning",
-            State::Broken => "broken",
-        })
     }
 }
 

@@ -1,7 +1,7 @@
-//! The two fonts of the figures: how wide a text is, and the outlines of its letters.
+//! The two fonts of the figures, and how wide a text is in them.
 //!
-//! Inter Regular and SemiBold 4.0 beta 7 (SIL Open Font License, `fonts/OFL.txt`), cut down to ASCII,
-//! Latin-1 and a few signs with fonttools, so that a PNG looks the same on every machine:
+//! Inter Regular and SemiBold 4.0 beta 7 (SIL Open Font License, `fonts/OFL.txt`), cut down to
+//! ASCII, Latin-1 and a few signs with fonttools:
 //!
 //! ```text
 //! pyftsubset Inter-Regular.otf --layout-features='' --no-hinting --desubroutinize \
@@ -10,9 +10,10 @@
 //! ```
 
 use anyhow::{Result, anyhow};
-use ttf_parser::{Face, GlyphId, OutlineBuilder};
+use skrifa::instance::{LocationRef, Size};
+use skrifa::{FontRef, GlyphId, MetadataProvider};
 
-/// The name of the fonts for a reader of an SVG, with what may stand in for them.
+/// The name of the fonts for a reader of an SVG, followed by fonts that may stand in for them.
 pub const FAMILY: &str = "Inter, Helvetica, Arial, sans-serif";
 
 /// How bold a text is.
@@ -25,19 +26,27 @@ pub enum Weight {
 }
 
 impl Weight {
-    /// The number by which CSS and SVG know it.
+    /// Returns the number by which CSS and SVG know it.
     pub fn css(self) -> u16 {
         match self {
             Weight::Regular => 400,
             Weight::SemiBold => 600,
         }
     }
+
+    /// Returns the bytes of its font's file, which are part of the program.
+    pub fn font_file(self) -> &'static [u8] {
+        match self {
+            Weight::Regular => include_bytes!("fonts/Inter-Regular.otf"),
+            Weight::SemiBold => include_bytes!("fonts/Inter-SemiBold.otf"),
+        }
+    }
 }
 
 /// Both fonts, parsed.
 pub struct Fonts {
-    regular: Face<'static>,
-    semi_bold: Face<'static>,
+    regular: FontRef<'static>,
+    semi_bold: FontRef<'static>,
 }
 
 impl Fonts {
@@ -46,97 +55,36 @@ impl Fonts {
     /// # Errors
     /// None, unless the program was built with other files.
     pub fn new() -> Result<Fonts> {
-        let face = |bytes| Face::parse(bytes, 0).map_err(|error| anyhow!("font: {error}"));
-        Ok(Fonts {
-            regular: face(include_bytes!("fonts/Inter-Regular.otf"))?,
-            semi_bold: face(include_bytes!("fonts/Inter-SemiBold.otf"))?,
-        })
+        let parse = |weight: Weight| {
+            FontRef::new(weight.font_file()).map_err(|error| anyhow!("font: {error}"))
+        };
+        Ok(Fonts { regular: parse(Weight::Regular)?, semi_bold: parse(Weight::SemiBold)? })
     }
 
-    fn face(&self, weight: Weight) -> &Face<'static> {
+    fn font(&self, weight: Weight) -> &FontRef<'static> {
         match weight {
             Weight::Regular => &self.regular,
             Weight::SemiBold => &self.semi_bold,
         }
     }
 
-    /// Whether the font has every letter of `text`; what it lacks is drawn as a box.
+    /// Returns whether the font has every letter of `text`; a PNG shows a box for one it lacks.
     pub fn has_all(&self, text: &str, weight: Weight) -> bool {
-        text.chars().all(|letter| self.face(weight).glyph_index(letter).is_some())
+        let letters = self.font(weight).charmap();
+        text.chars().all(|letter| letters.map(letter).is_some())
     }
 
-    /// The width of `text` in the unit of `size`, the height of the font's em square.
+    /// Returns the width of `text` in the unit of `size`, the height of the font's em square.
     pub fn width(&self, text: &str, size: f32, weight: Weight) -> f32 {
-        let face = self.face(weight);
-        let units: u32 = glyphs(face, text).map(|glyph| advance(face, glyph)).sum();
-        units as f32 * size / f32::from(face.units_per_em())
-    }
-
-    /// Hands the outline of each letter to `pen`, the first one's left end of the base line at
-    /// (`x`, `y`); y grows downwards.
-    pub fn outline(
-        &self,
-        text: &str,
-        size: f32,
-        weight: Weight,
-        (x, y): (f32, f32),
-        pen: &mut dyn OutlineBuilder,
-    ) {
-        let face = self.face(weight);
-        let scale = size / f32::from(face.units_per_em());
-        let mut pen = Placed { pen, x, y, scale };
-        for glyph in glyphs(face, text) {
-            face.outline_glyph(glyph, &mut pen);
-            pen.x += advance(face, glyph) as f32 * scale;
-        }
-    }
-}
-
-fn glyphs(face: &Face<'_>, text: &str) -> impl Iterator<Item = GlyphId> {
-    text.chars().map(|letter| face.glyph_index(letter).unwrap_or(GlyphId(0)))
-}
-
-fn advance(face: &Face<'_>, glyph: GlyphId) -> u32 {
-    face.glyph_hor_advance(glyph).unwrap_or(0).into()
-}
-
-/// A pen that turns a glyph's units into those of the drawing.
-struct Placed<'a> {
-    pen: &'a mut dyn OutlineBuilder,
-    x: f32,
-    y: f32,
-    scale: f32,
-}
-
-impl Placed<'_> {
-    fn at(&self, x: f32, y: f32) -> (f32, f32) {
-        (self.x + x * self.scale, self.y - y * self.scale)
-    }
-}
-
-impl OutlineBuilder for Placed<'_> {
-    fn move_to(&mut self, x: f32, y: f32) {
-        let (x, y) = self.at(x, y);
-        self.pen.move_to(x, y);
-    }
-
-    fn line_to(&mut self, x: f32, y: f32) {
-        let (x, y) = self.at(x, y);
-        self.pen.line_to(x, y);
-    }
-
-    fn quad_to(&mut self, x1: f32, y1: f32, x: f32, y: f32) {
-        let ((x1, y1), (x, y)) = (self.at(x1, y1), self.at(x, y));
-        self.pen.quad_to(x1, y1, x, y);
-    }
-
-    fn curve_to(&mut self, x1: f32, y1: f32, x2: f32, y2: f32, x: f32, y: f32) {
-        let ((x1, y1), (x2, y2), (x, y)) = (self.at(x1, y1), self.at(x2, y2), self.at(x, y));
-        self.pen.curve_to(x1, y1, x2, y2, x, y);
-    }
-
-    fn close(&mut self) {
-        self.pen.close();
+        let (font, place) = (self.font(weight), LocationRef::default());
+        let (letters, glyphs) = (font.charmap(), font.glyph_metrics(Size::unscaled(), place));
+        let advance = |letter| {
+            // Glyph 0 is the box of a missing letter.
+            let glyph = letters.map(letter).unwrap_or(GlyphId::NOTDEF);
+            glyphs.advance_width(glyph).unwrap_or(0.0)
+        };
+        let units: f32 = text.chars().map(advance).sum();
+        units * size / f32::from(font.metrics(Size::unscaled(), place).units_per_em)
     }
 }
 

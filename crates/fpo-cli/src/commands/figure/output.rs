@@ -1,4 +1,4 @@
-//! The file that a figure goes to, and its format by the end of its name.
+//! The file to which a figure is written; the end of its name says in which format.
 
 use std::path::{Path, PathBuf};
 
@@ -49,15 +49,16 @@ impl Output {
     /// # Errors
     /// Those of the file system.
     pub fn write(&self, scene: &Scene, fonts: &Fonts) -> Result<(u32, u32)> {
+        let svg = svg::svg(scene, fonts);
         let (bytes, scale) = match self.format {
-            Format::Svg => (svg::svg(scene, fonts).into_bytes(), 1),
-            Format::Png => (png::png(scene, fonts)?, png::SCALE),
+            Format::Svg => (svg.into_bytes(), 1),
+            Format::Png => (png::png(&svg)?, png::SCALE),
         };
         durable::write_output(&self.path, &bytes).with_context(|| cannot_write(&self.path))?;
         Ok((scale * scene.width, scale * scene.height))
     }
 
-    /// Where the figure goes.
+    /// Returns the file to which the figure is written.
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -15,12 +15,12 @@ pub struct Paint {
 }
 
 impl Paint {
-    /// A colour that covers all.
+    /// Returns a colour that covers all that is below.
     pub const fn solid(rgb: u32) -> Paint {
         Paint { rgb, opacity: 1.0 }
     }
 
-    /// The same colour, covering less.
+    /// Returns the same colour with another opacity.
     pub const fn at(self, opacity: f32) -> Paint {
         Paint { opacity, ..self }
     }
@@ -47,17 +47,17 @@ pub struct Style {
 }
 
 impl Style {
-    /// Filled, without an outline.
+    /// Returns the style of filled shapes without an outline.
     pub const fn filled(paint: Paint) -> Style {
         Style { fill: Some(paint), pen: None }
     }
 
-    /// An outline only.
+    /// Returns the style of an outline alone.
     pub const fn line(paint: Paint, width: f32) -> Style {
         Style { fill: None, pen: Some(Pen { paint, width, dash: 0.0 }) }
     }
 
-    /// The same with a dashed outline.
+    /// Returns the same style with a dashed outline.
     pub const fn dashed(mut self, dash: f32) -> Style {
         if let Some(pen) = &mut self.pen {
             pen.dash = dash;
@@ -65,7 +65,7 @@ impl Style {
         self
     }
 
-    /// The same with an outline.
+    /// Returns the same style with an outline.
     pub const fn outlined(mut self, paint: Paint, width: f32) -> Style {
         self.pen = Some(Pen { paint, width, dash: 0.0 });
         self

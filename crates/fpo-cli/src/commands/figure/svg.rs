@@ -8,7 +8,7 @@ use std::fmt::Write;
 use crate::commands::figure::font::{FAMILY, Fonts};
 use crate::commands::figure::scene::{Anchor, Layer, Paint, Scene, Shape, Style, Text};
 
-/// The SVG document of `scene`.
+/// Returns the SVG document of `scene`.
 pub fn svg(scene: &Scene, fonts: &Fonts) -> String {
     let (width, height) = (scene.width, scene.height);
     let mut out = format!(
@@ -101,14 +101,14 @@ fn text_element(text: &Text, fonts: &Fonts) -> String {
     out + &format!(">{}</text>\n", escaped(&text.text))
 }
 
-/// Two decimals, fewer where they are zeros.
+/// Returns `x` with two decimals, fewer where they are zeros.
 fn number(x: f32) -> String {
     let text = format!("{x:.2}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" { "0".into() } else { text.into() }
 }
 
-/// `text` as character data; signs that XML cannot hold at all are left out.
+/// Returns `text` as character data; signs that XML cannot hold at all are left out.
 fn escaped(text: &str) -> String {
     let mut out = String::new();
     for letter in text.chars().filter(|&c| c >= ' ' && c != '\u{fffe}' && c != '\u{ffff}') {

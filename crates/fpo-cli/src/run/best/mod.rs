@@ -34,7 +34,7 @@ pub struct Score {
     pub step: u64,
     /// Mean of the episodes' summed rewards.
     pub return_mean: f64,
-    /// Standard error of that mean; of one episode there is none.
+    /// Standard error of that mean; one episode has none.
     pub return_stderr: Option<f64>,
 }
 
@@ -115,7 +115,8 @@ struct Entry {
     policy_sha256: String,
 }
 
-/// The best policy of `run` so far, both of its files checked; `None` if none was kept yet.
+/// Returns the best policy of `run` so far and checks both of its files; returns `None` if no
+/// policy was kept yet.
 ///
 /// # Errors
 /// [`BestError::Damaged`] naming the file that is not as it was written, [`BestError::Version`],
@@ -127,8 +128,8 @@ pub fn load(run: &RunDir) -> Result<Option<Best>, BestError> {
 
 /// Keeps `policy`, the bytes of its file, if `score` is strictly better than the best so far.
 ///
-/// A return that is not finite is never the best. A damaged best is replaced by any policy: there
-/// is no better one left.
+/// A return that is not finite is never the best. Any policy replaces a damaged best, for nothing
+/// better is left.
 ///
 /// # Errors
 /// As [`load`], damage aside. The best from before is then still there.
@@ -156,7 +157,7 @@ pub fn offer(run: &RunDir, score: Score, policy: &[u8]) -> Result<Offered, BestE
     }
 }
 
-/// Writes both files at once where there is no best yet, or none that counts.
+/// Writes both files at once, where no policy was kept yet or the one that was is damaged.
 fn begin(run: &RunDir, best: Entry, policy: &[u8]) -> Result<(), BestError> {
     let folder = run.best_dir();
     if folder.exists() {
@@ -169,14 +170,14 @@ fn begin(run: &RunDir, best: Entry, policy: &[u8]) -> Result<(), BestError> {
         .map_err(io_error(&folder))
 }
 
-/// The first of the two writes.
+/// Makes the first of the two writes: the record.
 fn replace_record(run: &RunDir, best: Entry, previous: Entry) -> Result<(), BestError> {
     let path = record_path(run);
     let record = record_bytes(run, best, Some(previous))?;
     durable::write_file(&path, &record).map_err(io_error(&path))
 }
 
-/// The second.
+/// Makes the second of the two writes: the policy.
 fn replace_policy(run: &RunDir, policy: &[u8]) -> Result<(), BestError> {
     let path = run.best_policy_path();
     durable::write_file(&path, policy).map_err(io_error(&path))
@@ -187,7 +188,7 @@ fn record_bytes(run: &RunDir, best: Entry, previous: Option<Entry>) -> Result<Ve
     sealed_json::seal(&record).map_err(|error| io_error(&record_path(run))(error.into()))
 }
 
-/// The entry of the policy file, if there is one.
+/// Returns the entry of the policy file, or `None` if no policy was kept yet.
 fn read(run: &RunDir) -> Result<Option<Entry>, BestError> {
     let (record_path, policy_path) = (record_path(run), run.best_policy_path());
     let damaged = |path: &Path, reason: &str| {

@@ -1,7 +1,7 @@
 //! Checkpoints on disk: named blobs of bytes in one folder, with a manifest of their digests.
 //!
-//! A checkpoint is whole or invisible (see [`crate::run::durable`]), and a damaged one is refused: the
-//! manifest holds the size and SHA-256 of every file and is sealed itself (see
+//! A checkpoint is whole or invisible (see [`crate::run::durable`]), and a damaged one is refused:
+//! the manifest holds the size and SHA-256 of every file and is sealed itself (see
 //! [`crate::run::sealed_json`]).
 
 use std::collections::BTreeMap;
@@ -98,9 +98,10 @@ struct Entry {
 impl CheckpointFiles {
     /// Writes the checkpoint of `run` after `step` environment steps and returns its folder.
     ///
-    /// Then removes all but the newest `keep` whole checkpoints up to this step. A checkpoint of
-    /// the same step is replaced where it is damaged or of another state, such as one from before
-    /// that step's evaluation.
+    /// Then removes all but the newest `keep` whole checkpoints up to this step. A folder whose
+    /// manifest cannot be read or is of another version stays. A checkpoint of the same step is
+    /// replaced where it is damaged or of another state, such as one from before that step's
+    /// evaluation.
     ///
     /// # Errors
     /// [`CheckpointError::BadName`] and those of the file system. The checkpoints from before are
@@ -120,7 +121,7 @@ impl CheckpointFiles {
         let stays = match Self::read(&folder) {
             Ok(_) => fs::read(folder.join(MANIFEST)).is_ok_and(|found| found == manifest),
             Err(CheckpointError::Damaged { .. }) => false,
-            // Nothing is known of it, so it is not this program's to throw away.
+            // This program does not know what it is, and so must not throw it away.
             Err(_) => true,
         };
         if !stays {
@@ -155,7 +156,7 @@ impl CheckpointFiles {
         Ok(Self { step: manifest.step, folder: folder.into(), files })
     }
 
-    /// The newest whole checkpoint of `run`, and the newer damaged ones that were refused.
+    /// Returns the newest whole checkpoint of `run`, and the newer damaged ones that were refused.
     ///
     /// # Errors
     /// A checkpoint that is not damaged but cannot be read, such as one of a newer format or one
@@ -173,10 +174,10 @@ impl CheckpointFiles {
         Ok(Search { found: None, refused })
     }
 
-    /// The content of the blob `name`.
+    /// Returns the content of the blob `name`.
     ///
     /// # Errors
-    /// [`CheckpointError::NoSuchFile`] where the checkpoint has none of that name.
+    /// [`CheckpointError::NoSuchFile`] where the checkpoint has no blob of that name.
     pub fn file(&self, name: &str) -> Result<&[u8], CheckpointError> {
         self.files.get(name).map(Vec::as_slice).ok_or_else(|| CheckpointError::NoSuchFile {
             folder: self.folder.clone(),
@@ -184,18 +185,18 @@ impl CheckpointFiles {
         })
     }
 
-    /// Environment steps after which it was written.
+    /// Returns the number of environment steps after which it was written.
     pub fn step(&self) -> u64 {
         self.step
     }
 
-    /// Where it lies.
+    /// Returns the folder in which it lies.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 }
 
-/// The bytes of the manifest for these blobs.
+/// Returns the bytes of the manifest for these blobs.
 fn manifest_of(step: u64, files: &[(&str, &[u8])]) -> Result<Vec<u8>, CheckpointError> {
     let mut entries = BTreeMap::new();
     for (name, bytes) in files {
@@ -221,20 +222,33 @@ fn read_manifest(path: &Path) -> Result<Manifest, CheckpointError> {
 }
 
 /// Removes what is older than the newest `keep` whole checkpoints up to `step`.
+///
+/// Digests are not computed again, for a checkpoint can be large: one is taken for whole if its
+/// files are as long as its manifest says. Folders without a manifest that this program can read
+/// stay, for it does not know what they are.
 fn prune(run: &RunDir, step: u64, keep: usize) -> Result<(), CheckpointError> {
     let mut whole = 0;
     for (_, folder) in newest_first(run)?.into_iter().filter(|(other, _)| *other <= step) {
+        let Ok(manifest) = read_manifest(&folder.join(MANIFEST)) else { continue };
         if whole >= keep.max(1) {
             durable::remove_folder(&folder).map_err(io_error(&folder))?;
-        } else if CheckpointFiles::read(&folder).is_ok() {
+        } else if has_all(&folder, &manifest) {
             whole += 1;
         }
     }
     Ok(())
 }
 
-/// The checkpoint folders of `run` with their steps, highest step first; after each, the one that a
-/// killed replacement set aside.
+/// Returns whether every file of `manifest` is in `folder` and as long as it was written.
+fn has_all(folder: &Path, manifest: &Manifest) -> bool {
+    manifest.files.iter().all(|(name, entry)| {
+        let found = fs::metadata(folder.join(name));
+        found.is_ok_and(|found| found.is_file() && found.len() == entry.size)
+    })
+}
+
+/// Returns the checkpoint folders of `run` with their steps, highest step first; after each, the
+/// one that a killed replacement set aside.
 fn newest_first(run: &RunDir) -> Result<Vec<(u64, PathBuf)>, CheckpointError> {
     let parent = run.checkpoints_dir();
     let entries = match fs::read_dir(&parent) {
@@ -254,7 +268,7 @@ fn newest_first(run: &RunDir) -> Result<Vec<(u64, PathBuf)>, CheckpointError> {
     Ok(found)
 }
 
-/// Whether `name` stays within the checkpoint's folder and is not the manifest's.
+/// Returns whether `name` stays within the checkpoint's folder and is not the manifest's.
 fn is_plain_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     !name.is_empty() && !name.starts_with('.') && name.chars().all(plain) && name != MANIFEST

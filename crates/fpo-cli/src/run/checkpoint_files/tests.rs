@@ -64,6 +64,32 @@ fn damaged_checkpoints_do_not_push_out_whole_ones() {
 }
 
 #[test]
+fn pruning_goes_by_manifests_and_sizes_and_reads_no_other_file() {
+    let (_folder, run) = run();
+    write(&run, 1, 2);
+    // As long as it was: only its digest could tell.
+    fs::write(write(&run, 2, 2).join("state.json"), STATE.to_ascii_uppercase()).unwrap();
+    write(&run, 3, 2);
+    assert_eq!(steps(&run), [3, 2]);
+}
+
+#[test]
+fn pruning_leaves_what_it_cannot_read_and_what_another_version_wrote() {
+    let (_folder, run) = run();
+    let other_version = write(&run, 1, 9).join(MANIFEST);
+    let manifest = Manifest { version: VERSION + 1, step: 1, files: BTreeMap::new() };
+    fs::write(&other_version, sealed_json::seal(&manifest).unwrap()).unwrap();
+    let unreadable = write(&run, 2, 9).join(MANIFEST);
+    fs::remove_file(&unreadable).unwrap();
+    fs::create_dir(&unreadable).unwrap();
+    fs::write(write(&run, 3, 9).join(MANIFEST), "{").unwrap();
+    fs::remove_file(write(&run, 4, 9).join(MANIFEST)).unwrap();
+    write(&run, 5, 9);
+    write(&run, 6, 1);
+    assert_eq!(steps(&run), [6, 4, 3, 2, 1]);
+}
+
+#[test]
 fn a_damaged_checkpoint_of_a_later_step_does_not_push_out_the_new_one() {
     let (_folder, run) = run();
     let damaged = write(&run, 10, 1);

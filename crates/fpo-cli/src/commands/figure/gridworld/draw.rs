@@ -10,20 +10,20 @@ use crate::commands::figure::gridworld::{palette, scatter_panel};
 use crate::commands::figure::scene::{Anchor, Scene, Text};
 use crate::terminal::humanize::grouped;
 
-/// Around everything.
+/// Room around everything.
 const MARGIN: f32 = 28.0;
 /// Room for the numbers of rows, left of a map.
 const NUMBERS: f32 = 22.0;
-/// Between columns.
+/// Room between columns.
 const COLUMN_GAP: f32 = 34.0;
-/// Between the panels of a row of states.
+/// Room between the panels of a row of states.
 const PANEL_GAP: f32 = 16.0;
-/// Title and line below it.
+/// Height of the title and the line below it.
 const HEAD: f32 = 48.0;
-/// Numbers of columns and room below a map.
+/// Height of the numbers of columns and of the room below a map.
 const FOOT: f32 = 34.0;
 
-/// The figure of `surveys`.
+/// Returns the figure of `surveys`.
 pub fn draw(surveys: &[Survey], fonts: &Fonts) -> Scene {
     let columns = surveys.len() as f32;
     let width = 2.0 * MARGIN + columns * (NUMBERS + SIDE) + (columns - 1.0) * COLUMN_GAP;
@@ -72,7 +72,7 @@ fn head(scene: &mut Scene, survey: &Survey, x: f32, fonts: &Fonts) {
     scene.text(label(line, x, MARGIN + 33.0, 11.5, Anchor::Start));
 }
 
-/// `text`, cut where it would be wider than a map.
+/// Returns `text`, cut where it would be wider than a map.
 fn fitted(text: &str, size: f32, weight: Weight, fonts: &Fonts) -> String {
     if fonts.width(text, size, weight) <= SIDE {
         return text.to_owned();

@@ -19,18 +19,18 @@ pub struct Goal {
 }
 
 impl Goal {
-    /// Whether a place belongs to it.
+    /// Returns whether `place` belongs to it.
     pub fn holds(&self, place: Place) -> bool {
         self.cells.contains(&place)
     }
 
-    /// Its upper left cell.
+    /// Returns its upper left cell.
     pub fn corner(&self) -> Place {
         (self.x.0, self.y.1)
     }
 }
 
-/// The goals of `map`.
+/// Returns the goals of `map`.
 pub fn goals(map: &Map) -> Vec<Goal> {
     let mut left: Vec<Place> = map.cells(Cell::Goal).collect();
     let mut groups = Vec::new();

@@ -31,7 +31,7 @@ pub struct Legend {
 }
 
 impl Legend {
-    /// A legend at most `width` wide.
+    /// Returns a legend that is at most `width` wide.
     pub fn new(surveys: &[Survey], fonts: &Fonts, width: f32) -> Legend {
         let has = |kind| surveys.iter().any(|s| s.world.map().cells(kind).next().is_some());
         let mut entries = vec![
@@ -69,7 +69,7 @@ impl Legend {
         Legend { rows }
     }
 
-    /// Its height.
+    /// Returns its height.
     pub fn height(&self) -> f32 {
         self.rows.len() as f32 * ROW
     }

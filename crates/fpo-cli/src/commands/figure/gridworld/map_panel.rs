@@ -31,7 +31,7 @@ pub struct MapPanel {
 }
 
 impl MapPanel {
-    /// The point (`right`, `up`) cells from the lower left corner.
+    /// Returns the point (`right`, `up`) cells from the lower left corner.
     fn point(&self, right: f32, up: f32) -> (f32, f32) {
         (self.x + right * CELL, self.y + SIDE - up * CELL)
     }
@@ -45,7 +45,7 @@ impl MapPanel {
         Shape::Rect { x, y, width: CELL, height: CELL }
     }
 
-    /// Cells, grid and numbers.
+    /// Paints cells, grid and numbers.
     pub fn ground(&self, scene: &mut Scene, survey: &Survey) {
         let map = survey.world.map();
         let line = |a: (f32, f32), b: (f32, f32)| Shape::Line(vec![a, b]);
@@ -81,7 +81,7 @@ impl MapPanel {
         }
     }
 
-    /// Samples as strokes from the middle of their cells, coloured by the way they lead.
+    /// Paints samples as strokes from the middle of their cells, coloured by the way they lead.
     pub fn fans(&self, scene: &mut Scene, survey: &Survey) {
         for (name, paint, way) in
             [("stay", palette::STAY, 0), ("down", palette::DOWN, -1), ("up", palette::UP, 1)]
@@ -106,7 +106,7 @@ impl MapPanel {
         scene.shapes("state", Style::filled(palette::INK), dots);
     }
 
-    /// The letter of each goal, on a disc that keeps it legible over whatever ends there.
+    /// Paints the letter of each goal, on a disc that keeps it legible over whatever ends there.
     pub fn letters(&self, scene: &mut Scene, survey: &Survey) {
         for goal in &survey.goals {
             let (x, y) = self.middle(goal.corner());
@@ -120,13 +120,13 @@ impl MapPanel {
         }
     }
 
-    /// Frames around the cells whose samples are shown in panels of their own.
+    /// Paints frames around the cells whose samples are shown in panels of their own.
     pub fn states(&self, scene: &mut Scene, survey: &Survey) {
         let frames = survey.states.iter().map(|state| self.square(state.place));
         scene.shapes("chosen-state", Style::line(palette::INK, 1.2), frames);
     }
 
-    /// Episodes as lines, side by side, from a ring to a dot.
+    /// Paints episodes as lines, side by side, from a ring to a dot.
     pub fn walks(&self, scene: &mut Scene, survey: &Survey) {
         let (mut lines, mut ends, mut rings) = (Vec::new(), Vec::new(), Vec::new());
         for (start, walks) in &survey.walks {
@@ -156,8 +156,8 @@ fn cross((x, y): (f32, f32)) -> [Shape; 2] {
     [-1.0, 1.0].map(|s| Shape::Line(vec![(x - arm, y - s * arm), (x + arm, y + s * arm)]))
 }
 
-/// Where the line of episode `index` of `count` lies beside the middle of its cells: points of a
-/// sunflower, no two of them near each other.
+/// Returns how far the line of episode `index` of `count` lies from the middle of its cells: points
+/// of a sunflower, no two of them near each other.
 fn offset(index: usize, count: usize) -> (f32, f32) {
     let turn = index as f32 * 2.399_963_2;
     let radius = SPREAD * CELL * ((index as f32 + 0.5) / count as f32).sqrt();

@@ -23,15 +23,15 @@ use anyhow::{Context, Result};
 use clap::Args;
 use fpo_core::modality::DipNull;
 
+use crate::commands::device_arg::parse_device;
 use crate::commands::figure::font::Fonts;
+use crate::commands::figure::gridworld::report::{Report, RunReport};
+use crate::commands::figure::gridworld::survey::{Policy, Request};
 use crate::commands::figure::output::Output;
-use crate::commands::{parse_device, print};
 use crate::config::choices::DeviceChoice;
 use crate::terminal::failure::UsageError;
-use crate::terminal::output::note;
+use crate::terminal::output::{note, print};
 use crate::training::device;
-use report::{Report, RunReport};
-use survey::{Policy, Request};
 
 /// What `fpo figure gridworld` can be asked for.
 #[derive(Args, Debug)]

@@ -8,7 +8,7 @@ use crate::commands::figure::scene::{Anchor, Paint, Text};
 
 /// Titles and numbers.
 pub const INK: Paint = Paint::solid(0x222222);
-/// Whatever explains.
+/// Text that explains.
 pub const QUIET: Paint = Paint::solid(0x6a6a6a);
 /// Frames of panels.
 pub const FRAME: Paint = Paint::solid(0xb0b0b0);
@@ -35,7 +35,7 @@ pub const STAY: Paint = Paint::solid(0x8c8c8c);
 /// Samples that move down.
 pub const DOWN: Paint = Paint::solid(0xd55e00);
 
-/// An ordinary line of text.
+/// Returns an ordinary line of text.
 pub fn label(text: impl Into<String>, x: f32, y: f32, size: f32, anchor: Anchor) -> Text {
     Text { x, y, text: text.into(), size, weight: Weight::Regular, anchor, paint: QUIET }
 }

@@ -50,10 +50,10 @@ const PLANS: [Plan; LAYOUTS.len()] = [
 ];
 
 impl Plan {
-    /// The plan for `task`.
+    /// Returns the plan for `task`.
     ///
     /// # Errors
-    /// Names the tasks that there are, if it is none of them.
+    /// If there is no plan for `task`; the error names the tasks that have one.
     pub fn of(task: &str) -> Result<Plan> {
         let layout = task.strip_prefix("GridWorld/");
         match PLANS.into_iter().find(|plan| Some(plan.layout) == layout) {
@@ -65,7 +65,7 @@ impl Plan {
         }
     }
 
-    /// All states, saddles first, and whether each is one.
+    /// Returns all states, saddles first, each with whether it is a saddle.
     pub fn states(&self) -> [(Place, bool); 3] {
         [(self.saddles[0], true), (self.saddles[1], true), (self.ordinary, false)]
     }

@@ -49,7 +49,7 @@ pub struct RunReport {
 pub struct Shares {
     /// Towards larger coordinates: up or right.
     pub forward: f64,
-    /// Neither.
+    /// No move along the axis.
     pub stay: f64,
     /// Towards smaller coordinates: down or left.
     pub back: f64,
@@ -89,7 +89,7 @@ pub struct StartReport {
 }
 
 impl RunReport {
-    /// The numbers of one survey.
+    /// Returns the numbers of one survey.
     pub fn of(survey: &Survey) -> RunReport {
         let starts = survey.walks.iter().map(|(start, walks)| of_start(survey, *start, walks));
         RunReport {
@@ -132,7 +132,7 @@ fn of_start(survey: &Survey, start: Place, walks: &[Walk]) -> StartReport {
     }
 }
 
-/// A p-value as people read it.
+/// Returns a p-value as people read it.
 pub fn p_value(p: f64) -> String {
     if p < 0.001 { "p < 0.001".into() } else { format!("p = {p:.3}") }
 }

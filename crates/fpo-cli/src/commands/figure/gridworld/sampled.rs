@@ -1,4 +1,4 @@
-//! A policy that is asked at cells: the same seed gives the same actions.
+//! A policy that is asked for actions at cells: the same seed gives the same actions.
 
 use anyhow::{Context, Result};
 use fpo_core::Noise;
@@ -26,12 +26,12 @@ pub struct Actions {
 }
 
 impl<'a> Sampled<'a> {
-    /// `player`, with noise of `seed`.
+    /// Returns `player` with noise of `seed`.
     pub fn new(player: &'a Player, seed: u64) -> Self {
         Sampled { player, noise: Noise::new(seed), calls: 0 }
     }
 
-    /// One action at each place, each with noise of its own.
+    /// Draws one action at each place, each with noise of its own.
     ///
     /// # Errors
     /// If an action is not finite.

@@ -28,8 +28,8 @@ pub struct ScatterPanel {
     pub first: bool,
 }
 
-/// The limit that holds all but half a percent of the numbers in some surveys: a stray sample or
-/// two should not make all others small. The few beyond lie on the frame.
+/// Returns the limit within which all but half a percent of the numbers in `surveys` lie: a stray
+/// sample or two should not make all others small. The few beyond it are drawn on the frame.
 pub fn limit(surveys: &[Survey]) -> f32 {
     let states = surveys.iter().flat_map(|survey| &survey.states);
     let actions = states.flat_map(|state| state.actions.as_flattened());
@@ -37,7 +37,7 @@ pub fn limit(surveys: &[Survey]) -> f32 {
     round_limit(sizes)
 }
 
-/// The first multiple of ½ well above the quantile, and room for an action of 1 at least.
+/// Returns the first multiple of ½ well above the quantile, with room for a size of 1.
 fn round_limit(mut sizes: Vec<f64>) -> f32 {
     sizes.sort_by(f64::total_cmp);
     let largest = 1.1 * quantile(&sizes, 0.995) as f32;
@@ -71,7 +71,7 @@ impl ScatterPanel {
         self.texts(scene, state);
     }
 
-    /// Lines at which the environment rounds to another move.
+    /// Paints the lines at which the environment rounds to another move.
     fn thresholds(&self, scene: &mut Scene, survey: &Survey) {
         let (far, at) = (self.limit, survey.step_from);
         let lines = [-at, at].into_iter().flat_map(|at| {
@@ -83,7 +83,8 @@ impl ScatterPanel {
         scene.shapes("threshold", Style::line(palette::THRESHOLD, 0.9).dashed(2.5), lines);
     }
 
-    /// Numbers below and, of the first panel, to the left: 0 and a round one on either side.
+    /// Writes 0 and a round number on either side of it below the panel and, where the panel is the
+    /// first of its row, to its left.
     fn ticks(&self, scene: &mut Scene) {
         let fits = |tick: &&f32| **tick <= 0.85 * self.limit;
         let tick = [50.0, 20.0, 10.0, 5.0, 2.0, 1.0].iter().find(fits).copied().unwrap_or(1.0);

@@ -33,7 +33,7 @@ pub struct Request {
     pub samples: usize,
 }
 
-/// What was found.
+/// What was found out about a policy.
 pub struct Survey {
     /// What to call the policy.
     pub title: String,
@@ -57,7 +57,7 @@ pub struct Survey {
 
 /// Samples at one state.
 pub struct StateSamples {
-    /// Where.
+    /// The cell.
     pub place: Place,
     /// Whether two ways are equally good there.
     pub saddle: bool,
@@ -98,7 +98,7 @@ impl Policy {
         Ok(Policy { path: run.to_owned(), info, player: Player::Policy(Box::new(actor)), plan })
     }
 
-    /// The name of its folder or file.
+    /// Returns the name of its folder or file.
     pub fn name(&self) -> String {
         let path = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
         let name = if path.is_dir() { path.file_name() } else { path.file_stem() };
@@ -149,7 +149,7 @@ impl Policy {
         request: &Request,
         null: &DipNull,
     ) -> Result<Vec<StateSamples>> {
-        let of = |(place, saddle): (Place, bool)| {
+        let samples_at = |(place, saddle): (Place, bool)| {
             let drawn = policy.act(&vec![place; request.samples])?;
             let moved = |control: &Action| {
                 let (x, y) = world.destination(place, *control);
@@ -161,11 +161,12 @@ impl Policy {
             let modality = Modality::of(drawn.raw.as_flattened(), 2, axis, null)?;
             Ok(StateSamples { place, saddle, actions: drawn.raw, moves, modality })
         };
-        self.plan.states().into_iter().map(of).collect()
+        self.plan.states().into_iter().map(samples_at).collect()
     }
 }
 
-/// Samples at free cells `SPACING` apart, the middle row and column among them, the edges not.
+/// Draws samples at free cells `SPACING` apart. The middle row and column are among them; the edges
+/// are not.
 fn fans(world: &GridWorld, policy: &mut Sampled<'_>) -> Result<Vec<(Place, Vec<Action>)>> {
     let line = || (SPACING..SIZE - 1).step_by(SPACING);
     let free = |&(x, y): &Place| world.map().get(x, y) == Some(Cell::Free);

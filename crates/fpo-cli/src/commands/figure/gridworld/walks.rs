@@ -33,14 +33,14 @@ pub struct Rules<'a> {
     pub world: &'a GridWorld,
     /// Its goals.
     pub goals: &'a [Goal],
-    /// Steps at most.
+    /// The most steps of an episode.
     pub limit: usize,
     /// Steps for which each action is held, at least 1.
     pub repeat: usize,
 }
 
 impl Rules<'_> {
-    /// One episode from each of `starts`, all side by side.
+    /// Plays one episode from each of `starts`, all side by side.
     ///
     /// # Errors
     /// If an action is not finite.

@@ -1,0 +1,128 @@
+//! Playing episodes from the command line: what `fpo eval` and `fpo envs --rollout` share.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context, Result, anyhow};
+use clap::Args;
+use fpo_core::PolicyFile;
+use fpo_envs::Starts;
+
+use crate::config::resolved::Config;
+use crate::run::dir::RunDir;
+use crate::run::durable;
+use crate::terminal::output::{note, print};
+use crate::training::evaluate::{EvalPlan, evaluate};
+use crate::training::player::Player;
+use crate::training::policy_file::{require_fit, starts};
+use crate::training::recording::Recording;
+
+/// The seed of episodes that belong to no run, the default of `eval.seed`.
+const SEED: u64 = 1_000_000;
+
+/// How much to play, and where to write it.
+#[derive(Args, Debug)]
+pub struct PlayArgs {
+    /// Episodes to play
+    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    episodes: u32,
+    /// Seed of starts and noise [default: `eval.seed` of the run if its folder is given, else
+    /// 1000000]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Write every step (obs, noise, action, control, reward, ended) to a safetensors file
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+}
+
+impl PlayArgs {
+    /// Returns the plan for a player that was not trained: every setting of `task` is its own.
+    pub fn plan(&self, task: String) -> EvalPlan {
+        EvalPlan {
+            task,
+            episodes: self.episodes as usize,
+            seed: self.seed.unwrap_or(SEED),
+            episode_length: None,
+            starts: Starts::default(),
+            action_repeat: 1,
+        }
+    }
+
+    /// Returns the plan for the policy that was read from `path`, on `task` or else on the task it
+    /// was trained on. `run` is the run it belongs to, if its folder was given.
+    ///
+    /// Actions are held as long as in training and episodes have the starts of training. They are
+    /// as long as in training too, unless the task is another one.
+    ///
+    /// # Errors
+    /// If this build has no such task, or the policy's sizes are not those of the task.
+    pub fn plan_for_policy(
+        &self,
+        path: &Path,
+        file: &PolicyFile,
+        task: Option<&str>,
+        run: Option<&RunDir>,
+    ) -> Result<EvalPlan> {
+        let info = &file.info;
+        let spec = match task {
+            Some(task) => fpo_envs::spec(task)?,
+            // A task that the file names and this build lacks is no mistake of the command line.
+            None => fpo_envs::spec(&info.task)
+                .map_err(|error| anyhow!("policy {}: {error}", path.display()))?,
+        };
+        require_fit(path, file, &spec)?;
+        let starts = starts(info).with_context(|| format!("policy {}", path.display()))?;
+        Ok(EvalPlan {
+            seed: self.seed.unwrap_or_else(|| run.map_or(SEED, seed_of)),
+            episode_length: (spec.name == info.task).then_some(info.episode_length),
+            starts,
+            action_repeat: info.action_repeat,
+            ..self.plan(spec.name)
+        })
+    }
+}
+
+/// Returns the seed of the evaluations of `run`. A policy can be played although the configuration
+/// beside it is damaged: then says so and returns [`SEED`].
+fn seed_of(run: &RunDir) -> u64 {
+    match Config::load(&[run.config_path()], &[]) {
+        Ok(config) => config.eval.seed,
+        Err(error) => {
+            note(&format!("episodes have seed {SEED}, for the run's is not known: {error}"));
+            SEED
+        }
+    }
+}
+
+/// Plays `plan`, writes the recording that was asked for, and prints the report.
+pub fn play(player: &Player, plan: &EvalPlan, args: &PlayArgs, json: bool) -> Result<()> {
+    if let Some(record) = &args.record {
+        durable::check_output(record).with_context(|| cannot_write(record))?;
+    }
+    let mut recording = args.record.as_ref().map(|_| Recording::default());
+    let report = evaluate(player, plan, recording.as_mut(), &AtomicBool::new(false))?
+        .context("the evaluation was stopped")?;
+    if let (Some(path), Some(recording)) = (&args.record, recording) {
+        durable::write_output(path, &recording.into_file().to_bytes()?)
+            .with_context(|| cannot_write(path))?;
+    }
+    match json {
+        true => print(&serde_json::to_string(&report)?),
+        false => print(&report.to_string()),
+    }
+}
+
+fn cannot_write(path: &Path) -> String {
+    format!("cannot write {}", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::sections::EvalConfig;
+
+    #[test]
+    fn the_seed_without_a_run_is_the_default_of_evaluations_during_training() {
+        assert_eq!(SEED, EvalConfig::default().seed);
+    }
+}
