@@ -8,7 +8,8 @@ use std::path::Path;
 use candle_core::Device;
 use fpo_cli::config::Config;
 use fpo_cli::run::dir::RunDir;
-use fpo_cli::training::trainer::{Metrics, Trainer};
+use fpo_cli::run::metrics::Metrics;
+use fpo_cli::training::trainer::Trainer;
 use fpo_cli::training::{checkpoint, policy_file};
 
 /// Iterations of a run.
@@ -68,7 +69,7 @@ fn resumed(folder: &Path, before: &str, after: &str) -> Outcome {
     let mut metrics = vec![iterate(&mut first)];
     checkpoint::save(&run, &first, 0.0).unwrap();
     let mut second = trainer(after, "auto");
-    let files = checkpoint::newest(&run).unwrap().unwrap();
+    let files = checkpoint::newest(&run, &mut fpo_cli::terminal::reporter::Notes).unwrap().unwrap();
     checkpoint::restore(&files, &mut second).unwrap();
     metrics.extend((1..ITERATIONS).map(|_| iterate(&mut second)));
     outcome(metrics, &second)

@@ -47,7 +47,7 @@ fn compare(problems: impl Iterator<Item = Problem>) {
                 ("value", value_gradient, &single.value_gradient, &expected.value_gradient),
                 ("stored losses", stored, &single.stored, &expected.stored),
             ] {
-                // Where large losses make single precision itself worse than that, no worse than it.
+                // Where large losses make single precision worse than that, no worse than it.
                 let allowed = TOLERANCE.max(1.5 * relative_error(single, expected));
                 assert!(allowed < WORST, "{what}: nothing to compare with, {about}");
                 let error = relative_error(found, expected);

@@ -13,6 +13,7 @@ use crate::config::choices::DeviceChoice;
 use crate::run::best;
 use crate::run::dir::RunDir;
 use crate::terminal::failure::UsageError;
+use crate::terminal::reporter::Notes;
 use crate::training::player::Player;
 use crate::training::{device, policy_file};
 
@@ -59,7 +60,7 @@ pub fn eval(args: EvalArgs) -> Result<()> {
             return Err(UsageError(what).into());
         }
     };
-    let file = policy_file::load(&path, &device::open(args.device)?)?;
+    let file = policy_file::load(&path, &device::open(args.device, &mut Notes)?)?;
     let plan = args.play.plan_for_policy(&path, &file, args.task.as_deref(), run.as_ref())?;
     let actor = file.actor()?;
     let own = |start: Option<Start>| {

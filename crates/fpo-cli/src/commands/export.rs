@@ -11,7 +11,7 @@ use fpo_core::{Noise, Normalizer, Policy, PolicyInfo};
 
 use crate::config::resolved::Config;
 use crate::run::dir::RunDir;
-use crate::terminal::output::note;
+use crate::terminal::reporter::{Notes, Reporter};
 use crate::training::{build, checkpoint, policy_file};
 
 /// A way to write a policy to a file.
@@ -34,7 +34,7 @@ pub const FORMATS: [Format; 1] =
 /// If the folder is no run, has no whole checkpoint, or `output` cannot be written.
 pub fn export(folder: &Path, output: &Path) -> Result<()> {
     let run = RunDir::open(folder)?;
-    let files = checkpoint::newest(&run)?
+    let files = checkpoint::newest(&run, &mut Notes)?
         .with_context(|| format!("{} has no checkpoint yet", folder.display()))?;
     let config = Config::load(&[run.config_path()], &[])?;
     let (state, iteration) = checkpoint::learnt(&files, &config)?;
@@ -50,6 +50,6 @@ pub fn export(folder: &Path, output: &Path) -> Result<()> {
     let format = FORMATS.iter().find(|format| Some(format.extension) == asked);
     let bytes = (format.unwrap_or(&FORMATS[0]).write)(policy.as_ref(), &statistics, &info)?;
     policy_file::write(output, &bytes)?;
-    note(&format!("wrote {} ({steps} steps)", output.display()));
+    Notes.note(&format!("wrote {} ({steps} steps)", output.display()));
     Ok(())
 }

@@ -12,13 +12,14 @@ use crate::config::resolved::Config;
 use crate::run::best;
 use crate::run::best::{Offered, Score};
 use crate::run::dir::RunDir;
+use crate::run::metrics::Metrics;
 use crate::run::metrics::MetricsLog;
 use crate::terminal::failure::{STOPPED, Stopped};
-use crate::terminal::output::note;
 use crate::terminal::progress::Progress;
+use crate::terminal::reporter::{Notes, Reporter};
 use crate::training::collapse::{Evaluation, Iteration};
 use crate::training::evaluate::EvalReport;
-use crate::training::trainer::{Metrics, Trainer, eval_metrics};
+use crate::training::trainer::{Trainer, eval_metrics};
 use crate::training::{checkpoint, device, policy_file};
 
 /// Starts a new run in `out`, or in a new folder under `runs/` named after the configuration's
@@ -27,7 +28,7 @@ use crate::training::{checkpoint, device, policy_file};
 /// # Errors
 /// Anything that stops the run; its folder keeps the last checkpoint.
 pub fn start(config: Config, config_paths: &[PathBuf], out: Option<PathBuf>) -> Result<()> {
-    let device = device::open(config.train.device)?;
+    let device = device::open(config.train.device, &mut Notes)?;
     device::set_precision(&device, config.train.precision)?;
     let trainer = Trainer::new(config, &device)?;
     let folder = out.unwrap_or_else(|| free_folder(config_paths, trainer.config.train.seed));
@@ -49,13 +50,13 @@ pub fn resume(folder: &Path, device_choice: Option<DeviceChoice>) -> Result<()> 
     if let Some(choice) = device_choice {
         config.train.device = choice;
     }
-    let device = device::open(config.train.device)?;
+    let device = device::open(config.train.device, &mut Notes)?;
     device::set_precision(&device, config.train.precision)?;
     let mut trainer = Trainer::new(config, &device)?;
-    let elapsed = match checkpoint::newest(&run)? {
+    let elapsed = match checkpoint::newest(&run, &mut Notes)? {
         Some(files) => checkpoint::restore(&files, &mut trainer)?,
         None => {
-            note(&format!("{} has no checkpoint yet: starting over", folder.display()));
+            Notes.note(&format!("{} has no checkpoint yet: starting over", folder.display()));
             0.0
         }
     };
@@ -65,7 +66,7 @@ pub fn resume(folder: &Path, device_choice: Option<DeviceChoice>) -> Result<()> 
         bail!("the run in {} is finished: there is nothing to resume", folder.display());
     }
     if trainer.iteration > 0 && !trainer.learner.resumes_exactly() {
-        note(
+        Notes.note(
             "this optimiser's state cannot be saved: it starts afresh, so the run will differ \
              from one that was never interrupted",
         );
@@ -99,7 +100,9 @@ struct Session {
     run: RunDir,
     trainer: Trainer,
     log: MetricsLog,
-    progress: Progress,
+    reporter: Box<dyn Reporter>,
+    /// Whether the reporter has been told that the run is about to stop.
+    stop_is_known: bool,
     clock: Instant,
     elapsed_before: f64,
     last_save: Instant,
@@ -108,9 +111,18 @@ struct Session {
 impl Session {
     fn new(run: RunDir, trainer: Trainer, log: MetricsLog, elapsed_before: f64) -> Session {
         let total = trainer.config.num_iterations() * trainer.config.steps_per_iteration();
-        let progress = Progress::on_stderr(total, trainer.steps());
+        let reporter = Box::new(Progress::on_stderr(total, trainer.steps()));
         let clock = Instant::now();
-        Session { run, trainer, log, progress, clock, elapsed_before, last_save: clock }
+        Session {
+            run,
+            trainer,
+            log,
+            reporter,
+            stop_is_known: false,
+            clock,
+            elapsed_before,
+            last_save: clock,
+        }
     }
 
     fn run(mut self) -> Result<()> {
@@ -123,7 +135,7 @@ impl Session {
         loop {
             if let Some(metrics) = self.trainer.pending.take() {
                 report = self.complete(metrics, &stop)?;
-                self.progress.update(self.trainer.steps());
+                self.reporter.iteration(self.trainer.steps());
                 if self.trainer.pending.is_none() && self.save_is_due() {
                     self.save()?;
                 }
@@ -131,13 +143,18 @@ impl Session {
             if self.trainer.is_done() || stop.load(Ordering::Relaxed) {
                 break;
             }
-            let (done, progress) = (self.trainer.steps(), &mut self.progress);
-            let mut watch = |phase| progress.phase(done, phase);
-            let metrics = self.trainer.iterate(&mut watch).map_err(advise)?;
+            let done = self.trainer.steps();
+            let Session { trainer, reporter, stop_is_known, .. } = &mut self;
+            let mut watch = |phase| {
+                announce(&stop, stop_is_known, reporter.as_mut());
+                reporter.phase(done, phase);
+            };
+            let metrics = trainer.iterate(&mut watch).map_err(advise)?;
             self.trainer.pending = Some(metrics);
         }
+        announce(&stop, &mut self.stop_is_known, self.reporter.as_mut());
         self.save()?;
-        self.progress.finish(self.trainer.steps());
+        self.reporter.finish(self.trainer.steps());
         self.farewell(report)
     }
 
@@ -168,7 +185,7 @@ impl Session {
             self.trainer.memory,
             self.run.root().display(),
         );
-        self.progress.message(&text);
+        self.reporter.message(&text);
     }
 
     /// Adds an evaluation to the metrics of an iteration if the schedule asks for one, and records
@@ -187,8 +204,8 @@ impl Session {
                 metrics.push(("eval/mode_count".into(), modes));
             }
             metrics.push(("time/eval_s".into(), clock.elapsed().as_secs_f64()));
-            self.progress.set_return(report.return_mean);
-            self.progress.message(&format!("step {:>10}  {report}", self.trainer.steps()));
+            self.reporter.evaluated(report.return_mean);
+            self.reporter.message(&format!("step {:>10}  {report}", self.trainer.steps()));
         }
         if let Some(report) = &report {
             self.keep_best(report)?;
@@ -201,7 +218,7 @@ impl Session {
     }
 
     /// Offers the present policy as the best of the run.
-    fn keep_best(&self, report: &EvalReport) -> Result<()> {
+    fn keep_best(&mut self, report: &EvalReport) -> Result<()> {
         let score = Score {
             step: self.trainer.steps(),
             return_mean: report.return_mean,
@@ -209,7 +226,7 @@ impl Session {
         };
         let policy = policy_file::trained(&self.trainer)?;
         if let Offered::TakenForDamaged(error) = best::offer(&self.run, score, &policy)? {
-            note(&format!("{error}: the present policy takes its place"));
+            self.reporter.note(&format!("{error}: the present policy takes its place"));
         }
         Ok(())
     }
@@ -233,7 +250,7 @@ impl Session {
         metrics.extend(observed.metrics());
         if let Some(collapse) = observed.collapse {
             let best = best::load(&self.run)?;
-            self.progress.message(&format!("warning: {}", collapse.describe(best.as_ref())));
+            self.reporter.message(&format!("warning: {}", collapse.describe(best.as_ref())));
         }
         Ok(())
     }
@@ -262,12 +279,19 @@ impl Session {
             self.elapsed(),
             self.run.policy_path().display()
         );
-        self.progress.message(&text);
+        self.reporter.message(&text);
         Ok(())
     }
 
     fn elapsed(&self) -> f64 {
         self.elapsed_before + self.clock.elapsed().as_secs_f64()
+    }
+}
+
+/// Tells `reporter` once that the run was asked to stop.
+fn announce(stop: &AtomicBool, is_known: &mut bool, reporter: &mut dyn Reporter) {
+    if stop.load(Ordering::Relaxed) && !std::mem::replace(is_known, true) {
+        reporter.note("finishing this iteration, then saving; Ctrl-C again leaves at once");
     }
 }
 
@@ -290,7 +314,6 @@ fn stop_flag() -> Result<Arc<AtomicBool>> {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(STOPPED.into());
         }
-        note("finishing this iteration, then saving; Ctrl-C again leaves at once");
     })
     .context("cannot catch Ctrl-C")?;
     Ok(stop)

@@ -19,6 +19,9 @@ use crate::run::dir::RunDir;
 use crate::run::durable;
 use crate::run::tensorboard::EventWriter;
 
+/// Metrics of an iteration by key.
+pub type Metrics = Vec<(String, f64)>;
+
 const STEP: &str = "step";
 
 /// The open log of a run.

@@ -4,3 +4,4 @@ pub mod failure;
 pub mod humanize;
 pub mod output;
 pub mod progress;
+pub mod reporter;

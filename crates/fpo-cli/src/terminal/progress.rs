@@ -11,6 +11,7 @@ use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use crate::terminal::humanize::{grouped, short_count, short_duration};
+use crate::terminal::reporter::{Phase, Reporter};
 
 /// Time between redraws on a terminal.
 const REDRAW_INTERVAL: Duration = Duration::from_millis(250);
@@ -18,17 +19,6 @@ const REDRAW_INTERVAL: Duration = Duration::from_millis(250);
 pub const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
 /// Moves the cursor to the start of the line, and erases the line.
 const CLEAR_LINE: &str = "\r\x1b[2K";
-
-/// What an iteration is doing, and how far it is with that.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Phase {
-    /// What it is doing, in a word.
-    pub name: &'static str,
-    /// Parts done.
-    pub done: usize,
-    /// Parts in all.
-    pub total: usize,
-}
 
 /// The numbers of one status line.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -120,42 +110,6 @@ impl<W: Write> Progress<W> {
         }
     }
 
-    /// Notes the mean return of an evaluation, which is shown from now on.
-    pub fn set_return(&mut self, value: f64) {
-        self.last_return = Some(value);
-    }
-
-    /// Shows what the iteration under way is doing, unless a status was shown just before.
-    pub fn phase(&mut self, steps_done: u64, phase: Phase) {
-        self.phase = Some(phase);
-        self.update_at(steps_done, Instant::now())
-    }
-
-    /// Shows the status after an iteration that brought the environment steps to `steps_done`,
-    /// unless a status was shown just before.
-    pub fn update(&mut self, steps_done: u64) {
-        self.phase = None;
-        self.update_at(steps_done, Instant::now())
-    }
-
-    /// Writes `text` on a line of its own.
-    pub fn message(&mut self, text: &str) {
-        let clear = if self.line_is_open { CLEAR_LINE } else { "" };
-        self.line_is_open = false;
-        // The status is wiped, so the next update shows it again at once.
-        self.last_shown = self.last_shown.filter(|_| !self.on_terminal);
-        self.put(&format!("{clear}{text}\n"));
-    }
-
-    /// Shows the last status, however recently one was shown, and ends its line.
-    pub fn finish(&mut self, steps_done: u64) {
-        self.last_shown = None;
-        self.update(steps_done);
-        if std::mem::take(&mut self.line_is_open) {
-            self.put("\n");
-        }
-    }
-
     fn update_at(&mut self, steps_done: u64, now: Instant) {
         let interval = if self.on_terminal { REDRAW_INTERVAL } else { PLAIN_INTERVAL };
         if self.last_shown.is_some_and(|shown| now.duration_since(shown) < interval) {
@@ -183,6 +137,46 @@ impl<W: Write> Progress<W> {
     /// Writes and flushes. A reader that has gone away is no reason to stop a run.
     fn put(&mut self, text: &str) {
         let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+    }
+}
+
+impl<W: Write> Reporter for Progress<W> {
+    fn note(&mut self, text: &str) {
+        self.message(&format!("fpo: {text}"));
+    }
+
+    /// Writes `text` on a line of its own.
+    fn message(&mut self, text: &str) {
+        let clear = if self.line_is_open { CLEAR_LINE } else { "" };
+        self.line_is_open = false;
+        // The status was wiped: the next update shows it again at once.
+        self.last_shown = self.last_shown.filter(|_| !self.on_terminal);
+        self.put(&format!("{clear}{text}\n"));
+    }
+
+    /// Shows the phase unless a status was just shown.
+    fn phase(&mut self, steps_done: u64, phase: Phase) {
+        self.phase = Some(phase);
+        self.update_at(steps_done, Instant::now())
+    }
+
+    /// Shows the status unless the last was just shown.
+    fn iteration(&mut self, steps_done: u64) {
+        self.phase = None;
+        self.update_at(steps_done, Instant::now())
+    }
+
+    fn evaluated(&mut self, return_mean: f64) {
+        self.last_return = Some(return_mean);
+    }
+
+    /// Shows the last status, whenever the one before was shown, and ends its line.
+    fn finish(&mut self, steps_done: u64) {
+        self.last_shown = None;
+        self.iteration(steps_done);
+        if std::mem::take(&mut self.line_is_open) {
+            self.put("\n");
+        }
     }
 }
 
@@ -265,8 +259,8 @@ mod tests {
     #[test]
     fn finishing_shows_the_last_status_and_ends_the_line() {
         let mut progress = Progress::new(Vec::new(), true, 10, 0, Instant::now());
-        progress.set_return(3.0);
-        progress.update(5);
+        progress.evaluated(3.0);
+        progress.iteration(5);
         progress.finish(10);
         let text = String::from_utf8(progress.out).unwrap();
         let last = text.rsplit(CLEAR_LINE).next().unwrap();

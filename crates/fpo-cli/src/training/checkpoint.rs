@@ -15,10 +15,11 @@ use crate::config::choices::{DeviceChoice, OverlapChoice};
 use crate::config::resolved::Config;
 use crate::run::checkpoint_files::CheckpointFiles;
 use crate::run::dir::RunDir;
-use crate::terminal::output::note;
+use crate::run::metrics::Metrics;
+use crate::terminal::reporter::Reporter;
 use crate::training::collapse::CollapseDetector;
 use crate::training::collector::Position;
-use crate::training::trainer::{Metrics, Trainer};
+use crate::training::trainer::Trainer;
 
 const LEARNER: &str = "learner.safetensors";
 const ENVS: &str = "envs.safetensors";
@@ -63,15 +64,15 @@ pub fn save(run: &RunDir, trainer: &Trainer, elapsed_s: f64) -> Result<()> {
     Ok(())
 }
 
-/// The newest whole checkpoint of `run`; damaged ones are passed over, and named on standard
-/// error.
+/// The newest whole checkpoint of `run`; damaged ones are passed over, and named to
+/// `reporter`.
 ///
 /// # Errors
 /// If there are checkpoints but all are damaged, or one cannot be read.
-pub fn newest(run: &RunDir) -> Result<Option<CheckpointFiles>> {
+pub fn newest(run: &RunDir, reporter: &mut dyn Reporter) -> Result<Option<CheckpointFiles>> {
     let search = CheckpointFiles::latest_good(run)?;
     for (folder, why) in &search.refused {
-        note(&format!("checkpoint {} is left aside: {why}", folder.display()));
+        reporter.note(&format!("checkpoint {} is left aside: {why}", folder.display()));
     }
     if search.found.is_none() && !search.refused.is_empty() {
         bail!("no checkpoint of {} is whole", run.root().display());

@@ -5,13 +5,14 @@ use candle_core::Device;
 use fpo_core::Compute;
 
 use crate::config::choices::{DeviceChoice, PrecisionChoice};
-use crate::terminal::output::note;
+use crate::terminal::reporter::Reporter;
 
-/// Opens the chosen device.
+/// Opens the chosen device; tells `reporter` where the choice was left open and there is no
+/// accelerator.
 ///
 /// # Errors
 /// Where this build or this machine lacks it, with what to do about it.
-pub fn open(choice: DeviceChoice) -> Result<Device> {
+pub fn open(choice: DeviceChoice, reporter: &mut dyn Reporter) -> Result<Device> {
     match choice {
         DeviceChoice::Cpu => Ok(Device::Cpu),
         DeviceChoice::Cuda(index) if cfg!(feature = "cuda") => Device::new_cuda(index)
@@ -27,18 +28,18 @@ pub fn open(choice: DeviceChoice) -> Result<Device> {
             "device `metal`: this build is for the CPU; rebuild on a Mac with \
              `cargo build --release --features metal`"
         ),
-        DeviceChoice::Auto if cfg!(feature = "cuda") => Ok(or_cpu(Device::new_cuda(0))),
-        DeviceChoice::Auto if cfg!(feature = "metal") => Ok(or_cpu(Device::new_metal(0))),
+        DeviceChoice::Auto if cfg!(feature = "cuda") => Ok(or_cpu(Device::new_cuda(0), reporter)),
+        DeviceChoice::Auto if cfg!(feature = "metal") => Ok(or_cpu(Device::new_metal(0), reporter)),
         DeviceChoice::Auto => Ok(Device::Cpu),
     }
 }
 
 /// The accelerator that was opened; the CPU where there is none.
-fn or_cpu(opened: candle_core::Result<Device>) -> Device {
+fn or_cpu(opened: candle_core::Result<Device>, reporter: &mut dyn Reporter) -> Device {
     opened.unwrap_or_else(|error| {
         let error = error.to_string();
         let why = error.lines().next().unwrap_or_default();
-        note(&format!("no accelerator, computing on the CPU: {why}"));
+        reporter.note(&format!("no accelerator, computing on the CPU: {why}"));
         Device::Cpu
     })
 }

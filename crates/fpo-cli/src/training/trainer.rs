@@ -10,7 +10,8 @@ use fpo_core::{ACTION, Learner, Noise, PhaseTimes, Rate};
 
 use crate::config::choices::UpdateChoice;
 use crate::config::resolved::Config;
-use crate::terminal::progress::Phase;
+use crate::run::metrics::Metrics;
+use crate::terminal::reporter::Phase;
 use crate::training::collapse::CollapseDetector;
 use crate::training::collector::{Collected, Collector, FinishedEpisodes, Plan};
 use crate::training::evaluate::{EvalPlan, EvalReport, evaluate};
@@ -39,9 +40,6 @@ pub struct Trainer {
     pub pending: Option<Metrics>,
     noise: Noise,
 }
-
-/// Metrics of an iteration by key.
-pub type Metrics = Vec<(String, f64)>;
 
 impl Trainer {
     /// A trainer at the start of a run.
@@ -94,7 +92,7 @@ impl Trainer {
         }
     }
 
-    /// Rolls out, then learns from it (Algorithm 1, lines 3–14); `watch` hears how far it is.
+    /// Rolls out, then learns from it (Algorithm 1, lines 3–14); calls `watch` as it goes on.
     pub fn iterate(&mut self, watch: &mut dyn FnMut(Phase)) -> Result<Metrics> {
         let config = &self.config;
         let plan = Plan {

@@ -12,34 +12,8 @@
 use candle_core::{DType, Device, Tensor, Var};
 
 use crate::error::{Error, Result};
+use crate::optimizer::adam_config::AdamConfig;
 use crate::optimizer::adam_in_place::{Average, Move, sum_of_squares};
-
-/// The constants of Adam.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AdamConfig {
-    /// Step size η.
-    pub learning_rate: f64,
-    /// Decay β₁ of the first moment.
-    pub beta1: f64,
-    /// Decay β₂ of the second moment.
-    pub beta2: f64,
-    /// ε, added outside the square root.
-    pub epsilon: f64,
-    /// Decoupled weight decay w (AdamW); 0 for Adam.
-    pub weight_decay: f64,
-}
-
-impl Default for AdamConfig {
-    fn default() -> Self {
-        AdamConfig {
-            learning_rate: 3e-4,
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            weight_decay: 0.0,
-        }
-    }
-}
 
 /// First and second moments of one variable.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Tensor};
 use rayon::prelude::*;
 
 use crate::error::Result;
-use crate::optimizer::adam::AdamConfig;
+use crate::optimizer::adam_config::AdamConfig;
 use crate::simd::isa::vectorized;
 use crate::tensor::slices::with_slices;
 

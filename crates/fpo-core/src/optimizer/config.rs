@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, require};
-use crate::optimizer::adam::AdamConfig;
+use crate::optimizer::adam_config::AdamConfig;
 use crate::optimizer::rate_schedule::RateSchedule;
 
 /// Which optimiser moves the parameters.

@@ -4,6 +4,7 @@
 //! their state private, so a run that uses one resumes with fresh moments, and says so.
 
 pub(crate) mod adam;
+pub(crate) mod adam_config;
 mod adam_in_place;
 pub(crate) mod config;
 pub(crate) mod rate_schedule;
@@ -18,7 +19,8 @@ use candle_optimisers::radam::{ParamsRAdam, RAdam};
 use candle_optimisers::rmsprop::{ParamsRMSprop, RMSprop};
 
 use crate::error::Result;
-use crate::optimizer::adam::{Adam, AdamConfig, clip_global_norm, global_norm};
+use crate::optimizer::adam::{Adam, clip_global_norm, global_norm};
+use crate::optimizer::adam_config::AdamConfig;
 use crate::optimizer::config::{OptimizerConfig, OptimizerKind};
 
 /// An optimiser of several flat variables.

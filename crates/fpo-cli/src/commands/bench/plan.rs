@@ -17,6 +17,7 @@ use crate::commands::bench::{envs, learner, machine, peak, sampler, train};
 use crate::config::choices::{DeviceChoice, PrecisionChoice};
 use crate::config::resolved::Config;
 use crate::terminal::failure::UsageError;
+use crate::terminal::reporter::Notes;
 use crate::training::build;
 use crate::training::device;
 
@@ -130,7 +131,7 @@ fn devices(args: &BenchArgs) -> Result<Vec<(String, Device)>> {
     let asked = if args.devices.is_empty() { &default[..] } else { &args.devices };
     let mut devices: Vec<(String, Device)> = Vec::new();
     for &choice in asked {
-        let device = device::open(choice)?;
+        let device = device::open(choice, &mut Notes)?;
         let name = match (&device, choice) {
             (Device::Cpu, _) => "cpu".into(),
             (Device::Cuda(_), DeviceChoice::Cuda(number)) => format!("cuda:{number}"),

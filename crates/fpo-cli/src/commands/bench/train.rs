@@ -8,7 +8,8 @@ use candle_core::Device;
 use crate::commands::bench::measurement::{Case, Kind, Measurement, PhaseTime};
 use crate::commands::bench::stats::{Repeats, Timing, median};
 use crate::config::resolved::Config;
-use crate::training::trainer::{Metrics, Trainer};
+use crate::run::metrics::Metrics;
+use crate::training::trainer::Trainer;
 
 /// What else stands between `time/` and `_s`: the whole, and a rate.
 const NO_PHASES: [&str; 2] = ["iteration", "steps_per"];

@@ -7,6 +7,7 @@ use candle_core::Device;
 use crate::commands::bench::machine::Machine;
 use crate::commands::doctor::check::{Check, State};
 use crate::config::choices::{DeviceChoice, PrecisionChoice};
+use crate::terminal::reporter::Notes;
 use crate::training::device;
 
 pub(crate) fn cpu(machine: &Machine) -> Check {
@@ -54,7 +55,7 @@ fn accelerator(
 ) -> Check {
     let found = if present { "on this machine" } else { "not on this machine" };
     match (compiled, present) {
-        (true, _) => match device::open(choice) {
+        (true, _) => match device::open(choice, &mut Notes) {
             Ok(device) => {
                 Check::ok(name, format!("in this build, and usable, {}", precision(&device)))
             }

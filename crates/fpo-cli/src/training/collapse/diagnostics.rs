@@ -12,8 +12,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::training::collapse::track::PATIENCE;
-use crate::training::collapse::{WINDOW, is_usable};
+use crate::training::collapse::window::{PATIENCE, WINDOW, is_usable};
 
 /// Iterations that are remembered.
 const HISTORY: usize = 16;

@@ -21,14 +21,16 @@
 mod advice;
 mod diagnostics;
 mod track;
+mod window;
 
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
 use crate::run::best::Best;
+use crate::run::metrics::Metrics;
 use crate::terminal::humanize::grouped;
-use crate::training::trainer::Metrics;
+use crate::training::collapse::window::{WINDOW, is_usable};
 use diagnostics::{Recent, mean, short, std};
 use track::{Reading, Track};
 
@@ -36,9 +38,6 @@ pub use diagnostics::Change;
 
 /// The metric that [`Observed::metrics`] adds.
 pub const DROP_METRIC: &str = "rollout/drop_from_best";
-
-/// Training returns whose mean can be the best.
-const WINDOW: usize = 5;
 
 /// Training returns in the slower comparison.
 const LONG_WINDOW: usize = 16;
@@ -188,11 +187,6 @@ impl CollapseDetector {
             advice,
         })
     }
-}
-
-/// Larger numbers could overflow in sums of squares, and JSON cannot keep what is not finite.
-fn is_usable(value: f64) -> bool {
-    value.abs() <= 1e100
 }
 
 impl Observed {

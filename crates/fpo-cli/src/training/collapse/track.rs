@@ -19,15 +19,13 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use crate::training::collapse::diagnostics::{Recent, Snapshot, mean, std};
+use crate::training::collapse::window::PATIENCE;
 
 /// A drop above this is a fall.
 const FALL: f64 = 0.3;
 
 /// A drop below this is a recovery.
 const RECOVERY: f64 = 0.15;
-
-/// Returns in a row that make a fall or a recovery, where one alone says little.
-pub(crate) const PATIENCE: u32 = 3;
 
 /// Standard deviations that chance is allowed.
 const NOISE_MULTIPLE: f64 = 6.0;

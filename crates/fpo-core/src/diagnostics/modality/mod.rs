@@ -17,6 +17,7 @@ mod dip;
 mod dip_null;
 mod modes;
 mod neighbours;
+mod points;
 mod principal;
 mod samples;
 #[cfg(test)]

@@ -21,6 +21,7 @@
 //! three or four, hide more modes.
 
 use crate::diagnostics::modality::neighbours::links;
+use crate::diagnostics::modality::points::Points;
 use crate::diagnostics::modality::samples::rows;
 use crate::error::Result;
 
@@ -77,53 +78,6 @@ pub fn mode_shares(samples: &[f32], dim: usize) -> Result<Vec<f64>> {
     shares.retain(|&share| share >= LEAST_SHARE);
     shares.sort_by(|a, b| b.total_cmp(a));
     Ok(if shares.is_empty() { vec![1.0] } else { shares })
-}
-
-/// Points whose every axis has standard deviation 1; axes without any are left out.
-pub(crate) struct Points {
-    values: Vec<f64>,
-    dim: usize,
-}
-
-impl Points {
-    fn standardized(samples: &[f32], dim: usize) -> Points {
-        let count = samples.len() / dim;
-        let column = |axis: usize| samples.iter().skip(axis).step_by(dim).map(|&x| f64::from(x));
-        let mut columns = Vec::new();
-        for axis in 0..dim {
-            let mean = column(axis).sum::<f64>() / count as f64;
-            let variance = column(axis).map(|x| (x - mean).powi(2)).sum::<f64>() / count as f64;
-            // Equal numbers may differ from their mean by its rounding.
-            if variance > (1e-12 * mean).powi(2) {
-                let std = variance.sqrt();
-                columns.push(column(axis).map(|x| (x - mean) / std).collect::<Vec<f64>>());
-            }
-        }
-        let values = (0..count).flat_map(|row| columns.iter().map(move |column| column[row]));
-        Points { values: values.collect(), dim: columns.len() }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.values.len() / self.dim
-    }
-
-    fn row(&self, index: usize) -> &[f64] {
-        &self.values[index * self.dim..(index + 1) * self.dim]
-    }
-
-    pub(crate) fn distance2(&self, a: usize, b: usize) -> f64 {
-        squared_distance(self.row(a), self.row(b))
-    }
-
-    fn density(&self, place: &[f64], bandwidth: f64) -> f64 {
-        let scale = -0.5 / (bandwidth * bandwidth);
-        let rows = self.values.chunks_exact(self.dim);
-        rows.map(|row| (scale * squared_distance(row, place)).exp()).sum()
-    }
-}
-
-fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(x, y)| (x - y).powi(2)).sum()
 }
 
 /// Disjoint sets of points, each named by its densest point.

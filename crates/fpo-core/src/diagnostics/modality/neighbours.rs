@@ -3,7 +3,7 @@
 //! Nearest neighbours alone can leave a mode in pieces, the tree alone has but one way between two
 //! samples. Both together have the ways through the dense places and are connected.
 
-use crate::diagnostics::modality::modes::Points;
+use crate::diagnostics::modality::points::Points;
 
 /// Neighbours of each sample.
 const NEIGHBOURS: usize = 10;

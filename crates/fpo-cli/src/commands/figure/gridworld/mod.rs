@@ -31,6 +31,7 @@ use crate::commands::figure::output::Output;
 use crate::config::choices::DeviceChoice;
 use crate::terminal::failure::UsageError;
 use crate::terminal::output::{note, print};
+use crate::terminal::reporter::Notes;
 use crate::training::device;
 
 /// What `fpo figure gridworld` can be asked for.
@@ -74,7 +75,7 @@ pub fn gridworld(args: &GridworldArgs) -> Result<()> {
         );
         return Err(UsageError(text).into());
     }
-    let device = device::open(args.device)?;
+    let device = device::open(args.device, &mut Notes)?;
     let policies: Vec<Policy> =
         args.runs.iter().map(|run| Policy::load(run, &device)).collect::<Result<_>>()?;
     let request = Request { seed: args.seed, samples: args.samples as usize };

@@ -1,0 +1,59 @@
+//! The seam through which a run speaks: whatever is printed while it is going on passes here, so
+//! that a status line, a dashboard or nothing at all can stand behind it.
+
+use std::io::{Write, stderr};
+
+/// What an iteration is doing, and how far it is with that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Phase {
+    /// In a word.
+    pub name: &'static str,
+    /// Parts done.
+    pub done: usize,
+    /// Parts in all.
+    pub total: usize,
+}
+
+/// Shows a run to whoever started it. Nothing that goes wrong with showing may stop the run.
+pub trait Reporter {
+    /// Tells of something that was noticed, such as a damaged checkpoint that is passed over.
+    fn note(&mut self, text: &str);
+
+    /// Shows a line, or some, of the run's story.
+    fn message(&mut self, text: &str);
+
+    /// Shows what the iteration under way is doing, after `steps_done` environment steps.
+    fn phase(&mut self, steps_done: u64, phase: Phase);
+
+    /// Shows that an iteration has brought the environment steps to `steps_done`.
+    fn iteration(&mut self, steps_done: u64);
+
+    /// Shows the mean return of an evaluation from now on.
+    fn evaluated(&mut self, return_mean: f64);
+
+    /// Shows the last status; nothing follows but messages.
+    fn finish(&mut self, steps_done: u64);
+}
+
+/// Reports where no run is going on: notes and messages go to standard error.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Notes;
+
+impl Reporter for Notes {
+    fn note(&mut self, text: &str) {
+        self.message(&format!("fpo: {text}"));
+    }
+
+    fn message(&mut self, text: &str) {
+        // A reader that has gone away is no reason to fail.
+        let _ = writeln!(stderr(), "{text}");
+    }
+
+    fn phase(&mut self, _steps_done: u64, _phase: Phase) {}
+
+    fn iteration(&mut self, _steps_done: u64) {}
+
+    fn evaluated(&mut self, _return_mean: f64) {}
+
+    fn finish(&mut self, _steps_done: u64) {}
+}
