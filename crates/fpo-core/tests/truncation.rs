@@ -13,13 +13,15 @@ use fpo_core::{Compute, Isa, Learner, Rollout, StepMetrics};
 use losses::learner_loss;
 use problem::{Problem, host};
 
+/// What rounding may change of a diagnostic in single precision.
+const SINGLE: f64 = 2e-5;
 const CHOICES: [Truncation; 3] = [Truncation::Mask, Truncation::Exclude, Truncation::Bootstrap];
 
 /// Composed operations in f64, and the kernels of every instruction set, each with what rounding
 /// may change.
 fn computes() -> Vec<(Compute, DType, f64)> {
     let fused = Isa::ALL.into_iter().filter(|isa| isa.is_available());
-    let fused = fused.map(|isa| (Compute::Fused(isa), DType::F32, 2e-5));
+    let fused = fused.map(|isa| (Compute::Fused(isa), DType::F32, SINGLE));
     [(Compute::Composed, DType::F64, 1e-10)].into_iter().chain(fused).collect()
 }
 
@@ -83,8 +85,8 @@ fn value_errors_are_reported_of_the_steps_that_have_a_target() {
             *shown = shown.max((among_all - expected).abs() / (1.0 + expected.abs()));
         }
     }
-    // Cut steps whose errors count as 0 would have changed both by more than any tolerance.
-    assert!(shown.iter().all(|&change| change > 1e-2), "{shown:?}");
+    // Cut steps whose errors count as 0 would have changed both by ten times what rounding may.
+    assert!(shown.iter().all(|&change| change > 10.0 * SINGLE), "{shown:?}");
 }
 
 #[test]

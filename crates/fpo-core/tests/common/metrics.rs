@@ -113,13 +113,24 @@ fn statistic(name: &str, x: &Tensor, what: &str) -> Found {
 }
 
 /// A network's gradient by the names of the golden files.
+///
+/// A bias's gradient sums the errors of all rows, which may cancel; those of the weights sum the
+/// same errors times the layer's inputs, so the largest of them is taken for the summands' size.
 pub fn gradients(params: &FlatParams, gradient: &Tensor) -> Vec<Found> {
     let name = |ours: &str| {
         let net = ours.split('.').next().unwrap();
         golden_name(&format!("grad_{net}."), ours)
     };
     let views = params.layout().views(gradient).unwrap();
-    views.into_iter().map(|(ours, view)| Found::new(name(&ours), view)).collect()
+    let largest = |of: &str| {
+        let view = views.iter().find(|(ours, _)| ours == of);
+        host(&view.unwrap().1).into_iter().fold(0.0f64, |m, x| m.max(x.abs()))
+    };
+    let found = |(ours, view): &(String, Tensor)| {
+        let size = ours.strip_suffix(".bias").map(|layer| largest(&format!("{layer}.weight")));
+        Found { size: size.unwrap_or(0.0), ..Found::new(name(ours), view.clone()) }
+    };
+    views.iter().map(found).collect()
 }
 
 /// The number of the diagnostics' column `name`.
