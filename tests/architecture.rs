@@ -117,7 +117,10 @@ fn expand(before: &[String], tree: &str, paths: &mut Vec<Vec<String>>) {
     let head = head.split(" as ").next().unwrap();
     let segments = head.split("::").map(str::trim).filter(|segment| !segment.is_empty());
     let path: Vec<String> = before.iter().cloned().chain(segments.map(String::from)).collect();
-    let Some(group) = group else { return paths.push(path) };
+    let Some(group) = group else {
+        let ends_in_self = path.len() > 1 && path.last().is_some_and(|last| last == "self");
+        return paths.push(path[..path.len() - usize::from(ends_in_self)].to_vec());
+    };
     let (mut depth, mut start) = (0, 0);
     for (at, letter) in group.char_indices().chain([(group.len(), ',')]) {
         match letter {
@@ -244,5 +247,5 @@ fn imports_are_read_as_they_are_written() {
     let text = "use crate::a::{self, b::{C, D}, e};\n// use crate::no;\npub use f::G as H;\n\
                 let x = use_it();\n#[cfg(test)]\nmod tests {\nuse crate::never;\n}\n";
     let found: Vec<String> = imports(&code(text)).iter().map(|path| path.join("::")).collect();
-    assert_eq!(found, ["crate::a::self", "crate::a::b::C", "crate::a::b::D", "crate::a::e", "f::G"]);
+    assert_eq!(found, ["crate::a", "crate::a::b::C", "crate::a::b::D", "crate::a::e", "f::G"]);
 }
