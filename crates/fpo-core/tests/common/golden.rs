@@ -144,8 +144,6 @@ impl Golden {
             if e.is_nan() { f64::INFINITY } else { m.max(e) }
         });
         let share = if tolerance > 0.0 { error / tolerance } else { f64::from(error > 0.0) * 1e9 };
-            println!("DBG {name} {error:e} {tolerance:e} {scale:e}");
-        }
         self.compared += 1;
         let worst = self.worst.as_ref().map_or(-1.0, |(e, t, _)| e / t.max(f64::MIN_POSITIVE));
         if share > worst {
