@@ -3,12 +3,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
+#[allow(dead_code, reason = "this file needs only some of it")]
 mod common;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-use common::{fpo, small_config, stderr, succeed};
+use common::{fpo, root, small_config, stderr, succeed};
 use serde_json::Value;
 use tempfile::tempdir;
 
@@ -25,10 +26,6 @@ const VARIANTS: [(&str, &[&str]); 8] = [
     ("data", &["policy.prediction=data", "policy.output_mode=data", "algorithm.surrogate=spo"]),
     ("noise", &["policy.path=cosine", "policy.prediction=noise", "policy.training_times=uniform"]),
 ];
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
 
 fn rows(run: &Path) -> Vec<Row> {
     let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();

@@ -227,7 +227,10 @@ fn imports_lead_downward_and_never_in_a_circle() {
                 let (a, b) = (from.join("/"), to.join("/"));
                 let excepted = EXCEPTIONS.iter().any(|(from, to, _)| *from == a && *to == b);
                 if floor(house, to) >= floor(house, from) && !excepted {
-                    faults.push(format!("{}: {a} imports from {b}, which is no floor below", house.name));
+                    faults.push(format!(
+                        "{}: {a} imports from {b}, which is no floor below",
+                        house.name
+                    ));
                 }
             }
         }

@@ -24,9 +24,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use common::{metrics, root};
 use fpo_core::{Data, Isa, TensorFile};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tempfile::tempdir;
 
@@ -119,10 +119,6 @@ struct Table {
     dopri5: String,
 }
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
 fn table_path() -> PathBuf {
     root().join("tests/golden/digests.json")
 }
@@ -151,11 +147,6 @@ fn policy_digest(path: &Path) -> String {
         values.iter().for_each(|x| hasher.update(x.to_le_bytes()));
     }
     hex(hasher)
-}
-
-fn metrics(run: &Path) -> Vec<Map<String, Value>> {
-    let text = fs::read_to_string(run.join("metrics.jsonl")).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// The digest of each metric's values, all but times.

@@ -3,25 +3,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
+#[allow(dead_code, reason = "this file needs only some of it")]
 mod common;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{fpo, small_config, stderr, succeed};
+use common::{fpo, metrics, root, small_config, stderr, succeed};
 use serde_json::Value;
 use tempfile::tempdir;
-
-/// The repository's root.
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn metrics(run: &Path) -> Vec<serde_json::Map<String, Value>> {
-    let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
 
 /// The metrics but for the times.
 fn timeless(run: &Path) -> Vec<serde_json::Map<String, Value>> {

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use serde_json::{Map, Value};
+
 /// The program with `folder` as its working directory.
 pub fn fpo(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fpo"));
@@ -19,6 +21,31 @@ pub fn succeed(folder: &Path, args: &[&str]) -> String {
 
 pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Runs `fpo ARGS`, which must end with `code`, without a panic and with a text on standard error
+/// that holds all of `words`; returns that text.
+pub fn fail(folder: &Path, args: &[&str], code: i32, words: &[&str]) -> String {
+    let output = fpo(folder).args(args).output().unwrap();
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(code), "fpo {args:?}: {text}");
+    assert!(!text.contains("panicked"), "fpo {args:?}: {text}");
+    assert!(output.stdout.is_empty(), "fpo {args:?} printed something before it failed");
+    for word in words {
+        assert!(text.contains(word), "fpo {args:?}: no {word:?} in {text}");
+    }
+    text
+}
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The lines of a run's `metrics.jsonl`.
+pub fn metrics(run: &Path) -> Vec<Map<String, Value>> {
+    let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// A configuration small enough to train in a second, as a file in `folder`.

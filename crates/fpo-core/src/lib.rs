@@ -7,15 +7,50 @@
 //! ratio = exp(L_old − L_new),   L = Monte-Carlo estimate of the CFM loss of the taken action
 //! ```
 //!
-//! so that neither likelihoods nor a particular sampler are needed. This crate holds the
-//! algorithm: [`FlowPolicy`] and [`ValueNet`] over flat parameter vectors, the CFM loss
-//! ([`FlowPolicy::cfm_loss`]), the ratio and the clipped objective ([`objective`]), generalised
-//! advantage estimation ([`gae`]), Adam ([`Adam`]) and the whole update ([`Learner`]). It knows
-//! no environment, no run directory and no terminal, and runs on any Candle device.
+//! so that neither likelihoods nor a particular sampler are needed. This crate holds the whole
+//! algorithm. It knows no environment, no run directory and no terminal, and runs on any Candle
+//! device.
 //!
-//! Conventions: flow time runs from `t = 1` (noise) to `t = 0` (action),
-//! `x_t = t·ε + (1−t)·a`, velocity `v ≈ ε − a`. Tensors are time-major, `(T, B, …)`; a linear
-//! layer is `x·W + b` with `W` of shape `(in, out)`. Actions are stored before `tanh`.
+//! # From the paper to the code
+//!
+//! | paper | what it is | here |
+//! |---|---|---|
+//! | eq. 5 | the clipped surrogate | [`surrogate::ppo_clip`]; [`surrogate::spo`] and [`surrogate::aspo`] beside it |
+//! | eq. 6 | the ratio `exp(L_old − L_new)` | [`Objective::log_ratio`] |
+//! | eq. 7 to 9 | the Monte-Carlo CFM loss of an action over pairs (ε, t) | [`FlowPolicy::cfm_loss`]; [`path::Path`], [`time::TrainingTimes`], [`RatioKind`] |
+//! | Algorithm 1 | act and collect | [`Actor::act_and_keep`], [`RolloutStorage`] |
+//! | Algorithm 1 | draw pairs, store `L_old` | [`Learner::complete`] |
+//! | Algorithm 1 | epochs of gradient steps | [`Learner::update`], [`Learner::gradient_step`] |
+//! | advantages | GAE(λ) | [`gae::estimate`] |
+//! | baselines | Gaussian PPO; DPPO | [`GaussianPolicy`]; [`ChainPolicy`] |
+//!
+//! Seams for code of one's own: [`Policy`], [`Algorithm`] with its [`Registry`],
+//! [`surrogate::Surrogate`], [`Backend`], [`Reduce`], [`PolicyKind`].
+//!
+//! # Glossary
+//!
+//! | word | meaning |
+//! |---|---|
+//! | `U` | steps of an unroll, the sub-sequence of which minibatches are made |
+//! | `B` | rows of a batch: unrolls of a minibatch, or environments that act at once |
+//! | `T` | steps of a rollout |
+//! | `E` | environments |
+//! | `N` | losses of an action: Monte-Carlo pairs, or the scored steps of a chain |
+//! | `R` | ratios of an action: 1 or N |
+//! | `O`, `A` | lengths of an observation and of an action |
+//! | `K` | steps of the sampler |
+//! | `L` | the loss of an action: a CFM loss, or `−log p` where a policy has one |
+//! | frozen | without gradients: what is computed from it keeps no graph |
+//! | deployed | as it is evaluated and exported: averaged weights, no disturbances |
+//! | acting | at work on observations in host memory ([`Actor`]) |
+//! | composed, fused | computed by Candle operations, or by this crate's kernels |
+//! | stored | kept with an action for its losses: noise, or the states of a chain |
+//!
+//! # Conventions
+//!
+//! Flow time runs from `t = 1` (noise) to `t = 0` (action), `x_t = t·ε + (1−t)·a`, velocity
+//! `v ≈ ε − a`. Tensors are time-major, `(T, B, …)`; a linear layer is `x·W + b` with `W` of shape
+//! `(in, out)`. Actions are stored before `tanh`.
 //!
 //! ```
 //! use candle_core::{DType, Device};

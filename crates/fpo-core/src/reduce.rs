@@ -21,11 +21,12 @@ pub trait Reduce: Debug + Send + Sync {
     fn gradients(&self, gradients: &mut [Tensor]) -> Result<()>;
 
     /// The mean over all parts of a minibatch, given the mean over one part, a scalar: of
-    /// advantages, and then of their squared deviations.
+    /// advantages, and then of their squared deviations. `count` is how many steps the local mean
+    /// is of, where that differs from part to part; otherwise all parts are equally large.
     ///
     /// # Errors
     /// If the participants cannot be reached.
-    fn mean(&self, local: Tensor) -> Result<Tensor>;
+    fn mean(&self, local: Tensor, count: Option<&Tensor>) -> Result<Tensor>;
 
     /// Hands the raw observations that all participants have collected to `take`, in a fixed
     /// order, given those of one, before they enter the running statistics.
@@ -44,7 +45,7 @@ impl Reduce for Alone {
         Ok(())
     }
 
-    fn mean(&self, local: Tensor) -> Result<Tensor> {
+    fn mean(&self, local: Tensor, _count: Option<&Tensor>) -> Result<Tensor> {
         Ok(local)
     }
 

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use candle_core::Device;
 use clap::{Args, Parser, Subcommand};
+use fpo_core::Registry;
 
 use crate::commands::bench::args::BenchArgs;
 use crate::commands::bench::bench;
@@ -154,7 +155,7 @@ pub fn run(cli: Cli) -> Result<()> {
 
 fn train(args: TrainArgs) -> Result<()> {
     if let Some(run) = args.resume {
-        return train::resume(&run, args.device);
+        return train::resume(&run, args.device, &Registry::default());
     }
     let mut config = args.overrides.load(&args.config)?;
     if let Some(device) = args.device {

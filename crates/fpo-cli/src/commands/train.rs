@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use fpo_core::Registry;
 
 use crate::config::choices::DeviceChoice;
 use crate::config::resolved::Config;
@@ -39,14 +40,19 @@ pub fn start(config: Config, config_paths: &[PathBuf], out: Option<PathBuf>) -> 
     Session::new(run, trainer, log, 0.0).run()
 }
 
-/// Continues the run in `folder` from its newest whole checkpoint.
+/// Continues the run in `folder`, whose algorithm is one of `registry`, from its newest whole
+/// checkpoint.
 ///
 /// # Errors
 /// As [`start`]; also where the folder is no run or the run is finished.
-pub fn resume(folder: &Path, device_choice: Option<DeviceChoice>) -> Result<()> {
+pub fn resume(
+    folder: &Path,
+    device_choice: Option<DeviceChoice>,
+    registry: &Registry,
+) -> Result<()> {
     let run = RunDir::open(folder)?;
     let _lock = run.lock()?;
-    let mut config = Config::load(&[run.config_path()], &[])?;
+    let mut config = Config::load_with(registry, &[run.config_path()], &[])?;
     if let Some(choice) = device_choice {
         config.train.device = choice;
     }

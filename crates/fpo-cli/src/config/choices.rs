@@ -1,10 +1,10 @@
-//! The named choices of a configuration that only the command line knows; the others belong to
-//! the algorithm and to the environments. All are spelled in `snake_case`.
+//! The named choices of a configuration that concern only this crate; `fpo-core` and `fpo-envs`
+//! define those of the algorithm and of the environments. All are spelled in `snake_case`.
 
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
-/// Where tensors live and are computed (`train.device`).
+/// The device on which tensors live and are computed (`train.device`).
 ///
 /// Spelled `"auto"`, `"cpu"`, `"cuda"` (the first card), `"cuda:1"` or `"metal"`.
 #[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,7 +54,7 @@ impl From<DeviceChoice> for String {
     }
 }
 
-/// What computes on the CPU (`train.kernels`).
+/// Which code computes on the CPU (`train.kernels`).
 #[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
 #[serde(rename_all = "snake_case")]
 pub enum KernelChoice {
@@ -69,16 +69,16 @@ pub enum KernelChoice {
 #[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
 #[serde(rename_all = "snake_case")]
 pub enum OverlapChoice {
-    /// Where the policy computes on a device other than the CPU.
+    /// Only where the policy computes on a device other than the CPU.
     Auto,
-    /// Yes.
+    /// Always.
     On,
-    /// No.
+    /// Never.
     Off,
 }
 
 impl OverlapChoice {
-    /// Whether it is to be done with a policy on `device`.
+    /// Returns whether stepping and acting overlap for a policy on `device`.
     pub fn on(self, device: &Device) -> bool {
         match self {
             OverlapChoice::Auto => !device.is_cpu(),
@@ -99,7 +99,7 @@ pub enum PrecisionChoice {
 }
 
 impl PrecisionChoice {
-    /// Its spelling in a configuration.
+    /// Returns the spelling of the choice in a configuration.
     pub fn name(self) -> &'static str {
         match self {
             PrecisionChoice::F32 => "f32",
@@ -120,13 +120,12 @@ pub enum TimesChoice {
     Beta,
 }
 
-/// Whether observations of a rollout count for the statistics that its stored losses are computed
-/// under (`normalizer.update`).
+/// When the observation statistics take in the observations of a rollout (`normalizer.update`).
 #[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
 #[serde(rename_all = "snake_case")]
 pub enum UpdateChoice {
-    /// They do.
+    /// Before the rollout's stored losses are computed.
     Before,
-    /// They count for the update only.
+    /// After its stored losses are computed, so that the new statistics apply to the update only.
     After,
 }

@@ -1,4 +1,5 @@
-//! What can be wrong with a configuration. Every message names where it was written and the field.
+//! The errors of a configuration. Every message names the file or override that is at fault and,
+//! where one field is, that field too.
 
 use std::path::PathBuf;
 
@@ -84,7 +85,7 @@ pub enum ConfigError {
     Combination {
         /// The files or overrides that hold the values.
         origin: String,
-        /// Which values, and what would do.
+        /// Which values do not go together, and which would.
         message: String,
     },
     /// The configuration cannot be written as TOML.

@@ -3,15 +3,16 @@
 use serde::de::value::Error;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 
-/// The names of the fields of `T`, a struct with derived `Deserialize`; empty for anything else.
+/// Returns the names of the fields of `T`, a struct with derived `Deserialize`. The list is empty
+/// for any other type.
 pub(crate) fn field_names<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
     let mut names: &'static [&'static str] = &[];
-    // Always an error: the names are noted and no value is made.
+    // The result is always an error, because `Recorder` notes the names and makes no value.
     let _ = T::deserialize(Recorder { names: &mut names });
     names
 }
 
-/// A deserialiser that notes the fields it is asked for and gives none.
+/// A deserialiser that notes the names of the fields it is asked for, and then fails.
 struct Recorder<'a> {
     names: &'a mut &'static [&'static str],
 }

@@ -1,8 +1,8 @@
 //! Puts a configuration together from its layers: included files, the file itself, overrides.
 //!
-//! A later layer wins field by field; a choice of another `kind` wins whole. The origin of every
-//! field is kept, so that an error found after merging still names the file or the `--set` that
-//! wrote the value.
+//! A later layer wins field by field; a choice of another `kind` replaces the whole choice below
+//! it. The origin of every field is kept, so that an error found after merging still names the file
+//! or the `--set` that wrote the value.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::config::merge::{merge, merge_below};
 
 /// The top-level key by which a file includes others.
 pub(crate) const INCLUDE: &str = "include";
-/// What is told who writes it elsewhere.
+/// The error for an `include` that is not written in a file.
 pub(crate) const ONLY_FILES_INCLUDE: &str = "only a file can include others";
 
 /// Merged values and where each came from.
@@ -31,12 +31,12 @@ pub(crate) struct Layers {
 #[derive(Debug, Default)]
 pub(crate) struct Origins {
     written: BTreeMap<String, String>,
-    /// The document that was asked for, for what no layer wrote.
+    /// The document that was asked for. Errors name it where no layer wrote the field.
     document: String,
 }
 
 impl Origins {
-    /// Who wrote `key`, in words.
+    /// Returns in words which file or override wrote `key`.
     pub fn of(&self, key: &str) -> String {
         self.written.get(key).cloned().unwrap_or_else(|| "the defaults".into())
     }
@@ -48,7 +48,11 @@ impl Origins {
 }
 
 impl Layers {
-    /// Reads `paths` and all they include; a later file wins.
+    /// Reads `paths` and every file that they include. A later file wins.
+    ///
+    /// # Errors
+    /// If a file cannot be read or is not TOML, if files include each other in a ring, or if an
+    /// `include` is not a list of file names.
     pub fn from_files(paths: &[impl AsRef<Path>]) -> Result<Self, ConfigError> {
         let mut layers = Self::default();
         let names = paths.iter().map(|path| path.as_ref().display().to_string());
@@ -59,7 +63,10 @@ impl Layers {
         Ok(layers)
     }
 
-    /// Takes one document that includes nothing; `origin` names it in errors.
+    /// Reads one document that includes no other; `origin` names it in errors.
+    ///
+    /// # Errors
+    /// [`ConfigError::Syntax`] if the text is not TOML.
     pub fn from_text(text: &str, origin: &str) -> Result<Self, ConfigError> {
         let mut layers = Self::default();
         layers.origins.document = origin.into();
@@ -68,7 +75,10 @@ impl Layers {
         Ok(layers)
     }
 
-    /// Adds an override `section.field=value`; what is not a TOML value is taken as a string.
+    /// Adds an override `section.field=value`. A value that is not TOML is taken as a string.
+    ///
+    /// # Errors
+    /// [`ConfigError::BadOverride`] for another form, [`ConfigError::WrongType`] for an `include`.
     pub fn add_override(&mut self, text: &str) -> Result<(), ConfigError> {
         let bad = || ConfigError::BadOverride { text: text.into() };
         let (key, value) = text.split_once('=').ok_or_else(bad)?;
@@ -94,7 +104,7 @@ impl Layers {
         Ok(())
     }
 
-    /// Adds `table` above all layers.
+    /// Lays `table` over all layers, so that its values win.
     fn lay_over(&mut self, table: Table, origin: &str) {
         let written = &mut self.origins.written;
         merge(&mut self.values, table, "", &mut |name| {
@@ -102,7 +112,7 @@ impl Layers {
         });
     }
 
-    /// Adds `table` below all layers: it counts where none has written a value.
+    /// Lays `table` below all layers, so that a value of it counts only where no layer wrote one.
     pub fn add_below(&mut self, table: Table, origin: &str) {
         let written = &mut self.origins.written;
         merge_below(&mut self.values, table, "", &mut |name| {
@@ -110,8 +120,9 @@ impl Layers {
         });
     }
 
-    /// Adds `path` after what it includes. `open` holds the files now being read, outermost
-    /// first: each with the path that identifies it and the path it was named by.
+    /// Lays the file at `path` over the files that it includes. `open` holds the files that are
+    /// being read, outermost first, each with the path that identifies it and the path by which it
+    /// was named.
     fn add_file(
         &mut self,
         path: &Path,
@@ -138,7 +149,7 @@ impl Layers {
     }
 }
 
-/// The files that `include` names, relative to the folder of the `file` it stands in.
+/// Returns the files that `include` names, relative to the folder of the `file` in which it stands.
 fn included_paths(include: Option<Value>, file: &Path) -> Result<Vec<PathBuf>, ConfigError> {
     let Some(include) = include else { return Ok(Vec::new()) };
     let folder = file.parent().unwrap_or(Path::new(""));
@@ -150,7 +161,7 @@ fn included_paths(include: Option<Value>, file: &Path) -> Result<Vec<PathBuf>, C
     Ok(names.iter().map(|name| folder.join(name)).collect())
 }
 
-/// The value of an override: as TOML where it is TOML, else the text itself.
+/// Returns the value of an override: the parsed value if `text` is TOML, else the text itself.
 fn override_value(text: &str) -> Value {
     let parsed = toml::from_str::<Table>(&format!("value = {text}"));
     match parsed {

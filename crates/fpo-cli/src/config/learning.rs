@@ -1,5 +1,5 @@
-//! The sections of a configuration about networks: `[policy]` and `[value]`. Every field states its
-//! unit, range, default and source.
+//! The sections of a configuration that describe the networks: `[policy]` and `[value]`. Every
+//! field states its unit, range, default and source.
 //!
 //! "Paper" is arXiv 2507.21053; "official" is the Playground program of akanazawa/fpo at 418c255;
 //! "FPO++" is arXiv 2602.02481.
@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::choices::TimesChoice;
 
-/// `[policy]`: the policy's network and sampler. `path` to `times_beta` are of flows only (all but
-/// `algorithm.kind` = `"ppo"`), `min_std` of the Gaussian only.
+/// `[policy]`: the policy's network and sampler. The fields from `path` to `times_beta` apply to
+/// flows only (every `algorithm.kind` but `"ppo"`), and `min_std` applies to the Gaussian only.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
 #[serde(default, deny_unknown_fields)]
 pub struct PolicyConfig {
@@ -24,15 +24,15 @@ pub struct PolicyConfig {
     /// `"cosine"` (variance preserving, diffusion). Default `"linear"` (paper).
     pub path: Path,
     /// What the network predicts: `"velocity"`, `"noise"` or `"data"`, the action. Predicted noise
-    /// says little of the action near `t = 1`, where sampling starts: the others learn better from
-    /// nothing. Default `"velocity"` (official).
+    /// says little about the action near `t = 1`, where sampling starts, so that the other two
+    /// learn better from scratch. Default `"velocity"` (official).
     pub prediction: Quantity,
-    /// In what terms the losses are measured: `"noise"` (ε-MSE), `"velocity"` (u-MSE) or `"data"`.
+    /// Which quantity the losses compare: `"noise"` (ε-MSE), `"velocity"` (u-MSE) or `"data"`.
     /// Default `"noise"` (official); `"fpo++"` has `"velocity"`.
     pub output_mode: Quantity,
-    /// How losses treat action dimensions: `"mean"`, `"sum"`, or `"sqrt"`, the sum over the root of
-    /// their number. Clip ranges of the paper go with the mean. Default `"mean"` (official);
-    /// `"fpo++"` has `"sqrt"` (FPO++ for locomotion).
+    /// How a loss combines the action dimensions: `"mean"`, `"sum"`, or `"sqrt"`, the sum divided by
+    /// the root of their number. The paper's clip ranges are meant for the mean. Default `"mean"`
+    /// (official); `"fpo++"` has `"sqrt"` (FPO++ for locomotion).
     pub loss_reduction: Reduction,
     /// The network's output is multiplied by this. Range above 0. Default 0.25 (official).
     pub output_scale: f64,
@@ -41,9 +41,9 @@ pub struct PolicyConfig {
     /// Inputs that encode the flow time: cosines and sines of `t · 2^k`. Even, range 2 to 64.
     /// Default 8 (official).
     pub time_embedding: usize,
-    /// Where flow times of the losses are drawn: `"grid"`, the starts of the sampler's steps,
-    /// `"uniform"`, or `"beta"`, Beta(1, `times_beta`) within [0.005, 0.995]. Default `"grid"`
-    /// (official); `"fpo++"` has `"beta"`.
+    /// Which flow times the losses draw: `"grid"`, the starts of the sampler's steps, `"uniform"`,
+    /// or `"beta"`, Beta(1, `times_beta`) within [0.005, 0.995]. Default `"grid"` (official);
+    /// `"fpo++"` has `"beta"`.
     pub training_times: TimesChoice,
     /// β of `training_times` = `"beta"`: above 1 prefers times near the action. Range above 0.
     /// Default 1 (FPO++).
@@ -51,12 +51,12 @@ pub struct PolicyConfig {
     /// Least standard deviation of the Gaussian policy, before squashing. Range above 0. Default
     /// 1e-3 (official).
     pub min_std: f64,
-    /// What the environment receives. Default `"tanh"` (official).
+    /// How an action becomes what the environment receives. Default `"tanh"` (official).
     pub squash: Squash,
 }
 
 impl Default for PolicyConfig {
-    /// The flow policy's own defaults, trained on the grid of its Euler steps.
+    /// Returns the flow policy's own defaults, trained on the grid of its Euler steps.
     fn default() -> Self {
         let flow = FlowConfig::new(1, 1);
         Self {
@@ -78,8 +78,8 @@ impl Default for PolicyConfig {
 }
 
 impl PolicyConfig {
-    /// What defines a flow of these settings for a task with observations and actions of these
-    /// lengths.
+    /// Returns the definition of a flow with these settings, for a task with observations and
+    /// actions of the given lengths.
     pub fn flow(&self, obs_dim: usize, action_dim: usize) -> FlowConfig {
         FlowConfig {
             obs_dim,

@@ -1,4 +1,5 @@
-//! From files and overrides to a checked configuration.
+//! Loads a checked configuration from files and overrides: merges them, fills in the preset of the
+//! algorithm, gives every value its type, and checks it.
 
 use std::path::Path;
 
@@ -10,17 +11,17 @@ use crate::config::resolved::Config;
 use crate::config::{presets, schema, validate};
 
 impl Config {
-    /// Reads the files at `paths` with all they include, and then `overrides` of the form
-    /// `section.field=value`; later ones win. The algorithm is one of this program's own.
+    /// Reads the files at `paths` with every file that they include, and then `overrides` of the
+    /// form `section.field=value`; later ones win. The algorithm must be one of this program's own.
     ///
     /// # Errors
-    /// Whatever is wrong first: a file that cannot be read or is no TOML, an unknown key, a value
-    /// of the wrong type or out of range, or values that do not go together.
+    /// Returns the first mistake: a file that cannot be read or is not TOML, an unknown key, a
+    /// value of the wrong type or out of range, or values that do not go together.
     pub fn load(paths: &[impl AsRef<Path>], overrides: &[String]) -> Result<Self, ConfigError> {
         Self::load_with(&Registry::default(), paths, overrides)
     }
 
-    /// As [`Config::load`], with the algorithms of `registry`.
+    /// Does the same as [`Config::load`], with the algorithms of `registry`.
     ///
     /// # Errors
     /// As [`Config::load`].
@@ -39,12 +40,12 @@ impl Config {
     /// Reads one TOML document that includes no other; `origin_name` names it in errors.
     ///
     /// # Errors
-    /// As [`Config::load`]; and `include` is refused.
+    /// As [`Config::load`]. An `include` is refused too.
     pub fn from_toml_str(text: &str, origin_name: &str) -> Result<Self, ConfigError> {
         Self::from_toml_str_with(&Registry::default(), text, origin_name)
     }
 
-    /// As [`Config::from_toml_str`], with the algorithms of `registry`.
+    /// Does the same as [`Config::from_toml_str`], with the algorithms of `registry`.
     ///
     /// # Errors
     /// As [`Config::from_toml_str`].

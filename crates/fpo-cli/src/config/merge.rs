@@ -2,18 +2,20 @@
 
 use toml::{Table, Value};
 
-/// Tables whose `kind` says which other keys they have. That of a section is a field among others.
+/// Tables whose `kind` decides which other keys they have. The `kind` of a section is not among
+/// them: it is a field like any other.
 const CHOICES: [&str; 1] = ["optimizer.schedule"];
 
-/// Whether the tables `below` and `over` of the dotted name `key` are different choices: then the
-/// keys of one mean nothing to the other.
+/// Returns whether the tables `below` and `over` of the dotted name `key` are different choices, so
+/// that the keys of one mean nothing to the other.
 fn differ_in_kind(key: &str, below: &Table, over: &Table) -> bool {
     let kinds = (below.get("kind"), over.get("kind"));
     CHOICES.contains(&key) && matches!(kinds, (Some(below), Some(over)) if below != over)
 }
 
-/// Lays `over` upon `base`: tables field by field, choices of another kind and all else whole.
-/// Calls `note` with each dotted name that is written.
+/// Lays `over` upon `base`. Tables are merged field by field; a choice of another kind, and every
+/// value that is not a table, replaces the old one. Calls `note` with each dotted name that is
+/// written.
 pub(crate) fn merge(base: &mut Table, over: Table, prefix: &str, note: &mut dyn FnMut(String)) {
     for (name, value) in over {
         let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
@@ -37,7 +39,8 @@ pub(crate) fn merge(base: &mut Table, over: Table, prefix: &str, note: &mut dyn 
     }
 }
 
-/// Adds to `values` what `below` has and they lack; calls `note` with each dotted name added.
+/// Adds to `values` the fields of `below` that they lack. Calls `note` with each dotted name that
+/// is added.
 pub(crate) fn merge_below(
     values: &mut Table,
     below: Table,

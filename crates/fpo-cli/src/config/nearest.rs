@@ -3,7 +3,7 @@
 //! Distance is optimal string alignment: the least number of insertions, deletions, substitutions
 //! and swaps of neighbours that turns one name into the other.
 
-/// The candidate nearest to `name`, or `None` where none is near enough to be what was meant.
+/// Returns the candidate nearest to `name`, or `None` if none is near enough to be what was meant.
 ///
 /// Near enough is one edit, or a third of the name's length where that is more. Capitals do not
 /// count. Of equally near candidates the first wins.

@@ -1,5 +1,5 @@
-//! What the preset of `algorithm.kind` changes of the defaults. Files and `--set` win over it, field
-//! by field.
+//! Fills in the preset of `algorithm.kind`, which changes some of the defaults. Files and `--set`
+//! win over it field by field.
 
 use fpo_core::{OptimizerKind, Registry};
 use toml::Value;
@@ -7,10 +7,11 @@ use toml::Value;
 use crate::config::error::ConfigError;
 use crate::config::layers::{Layers, parse};
 
-/// Fills in what the preset of the configured algorithm sets and no layer has written.
+/// Fills in the fields that the preset of the configured algorithm sets and that no layer has
+/// written.
 pub(super) fn fill(layers: &mut Layers, registry: &Registry) -> Result<(), ConfigError> {
     let kind = layers.values.get("algorithm").and_then(|section| section.get("kind")?.as_str());
-    // A kind that does not exist is found, and reported, with the other fields.
+    // A kind that does not exist is reported later, together with the types of the other fields.
     let Some(algorithm) = kind.and_then(|kind| registry.get(kind)) else { return Ok(()) };
     let origin = format!("the preset of `algorithm.kind` = `{}`", algorithm.name);
     let mut preset = parse(algorithm.preset, &origin)?;

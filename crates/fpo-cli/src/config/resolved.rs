@@ -34,7 +34,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// The whole configuration as TOML, defaults written out. Loading it gives an equal one.
+    /// Returns the whole configuration as TOML, with the defaults written out. Loading it gives an
+    /// equal configuration.
     ///
     /// # Errors
     /// [`ConfigError::Write`] where a value set in code has no form in TOML, such as a seed above
@@ -43,7 +44,7 @@ impl Config {
         Ok(toml::to_string(self)?)
     }
 
-    /// Environment steps of one iteration, over all environments.
+    /// Returns the number of environment steps of one iteration, over all environments.
     pub fn steps_per_iteration(&self) -> u64 {
         let train = &self.train;
         [train.batch_size, train.num_minibatches, train.unroll_length]
@@ -52,12 +53,13 @@ impl Config {
             .product()
     }
 
-    /// Iterations of the whole run: `total_steps` rounded down, at least one.
+    /// Returns the number of iterations of the whole run: `total_steps` rounded down, at least one.
     pub fn num_iterations(&self) -> u64 {
         (self.train.total_steps / self.steps_per_iteration()).max(1)
     }
 
-    /// Steps of each environment in one iteration: a whole multiple of `unroll_length`.
+    /// Returns the number of steps of each environment in one iteration, which is a whole multiple
+    /// of `unroll_length`.
     pub fn iteration_length(&self) -> usize {
         let train = &self.train;
         train.batch_size * train.num_minibatches / self.env.num_envs * train.unroll_length

@@ -1,4 +1,4 @@
-//! Turns merged TOML into typed sections: unknown keys and wrong types are found here.
+//! Turns merged TOML into typed sections, and finds unknown keys and wrong types.
 
 use fpo_core::{Algorithm, Objective, OptimizerConfig, Registry};
 use serde::de::DeserializeOwned;
@@ -19,7 +19,7 @@ use crate::config::sections::{
 /// The field that names the algorithm.
 const KIND: &str = "kind";
 
-/// Each section with the names of its fields.
+/// Returns each section with the names of its fields.
 fn sections() -> [(&'static str, Vec<&'static str>); 9] {
     [
         ("env", field_names::<EnvConfig>().to_vec()),
@@ -34,8 +34,8 @@ fn sections() -> [(&'static str, Vec<&'static str>); 9] {
     ]
 }
 
-/// The configuration that `layers` spell, with defaults for what they leave out; not yet checked
-/// for ranges.
+/// Returns the configuration that `layers` spell, with defaults for what they leave out. Ranges are
+/// not checked here.
 pub(crate) fn typed(layers: &Layers, registry: &Registry) -> Result<Config, ConfigError> {
     let known = sections();
     for name in layers.values.keys() {
@@ -63,13 +63,13 @@ pub(crate) fn typed(layers: &Layers, registry: &Registry) -> Result<Config, Conf
     })
 }
 
-/// The names of the fields of `[algorithm]`: its own and the objective's.
+/// Returns the names of the fields of `[algorithm]`: its own and the objective's.
 fn algorithm_names() -> Vec<&'static str> {
     let own = field_names::<AlgorithmConfig>().iter();
     [KIND].iter().chain(own).chain(field_names::<Objective>()).copied().collect()
 }
 
-/// The section `[algorithm]`, whose `kind` is one of `registry`.
+/// Returns the section `[algorithm]`, whose `kind` must be one of `registry`.
 fn algorithm(layers: &Layers, registry: &Registry) -> Result<AlgorithmConfig, ConfigError> {
     let (mut own, mut objective) = (Table::new(), Table::new());
     let mut kind = Algorithm::default();
@@ -87,6 +87,7 @@ fn algorithm(layers: &Layers, registry: &Registry) -> Result<AlgorithmConfig, Co
     Ok(AlgorithmConfig { kind, objective, ..own })
 }
 
+/// Returns the algorithm of `registry` that `value` names.
 fn algorithm_kind(
     layers: &Layers,
     registry: &Registry,
@@ -113,7 +114,7 @@ fn section<T: DeserializeOwned>(layers: &Layers, name: &str) -> Result<T, Config
     fields(layers, name, table(layers, name)?)
 }
 
-/// The table that the section `name` is.
+/// Returns the table of the section `name`, which is empty if no layer has one.
 fn table(layers: &Layers, name: &str) -> Result<Table, ConfigError> {
     match layers.values.get(name) {
         None => Ok(Table::new()),
@@ -129,7 +130,7 @@ fn table(layers: &Layers, name: &str) -> Result<Table, ConfigError> {
     }
 }
 
-/// Returns the typed fields in `table`, a part of the section `name`. An error is that of the first
+/// Returns the typed fields in `table`, a part of the section `name`. An error names the first
 /// field that cannot be read.
 fn fields<T: DeserializeOwned>(
     layers: &Layers,
@@ -143,7 +144,7 @@ fn fields<T: DeserializeOwned>(
     };
     serde_path_to_error::deserialize(Value::Table(table.clone())).map_err(|error| {
         let message = error.inner().message();
-        // What lies deeper is part of the field's value.
+        // Only the first segment names the field; deeper ones lie inside its value.
         let Some(Segment::Map { key: field }) = error.path().iter().next() else {
             return wrong(name, in_plain_words(message));
         };
@@ -157,8 +158,9 @@ fn fields<T: DeserializeOwned>(
     })
 }
 
-/// What is wrong with `value` of `field`. Of what is no string where a choice is expected, serde
-/// tells neither the value nor the choices: it is asked for them with a name that none has.
+/// Returns what is wrong with the `value` of `field`. Where a choice is expected and the value is
+/// not a string, serde names neither the value nor the choices. This function therefore asks serde
+/// for the choice with an empty name, which does not exist, and takes the choices from that error.
 fn explained<T: DeserializeOwned>(field: &str, value: &Value, message: &str) -> String {
     let nameless = Table::from_iter([(field.to_string(), Value::String(String::new()))]);
     let refused = nameless.try_into::<T>().err().map(|error| in_plain_words(error.message()));
@@ -172,7 +174,7 @@ fn explained<T: DeserializeOwned>(field: &str, value: &Value, message: &str) -> 
     }
 }
 
-/// Serde's message with types called what a reader of TOML calls them.
+/// Returns serde's message with its types named as a reader of TOML names them.
 fn in_plain_words(message: &str) -> String {
     let mut message = message.trim().replace('\n', ", ");
     for (rust, plain) in [
@@ -202,8 +204,8 @@ fn unknown(layers: &Layers, key: &str) -> ConfigError {
     }
 }
 
-/// The known dotted name that `key` most likely stands for: the right field in this section, the
-/// right field in another, or a section.
+/// Returns the known dotted name that `key` most likely stands for: a field of the same section, a
+/// field of another section, or a section.
 fn suggestion(key: &str) -> Option<String> {
     let known = sections();
     let (section, field) = key.split_once('.').unwrap_or(("", key));
@@ -213,7 +215,7 @@ fn suggestion(key: &str) -> Option<String> {
             return Some(name.into());
         }
     }
-    // `nearest` prefers earlier names, so those of the section itself stand first.
+    // `nearest` prefers earlier names, so the names of the section itself stand first.
     let mut ordered = known.to_vec();
     ordered.sort_by_key(|(name, _)| *name != section);
     let field = nearest(field, ordered.iter().flat_map(|(_, fields)| fields.iter().copied()))?;

@@ -1,5 +1,5 @@
-//! The sections of a configuration about the run: `[env]`, `[train]`, `[normalizer]`, `[eval]`
-//! and `[checkpoint]`. Every field states its unit, range, default and source.
+//! The sections of a configuration that describe the run: `[env]`, `[train]`, `[normalizer]`,
+//! `[eval]` and `[checkpoint]`. Every field states its unit, range, default and source.
 //!
 //! "Paper" is arXiv 2507.21053; "official" is the Playground program of akanazawa/fpo at 418c255.
 
@@ -21,8 +21,8 @@ pub struct EnvConfig {
     /// Environments that run side by side. Range 1 to 1,048,576; must divide
     /// `train.batch_size · train.num_minibatches`. Default 2048 (official).
     pub num_envs: usize,
-    /// Where an environment starts again after an episode. Default `"fresh"`: a newly drawn
-    /// start; the official code does `"first"`.
+    /// Where an environment starts again after an episode. Default `"fresh"`: at a newly drawn
+    /// start; the official code has `"first"`.
     pub auto_reset: AutoReset,
     /// Which starts an episode may have. Default `"drawn"`: every start is drawn, also where
     /// MuJoCo Playground knows a single one (then each coordinate is moved by up to ±0.01 m or
@@ -32,7 +32,7 @@ pub struct EnvConfig {
     /// to 1,000,000,000. Default: not set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub episode_length: Option<usize>,
-    /// Control steps for which each action is held, their rewards summed. A step of this
+    /// Control steps for which each action is held, while their rewards are summed. A step of this
     /// configuration (`train.total_steps`, `train.unroll_length`) is then that many control
     /// steps; `env.episode_length` still counts single ones, and the discount applies per action.
     /// Range 1 to 1000. Default 1 (official).
@@ -77,18 +77,19 @@ pub struct TrainConfig {
     pub seed: u64,
     /// Where to compute: `"auto"`, `"cpu"`, `"cuda"`, `"cuda:1"` or `"metal"`. Default `"auto"`.
     pub device: DeviceChoice,
-    /// What computes on the CPU: `"auto"`, the fused kernels, or `"composed"`, Candle operations
-    /// alone, the slower reference. Other devices always compose. Default `"auto"`.
+    /// Which code computes on the CPU: `"auto"`, the fused kernels, or `"composed"`, Candle
+    /// operations alone, which are the slower reference. Other devices always use composed
+    /// operations. Default `"auto"`.
     pub kernels: KernelChoice,
-    /// Whether half of the environments step on the CPU while the policy samples for the other:
-    /// `"auto"`, on devices other than the CPU, `"on"` or `"off"`. On the CPU both would want all
-    /// cores, and results are the same bits either way; on a GPU they are as far as its matrix
-    /// products do not depend on their number of rows. `"on"` needs `env.num_envs` of at least 2.
-    /// Default `"auto"` (ours).
+    /// Whether half of the environments step on the CPU while the policy samples for the other
+    /// half: `"on"`, `"off"`, or `"auto"`, which is on for every device but the CPU. On the CPU,
+    /// stepping and sampling would compete for the cores. The results are the same bits either way
+    /// on the CPU, and on a GPU as far as its matrix products do not depend on their number of
+    /// rows. `"on"` needs `env.num_envs` of at least 2. Default `"auto"` (ours).
     pub overlap: OverlapChoice,
-    /// How a GPU multiplies matrices: `"f32"`, or `"tf32"`, with factors rounded to 10 bits of
-    /// mantissa, which is faster and less exact. `"tf32"` needs CUDA and a card that has it, from
-    /// Ampere (compute capability 8.0) on. Default `"f32"`.
+    /// How a GPU multiplies matrices: `"f32"`, or `"tf32"`, which rounds the factors to 10 bits of
+    /// mantissa and is faster and less exact. `"tf32"` needs CUDA and a card of the Ampere
+    /// generation (compute capability 8.0) or later. Default `"f32"`.
     pub precision: PrecisionChoice,
 }
 
@@ -113,11 +114,13 @@ impl Default for TrainConfig {
 #[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
 #[serde(default, deny_unknown_fields)]
 pub struct NormalizerConfig {
-    /// Which running statistics. Default `"welford"`; the published numbers were presumably
-    /// obtained with the fault that `"official"` reproduces (a known fault of that code).
+    /// Which running statistics scale the observations. `"official"` reproduces a known fault of
+    /// the official code, with which the published numbers were presumably obtained. Default
+    /// `"welford"`.
     pub kind: NormalizerKind,
     /// When the statistics take in a rollout: `"before"` its stored losses are computed, so that
-    /// the first ratio of an update is 1, or `"after"`, as the official code. Default `"before"`.
+    /// the first ratio of an update is 1, or `"after"`, as in the official code. Default
+    /// `"before"`.
     pub update: UpdateChoice,
 }
 
@@ -131,17 +134,18 @@ impl Default for NormalizerConfig {
 #[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
 #[serde(default, deny_unknown_fields)]
 pub struct EvalConfig {
-    /// Evaluations spread evenly over training: the first before any update, the last after the
-    /// last. Range 0 to 1,000,000; 0 is none, 1 only the last. Default 10 (official).
+    /// Number of evaluations, spread evenly over training: the first before any update, the last
+    /// after all of them. Range 0 to 1,000,000; 0 means no evaluation, 1 only the last one. Default
+    /// 10 (official).
     pub count: usize,
     /// Episodes of one evaluation. Range 1 to 1,048,576. Default 128 (official).
     pub episodes: usize,
     /// Seed of the evaluations' starts and noise, the same each time and never that of training.
     /// Range 0 to 2^63 − 1, other than `train.seed`. Default 1,000,000 (ours).
     pub seed: u64,
-    /// What actions start from, in evaluations and in the exported policy: `"noise"` or `"zero"`, a
-    /// Gaussian's mean or the centre of a flow's noise. Default `"noise"` (official); `"fpo++"` and
-    /// `"ppo"` have `"zero"`.
+    /// What actions start from, in evaluations and in the exported policy: `"noise"`, or `"zero"`,
+    /// which is the mean of a Gaussian and the centre of a flow's noise. Default `"noise"`
+    /// (official); `"fpo++"` and `"ppo"` have `"zero"`.
     pub start: Start,
 }
 
@@ -155,11 +159,11 @@ impl Default for EvalConfig {
 #[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
 #[serde(default, deny_unknown_fields)]
 pub struct CheckpointConfig {
-    /// Wall-clock between checkpoints, in seconds. Range 0 to 1,000,000,000; 0 is after every
-    /// iteration. Default 60 (ours).
+    /// Wall-clock time between checkpoints, in seconds. Range 0 to 1,000,000,000; 0 saves one after
+    /// every iteration. Default 60 (ours).
     pub interval_s: f64,
-    /// Newest whole checkpoints that are kept. Range 1 to 1,000,000. Default 2 (ours): one to go
-    /// back to where the newest is damaged.
+    /// How many of the newest whole checkpoints are kept. Range 1 to 1,000,000. Default 2 (ours),
+    /// so that there is one to go back to if the newest is damaged.
     pub keep: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Checks the values of a typed configuration: each against its range, then together.
+//! Checks the values of a typed configuration: first each against its range, then all together.
 
 use std::fmt::Display;
 use std::ops::{Bound, RangeBounds, RangeInclusive};
@@ -17,12 +17,13 @@ use crate::config::sections::{CheckpointConfig, EnvConfig, EvalConfig, TrainConf
 const MANY: usize = 1 << 20;
 /// Largest length or repetition count, and width of a layer.
 const SOME: usize = 1 << 16;
-/// Steps are numbered with 32 bits inside an iteration; no machine holds as many.
+/// Largest number of steps in one iteration. Steps are numbered with 32 bits inside it, and no
+/// machine holds that many.
 const MAX_STEPS_PER_ITERATION: u64 = 1 << 28;
-/// Above 0, and finite.
+/// The finite numbers above 0.
 const POSITIVE: (Bound<f64>, Bound<f64>) = (Bound::Excluded(0.0), Bound::Included(f64::MAX));
 
-/// Returns the first value that is out of range or does not go with the others as an error.
+/// Fails with the first value that is out of range or does not go with the others.
 pub(crate) fn validate(config: &Config, origins: &Origins) -> Result<(), ConfigError> {
     let check = Check { origins };
     check.env(&config.env)?;
@@ -101,7 +102,8 @@ impl Check<'_> {
         self.core("optimizer", optimizer.validate())
     }
 
-    /// What the algorithm's own check of a section says, with the file and the field.
+    /// Passes on what `fpo-core` found when it checked `section`. The error names the file and the
+    /// field, which `fpo-core` does not know.
     fn core(&self, section: &str, checked: fpo_core::Result<()>) -> Result<(), ConfigError> {
         match checked {
             Ok(()) => Ok(()),
@@ -133,8 +135,8 @@ impl Check<'_> {
         if good { Ok(()) } else { Err(self.out_of_range(field, format!("{widths:?}"), allowed)) }
     }
 
-    /// A rollout is cut into unrolls of all environments alike: `num_envs` must divide their
-    /// number.
+    /// Fails unless `num_envs` divides the number of unrolls of a rollout, because every
+    /// environment gives equally many whole unrolls.
     fn rollout_divides(&self, config: &Config) -> Result<(), ConfigError> {
         let steps = config.steps_per_iteration();
         if steps > MAX_STEPS_PER_ITERATION {
@@ -152,9 +154,9 @@ impl Check<'_> {
         if unrolls.is_multiple_of(num_envs) {
             return Ok(());
         }
-        let divides = |n: &usize| unrolls.is_multiple_of(*n);
-        let below = (1..num_envs).rev().find(divides).map(|n| n.to_string());
-        let above = (num_envs..=unrolls.min(MANY)).find(divides).map(|n| n.to_string());
+        let divides = |envs: &usize| unrolls.is_multiple_of(*envs);
+        let below = (1..num_envs).rev().find(divides).map(|envs| envs.to_string());
+        let above = (num_envs..=unrolls.min(MANY)).find(divides).map(|envs| envs.to_string());
         let would_do: Vec<String> = below.into_iter().chain(above).collect();
         let fields = ["env.num_envs", "train.batch_size", "train.num_minibatches"];
         Err(ConfigError::Combination {
@@ -170,7 +172,7 @@ impl Check<'_> {
         })
     }
 
-    /// One environment has no halves.
+    /// Fails if halves of the environments are to overlap and there is only one environment.
     fn overlap_has_halves(&self, config: &Config) -> Result<(), ConfigError> {
         if config.train.overlap != OverlapChoice::On || config.env.num_envs > 1 {
             return Ok(());
@@ -183,7 +185,8 @@ impl Check<'_> {
         })
     }
 
-    /// An evaluation on training's own random numbers would measure what was trained on.
+    /// Fails if both seeds are equal, because an evaluation on training's own random numbers would
+    /// measure what was trained on.
     fn seeds_differ(&self, config: &Config) -> Result<(), ConfigError> {
         if config.eval.seed != config.train.seed {
             return Ok(());
@@ -229,7 +232,7 @@ impl Check<'_> {
         }
     }
 
-    /// Who wrote `fields`, each named once.
+    /// Returns the files and overrides that wrote `fields`, each named once.
     fn origins_of(&self, fields: &[&str]) -> String {
         let mut origins: Vec<String> = Vec::new();
         for field in fields {

@@ -118,11 +118,12 @@ pub fn describe(device: &Device, compute: Compute) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::terminal::reporter::Notes;
 
     #[test]
     fn a_machine_without_the_builds_accelerator_computes_on_the_cpu() {
-        assert!(or_cpu(Err(candle_core::Error::Msg("no device".into()))).is_cpu());
-        assert!(open(DeviceChoice::Cpu).unwrap().is_cpu());
+        assert!(or_cpu(Err(candle_core::Error::Msg("no device".into())), &mut Notes).is_cpu());
+        assert!(open(DeviceChoice::Cpu, &mut Notes).unwrap().is_cpu());
     }
 
     #[test]

@@ -197,7 +197,7 @@ impl Learner {
         Ok(statistics)
     }
 
-    /// Completes a collected rollout (Algorithm 1, lines 5–7): draws what goes with the actions,
+    /// Completes a collected rollout, as Algorithm 1 does before its update: draws what goes with the actions,
     /// the pairs (ε, t) of a flow, and computes the stored losses `L_old` under the present policy
     /// and statistics. `first_step` is the number of the rollout's first step since the start of
     /// the run, the index of its draws.
@@ -245,7 +245,7 @@ impl Learner {
         Ok(values)
     }
 
-    /// Several epochs of minibatch steps on one rollout (Algorithm 1, lines 8–14). After each
+    /// Several epochs of minibatch steps on one rollout, the update of Algorithm 1. After each
     /// gradient step it calls `watch` with the number of steps of this update that are done; on a
     /// GPU, queued.
     ///

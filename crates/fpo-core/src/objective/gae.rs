@@ -42,7 +42,8 @@ pub enum Truncation {
     #[default]
     Mask,
     /// It has no part in the update: no value target, no part in the mean and deviation by which
-    /// advantages are normalised, and no surrogate.
+    /// advantages are normalised, and no surrogate. An entropy bonus, which asks for no outcome,
+    /// still covers it.
     Exclude,
     /// Its reward and the value of the observation it led to. That value is the value network's at
     /// the start of the update; values of other observations follow the network from step to step.
@@ -56,6 +57,8 @@ pub struct Advantages {
     pub advantages: Tensor,
     /// λ-returns `R_t`, the targets of the value network.
     pub targets: Tensor,
+    /// `m_t`: 0 where the step limit cut the episode after this step, else 1.
+    pub uncut: Tensor,
 }
 
 /// What the estimator reads; all but `bootstrap` are `(T, B)`.
@@ -102,7 +105,7 @@ pub fn estimate(trajectory: &Trajectory, lambda: f64, kind: AdvantageKind) -> Re
         AdvantageKind::Gae => accumulated,
         AdvantageKind::Vtrace => one_step(&shift(&targets, &bootstrap)?)?,
     };
-    Ok(Advantages { advantages, targets })
+    Ok(Advantages { advantages, targets, uncut: mask })
 }
 
 /// `acc_t = δ_t + d_t·acc_{t+1}` for all steps at once, in ⌈log₂ T⌉ rounds of three operations.
@@ -122,9 +125,13 @@ fn accumulate(deltas: Tensor, decay: Tensor) -> Result<Tensor> {
     let mut reach = 1;
     while reach < steps {
         let rows = sums.dim(0)? - reach;
-        let (own, later) = (decay.narrow(0, 0, rows)?, |x: &Tensor| x.narrow(0, reach, rows));
+        let own = decay.narrow(0, 0, rows)?;
+        let later = |x: &Tensor| x.narrow(0, reach, rows);
         sums = (sums.narrow(0, 0, rows)? + (&own * later(&sums)?)?)?;
-        decay = (&own * later(&decay)?)?;
+        // The decays of the last round would be read by nobody.
+        if 2 * reach < steps {
+            decay = (&own * later(&decay)?)?;
+        }
         reach *= 2;
     }
     Ok(sums)

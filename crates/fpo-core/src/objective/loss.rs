@@ -74,7 +74,7 @@ pub fn minibatch_loss(
     let bootstraps = objective.truncation == Truncation::Bootstrap;
     let trajectory = Trajectory {
         rewards: &(&minibatch.reward * objective.reward_scale)?,
-        discounts: &((1.0 - &minibatch.terminated)? * objective.gamma)?,
+        discounts: &minibatch.terminated.affine(-objective.gamma, objective.gamma)?,
         truncated: &minibatch.truncated,
         values: &values,
         bootstrap: &bootstrap,
@@ -86,7 +86,7 @@ pub fn minibatch_loss(
     // Value loss against the λ-returns; a step that the limit cut has no target.
     let counts = match bootstraps {
         true => None,
-        false => Some((1.0 - &minibatch.truncated)?),
+        false => Some(estimates.uncut.clone()),
     };
     let mut value_error = (&estimates.targets - &values)?;
     if let Some(counts) = &counts {
@@ -160,8 +160,9 @@ impl MinibatchLoss {
         let ratio_means = Tensor::stack(&ratio_rows, 0)?.flatten_from(1)?.mean(1)?;
 
         let ValueTerms { estimates, values, value_error, counts, value_loss } = self.value_terms;
-        let Advantages { advantages, targets } = &estimates;
-        let step_rows = [&values.detach(), targets, &value_error.detach(), advantages];
+        let Advantages { advantages, targets, .. } = &estimates;
+        let (values, value_error) = (values.detach(), value_error.detach());
+        let step_rows = [&values, targets, &value_error, advantages];
         let step_rows = Tensor::stack(&step_rows, 0)?.flatten_from(1)?;
         let means = step_rows.mean_keepdim(1)?;
         let variances = step_rows.broadcast_sub(&means)?.sqr()?.mean(1)?;
@@ -171,7 +172,7 @@ impl MinibatchLoss {
                 let error_square = (means.get(2)?.sqr()? + variances.get(2)?)?;
                 (error_square, (variances.get(2)? / (variances.get(1)? + 1e-12)?)?)
             }
-            Some(counts) => explained(&value_error.detach(), targets, counts)?,
+            Some(counts) => value_errors(&step_rows.narrow(0, 1, 2)?, counts)?,
         };
         let diagnostics = StepDiagnostics {
             loss_old: loss_old.mean_all()?,
@@ -201,18 +202,13 @@ impl MinibatchLoss {
 }
 
 /// Mean square of the value errors, and the variance of the errors as a share of that of the
-/// targets, over the steps that count; `value_error` is 0 on the others.
-fn explained(value_error: &Tensor, targets: &Tensor, counts: &Tensor) -> Result<(Tensor, Tensor)> {
-    let rows = Tensor::stack(&[value_error, targets], 0)?.flatten_from(1)?;
-    let counts = counts.flatten_all()?.unsqueeze(0)?;
-    let count = counts.sum_all()?.maximum(1.0)?;
-    let mean = |x: &Tensor| -> Result<Tensor> {
-        Ok(x.broadcast_mul(&counts)?.sum_keepdim(1)?.broadcast_div(&count)?)
-    };
-    let means = mean(&rows)?;
-    let variances = mean(&rows.broadcast_sub(&means)?.sqr()?)?.squeeze(1)?;
-    let means = means.squeeze(1)?;
-    let error_square = (means.get(0)?.sqr()? + variances.get(0)?)?;
-    let unexplained = (variances.get(0)? / (variances.get(1)? + 1e-12)?)?;
+/// targets, over the steps that count; `rows` are the targets and the errors, `(2, steps)`.
+fn value_errors(rows: &Tensor, counts: &Tensor) -> Result<(Tensor, Tensor)> {
+    let counts = counts.flatten_all()?.unsqueeze(1)?;
+    let weights = counts.broadcast_div(&(counts.sum_all()? + 1e-12)?)?;
+    let means = rows.matmul(&weights)?;
+    let variances = rows.broadcast_sub(&means)?.sqr()?.matmul(&weights)?.squeeze(1)?;
+    let error_square = (means.get(1)?.squeeze(0)?.sqr()? + variances.get(1)?)?;
+    let unexplained = (variances.get(1)? / (variances.get(0)? + 1e-12)?)?;
     Ok((error_square, unexplained))
 }

@@ -215,12 +215,17 @@ impl Objective {
         counts: Option<&Tensor>,
         reduce: &dyn Reduce,
     ) -> Result<Tensor> {
+        // A minibatch may hold nothing but steps that do not count.
+        let count = match counts {
+            None => None,
+            Some(counts) => Some(counts.sum_all()?),
+        };
         let mean = |x: &Tensor| -> Result<Tensor> {
-            let local = match counts {
-                None => x.mean_all()?,
-                Some(counts) => ((x * counts)?.sum_all()? / counts.sum_all()?)?,
+            let local = match (counts, &count) {
+                (Some(counts), Some(count)) => ((x * counts)?.sum_all()? / count.maximum(1.0)?)?,
+                _ => x.mean_all()?,
             };
-            reduce.mean(local)
+            reduce.mean(local, count.as_ref())
         };
         let shaped = match self.normalize_advantages {
             AdvantageNormalization::None => advantages.clone(),

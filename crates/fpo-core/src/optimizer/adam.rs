@@ -69,9 +69,14 @@ impl Adam {
             }
             moments.first = ((&moments.first * beta1)? + (grad * (1.0 - beta1))?)?;
             moments.second = ((&moments.second * beta2)? + (grad.sqr()? * (1.0 - beta2))?)?;
-            // The corrections go into the constants: as few kernels as there are.
-            let root = moments.second.sqrt()?.affine(correction2.sqrt().recip(), epsilon)?;
-            let update = (&moments.first / root)?.affine(learning_rate / correction1, 0.0)?;
+            if learning_rate == 0.0 {
+                continue;
+            }
+            // Rate and corrections go into the constants: as few kernels as there can be.
+            let scale = correction1 / learning_rate;
+            let root = moments.second.sqrt()?;
+            let root = root.affine(scale / correction2.sqrt(), scale * epsilon)?;
+            let update = (&moments.first / root)?;
             let start = match weight_decay {
                 0.0 => var.as_tensor().clone(),
                 decay => var.affine(1.0 - learning_rate * decay, 0.0)?,
@@ -128,9 +133,18 @@ pub fn global_norm(grads: &[Tensor]) -> Result<Tensor> {
     if grads.iter().all(in_host_memory) {
         return Ok(Tensor::new(sum_of_squares(grads)?.sqrt() as f32, &Device::Cpu)?);
     }
-    let squares =
-        grads.iter().map(|g| g.sqr()?.sum_all()).collect::<candle_core::Result<Vec<_>>>()?;
-    Ok(Tensor::stack(&squares, 0)?.sum_all()?.sqrt()?)
+    let mut total: Option<Tensor> = None;
+    for grad in grads {
+        let square = grad.sqr()?.sum_all()?;
+        total = Some(match total {
+            Some(total) => (total + square)?,
+            None => square,
+        });
+    }
+    match total {
+        Some(total) => Ok(total.sqrt()?),
+        None => Ok(Tensor::new(0f32, &Device::Cpu)?),
+    }
 }
 
 /// Scales `grads` so that their global norm is at most `max_norm`; returns the norm before.

@@ -1,4 +1,4 @@
-//! What is accepted, and how layers are put together.
+//! Tests of what is accepted, and of how layers are put together.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -61,7 +61,7 @@ fn the_written_configuration_has_every_field() {
     let text = load("", &[]).unwrap().to_toml().unwrap();
     let table: toml::Table = toml::from_str(&text).unwrap();
     let fields: usize = table.values().map(|section| section.as_table().unwrap().len()).sum();
-    // Nine more are optional and not set.
+    // Nine more fields are optional and not set.
     assert_eq!((table.len(), fields), (9, 62), "{text}");
 }
 
@@ -142,8 +142,8 @@ fn every_file_under_configs_loads() {
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|ending| ending == "toml") {
-                // A base is made to be included, a method to go on top of a task: only its task
-                // may be missing.
+                // A base is made to be included and a method to be laid over a task, so that these
+                // files may lack a task, but nothing else.
                 let is_base = path.file_stem().is_some_and(|stem| stem == "base");
                 let is_overlay = ["methods", "ablations"].iter().any(|name| folder.ends_with(name));
                 let overrides =

@@ -1,8 +1,9 @@
-//! What each mistake is told.
+//! Tests of the errors: every mistake in a configuration gets a message that says where it is and
+//! what is expected.
 
 use super::*;
 
-/// The message of the error that `overrides` cause.
+/// Returns the message of the error that `overrides` cause.
 fn override_error(overrides: &[&str]) -> String {
     load("", overrides).unwrap_err().to_string()
 }

@@ -1,4 +1,4 @@
-//! Tests of loading, and what they share.
+//! Tests of loading a configuration, and the helpers that they share.
 
 mod loading;
 mod mistakes;
@@ -18,7 +18,7 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     folder
 }
 
-/// Loads a small valid document with `lines` appended to it, and `overrides`.
+/// Loads a small valid document with `lines` appended to it, and lays `overrides` over it.
 fn load(lines: &str, overrides: &[&str]) -> Result<Config, ConfigError> {
     let folder = folder(&[("run.toml", &format!("env.task = 'CheetahRun'\n{lines}"))]);
     let overrides: Vec<String> = overrides.iter().map(|text| text.to_string()).collect();

@@ -70,12 +70,19 @@ pub(crate) fn moments(
     let excludes = config.truncation == Truncation::Exclude;
     let counted = || estimates.iter().filter(|step| step.has_target || !excludes);
     let n = counted().count() as f64;
+    // A minibatch may hold nothing but steps that do not count.
+    let divisor = n.max(1.0);
     let advantages = || counted().map(|step| f64::from(step.advantage));
-    let reduced = |local: f64| -> Result<f64> {
-        Ok(reduce.mean(Tensor::new(local, &Device::Cpu)?)?.to_scalar()?)
+    let count = match excludes {
+        true => Some(Tensor::new(n, &Device::Cpu)?),
+        false => None,
     };
-    let mean = reduced(advantages().sum::<f64>() / n)?;
-    let variance = reduced(advantages().map(|a| (a - mean).powi(2)).sum::<f64>() / n)?;
+    let reduced = |local: f64| -> Result<f64> {
+        let local = Tensor::new(local, &Device::Cpu)?;
+        Ok(reduce.mean(local, count.as_ref())?.to_scalar()?)
+    };
+    let mean = reduced(advantages().sum::<f64>() / divisor)?;
+    let variance = reduced(advantages().map(|a| (a - mean).powi(2)).sum::<f64>() / divisor)?;
     Ok((mean, variance.sqrt()))
 }
 

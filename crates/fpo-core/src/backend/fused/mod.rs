@@ -171,6 +171,7 @@ impl Fused {
     fn policy_pass(&mut self, policy: &dyn Policy) -> Option<&mut PolicyPass> {
         let form = policy.kernel_form()?;
         let isa = self.isa;
+        self.policy = self.policy.take().filter(|pass| pass.is_for(form.flow, form.chain));
         Some(self.policy.get_or_insert_with(|| run(isa, BuildPolicy(form))))
     }
 
@@ -183,6 +184,7 @@ impl Fused {
     ) -> Result<(ValueOutcome, Vec<f32>)> {
         let LossInputs { value, objective, normalizer, .. } = *inputs;
         let Fused { isa, value: pass, estimates, .. } = self;
+        *pass = pass.take().filter(|pass| pass.is_for(value.mlp()));
         let pass = pass.get_or_insert_with(|| run(*isa, BuildValue(value)));
         let flat = value.params().flat();
         let mut gradient = vec![0.0; flat.elem_count()];
@@ -262,15 +264,16 @@ impl Fused {
             Ok(Tensor::from_vec(values, shape, device)?.t()?.contiguous()?)
         };
         let (values, targets) = (column(|e| e.value)?, column(|e| e.target)?);
+        let uncut = (1.0 - &minibatch.truncated)?;
         let counts = match objective.truncation {
             Truncation::Bootstrap => None,
-            Truncation::Mask | Truncation::Exclude => Some((1.0 - &minibatch.truncated)?),
+            Truncation::Mask | Truncation::Exclude => Some(uncut.clone()),
         };
         let mut value_error = (&targets - &values)?;
         if let Some(counts) = &counts {
             value_error = (value_error * counts)?;
         }
-        let estimates = Advantages { advantages: column(|e| e.advantage)?, targets };
+        let estimates = Advantages { advantages: column(|e| e.advantage)?, targets, uncut };
         Ok(ValueTerms { estimates, values, value_error, counts, value_loss })
     }
 }

@@ -74,6 +74,11 @@ impl PolicyPass {
         }
     }
 
+    /// Whether the buffers are made for this policy.
+    pub(crate) fn is_for(&self, config: &FlowConfig, chain: Option<DenoisingMdp>) -> bool {
+        self.config == *config && self.chain == chain
+    }
+
     /// The gradient of `−mean surrogate` with respect to `params`, to `gradient`. `shaping` applies
     /// to the advantages of `estimates`, one per transition of `batch`.
     #[allow(clippy::too_many_arguments, reason = "a pass reads five things and writes one")]

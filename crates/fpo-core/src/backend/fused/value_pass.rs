@@ -11,7 +11,7 @@ use crate::backend::fused::batch::{Batch, ObsMap};
 use crate::backend::fused::chunks::{Blocks, for_each, parts};
 use crate::backend::fused::kernels::gradients::Write;
 use crate::backend::fused::kernels::perceptron::{Block, Keep, Perceptron};
-use crate::nn::mlp::Activation;
+use crate::nn::mlp::{Activation, Mlp};
 use crate::objective::Objective;
 use crate::simd::aligned::AlignedVec;
 use crate::simd::vector::Simd;
@@ -22,6 +22,8 @@ const BLOCK_ROWS: usize = 120;
 
 /// The value network's packed weights and buffers, kept from step to step.
 pub(crate) struct ValuePass {
+    sizes: Vec<usize>,
+    activation: Activation,
     net: Perceptron,
     sums: Vec<AlignedVec>,
     blocks: Blocks,
@@ -43,7 +45,19 @@ impl ValuePass {
     /// Buffers for a network of `sizes`.
     pub(crate) fn new<S: Simd>(s: S, sizes: &[usize], activation: Activation) -> ValuePass {
         let net = Perceptron::new(s, sizes, 0, activation);
-        ValuePass { net, sums: Vec::new(), blocks: Blocks::default(), block_rows: 0 }
+        ValuePass {
+            sizes: sizes.to_vec(),
+            activation,
+            net,
+            sums: Vec::new(),
+            blocks: Blocks::default(),
+            block_rows: 0,
+        }
+    }
+
+    /// Whether the buffers are made for this network.
+    pub(crate) fn is_for(&self, mlp: &Mlp) -> bool {
+        self.sizes == mlp.sizes() && self.activation == mlp.activation()
     }
 
     /// Writes values, advantages and targets, one per transition of `batch`, to `estimates`, and

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
-#[path = "../../../tests/common/mod.rs"]
+#[allow(dead_code, reason = "this file needs only some of it")]
 mod common;
 
 use common::{fpo, small_config, stderr, succeed};

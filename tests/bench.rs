@@ -2,37 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
-use std::path::Path;
-use std::process::{Command, Output};
+#[allow(dead_code, reason = "this file needs only some of it")]
+mod common;
 
+use common::{fail, fpo, succeed};
 use serde_json::Value;
 use tempfile::tempdir;
 
 /// A case that takes no time: GridWorld needs no simulator.
 const SMALL: [&str; 8] =
     ["bench", "envs", "--tasks", "GridWorld/two_walls", "--envs", "4", "--quick", "--threads=1"];
-
-fn fpo(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_fpo")).current_dir(folder).args(args).output().unwrap()
-}
-
-fn succeed(folder: &Path, args: &[&str]) -> String {
-    let output = fpo(folder, args);
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "fpo {args:?}: {text}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// Runs `fpo ARGS`, which must end with `code`, nothing on standard output, and all of `words`.
-fn fails(folder: &Path, args: &[&str], code: i32, words: &[&str]) {
-    let output = fpo(folder, args);
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "fpo {args:?}: {text}");
-    assert!(!text.contains("panicked") && output.stdout.is_empty(), "fpo {args:?}: {text}");
-    for word in words {
-        assert!(text.contains(word), "fpo {args:?}: no {word:?} in {text}");
-    }
-}
 
 #[test]
 fn a_bench_prints_a_table_and_writes_what_compare_reads() {
@@ -66,14 +45,14 @@ fn json_on_standard_output_is_all_there_is() {
 fn what_cannot_be_measured_is_said_before_anything_is() {
     let dir = tempdir().unwrap();
     let tasks = ["bench", "envs", "--tasks", "GridWorld/two_wals"];
-    fails(dir.path(), &tasks, 2, &["GridWorld/two_wals", "`GridWorld/two_walls`"]);
+    fail(dir.path(), &tasks, 2, &["GridWorld/two_wals", "`GridWorld/two_walls`"]);
     let transitions = ["bench", "learner", "--sizes", "official", "--transitions", "100"];
-    fails(dir.path(), &transitions, 2, &["--transitions 100", "30"]);
-    fails(dir.path(), &["bench", "learner", "--sizes", "tiny"], 1, &["tiny", "No such file"]);
-    fails(dir.path(), &["bench", "wheels"], 2, &["wheels", "learner"]);
-    fails(dir.path(), &["bench", "envs", "--envs", "0"], 2, &["--envs", "0"]);
-    fails(dir.path(), &["bench", "envs", "--auto-reset", "never"], 2, &["`fresh` or `first`"]);
-    fails(dir.path(), &["bench", "learner", "--devices", "tpu"], 2, &["tpu", "`cuda`"]);
+    fail(dir.path(), &transitions, 2, &["--transitions 100", "30"]);
+    fail(dir.path(), &["bench", "learner", "--sizes", "tiny"], 1, &["tiny", "No such file"]);
+    fail(dir.path(), &["bench", "wheels"], 2, &["wheels", "learner"]);
+    fail(dir.path(), &["bench", "envs", "--envs", "0"], 2, &["--envs", "0"]);
+    fail(dir.path(), &["bench", "envs", "--auto-reset", "never"], 2, &["`fresh` or `first`"]);
+    fail(dir.path(), &["bench", "learner", "--devices", "tpu"], 2, &["tpu", "`cuda`"]);
 }
 
 #[cfg(not(feature = "cuda"))]
@@ -81,14 +60,14 @@ fn what_cannot_be_measured_is_said_before_anything_is() {
 fn cuda_in_a_cpu_build_says_how_to_build_it() {
     let dir = tempdir().unwrap();
     let args = ["bench", "learner", "--devices", "cpu,cuda"];
-    fails(dir.path(), &args, 1, &["cuda", "--features cuda"]);
+    fail(dir.path(), &args, 1, &["cuda", "--features cuda"]);
 }
 
 #[test]
 fn a_file_that_cannot_be_written_is_named_before_anything_is_measured() {
     let dir = tempdir().unwrap();
     let args = [&SMALL[..], &["--json", "nowhere/a.json"]].concat();
-    fails(dir.path(), &args, 1, &["cannot write nowhere/a.json"]);
+    fail(dir.path(), &args, 1, &["cannot write nowhere/a.json"]);
 }
 
 #[test]
@@ -98,10 +77,10 @@ fn a_file_that_is_no_benchmark_is_not_compared() {
     std::fs::write(dir.path().join("other.json"), "{\"name\": \"x\"}").unwrap();
     for name in ["bad.json", "other.json"] {
         let words = [name, "not what `fpo bench --json` writes"];
-        fails(dir.path(), &["bench", "--compare", name, name], 1, &words);
+        fail(dir.path(), &["bench", "--compare", name, name], 1, &words);
     }
-    fails(dir.path(), &["bench", "--compare", "none.json", "none.json"], 1, &["none.json"]);
-    fails(dir.path(), &["bench", "--compare", "bad.json"], 2, &["--compare"]);
+    fail(dir.path(), &["bench", "--compare", "none.json", "none.json"], 1, &["none.json"]);
+    fail(dir.path(), &["bench", "--compare", "bad.json"], 2, &["--compare"]);
 }
 
 #[test]
@@ -123,8 +102,8 @@ fn the_doctor_says_what_is_there_as_text_and_as_json() {
 fn the_doctor_warns_of_more_threads_than_the_machine_has() {
     let dir = tempdir().unwrap();
     let many = std::thread::available_parallelism().unwrap().get() + 3;
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fpo"));
-    command.current_dir(dir.path()).arg("doctor").env("RAYON_NUM_THREADS", many.to_string());
+    let mut command = fpo(dir.path());
+    command.arg("doctor").env("RAYON_NUM_THREADS", many.to_string());
     let text = String::from_utf8(command.output().unwrap().stdout).unwrap();
     let line = text.lines().find(|line| line.starts_with("threads")).unwrap();
     let variable = format!("RAYON_NUM_THREADS={many}");
