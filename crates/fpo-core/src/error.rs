@@ -1,6 +1,6 @@
-//! What can go wrong in this crate, in kinds a caller can act on.
+//! The errors of this crate, in kinds that a caller can act on.
 
-/// The crate's result.
+/// The result type of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// An error of the algorithm or of the tensors below it.
@@ -29,7 +29,7 @@ pub enum Error {
         value: f32,
         /// The number of the environment.
         environment: usize,
-        /// The number's place in it.
+        /// The number's place in the observation or action.
         element: usize,
     },
     /// A setting is outside its range.

@@ -1,7 +1,7 @@
-//! The seam for training that is shared by several participants, each with a part of every
-//! minibatch: three places at which numbers of one part become numbers of all.
+//! The interface for training that several participants share, each of which holds a part of every
+//! minibatch. It has three methods, which turn numbers of one part into numbers of all parts.
 //!
-//! [`Alone`] is the only participant, so that nothing changes. Every method must give all
+//! [`Alone`] stands for a single participant and changes nothing. Every method must give all
 //! participants the same bits.
 
 use std::fmt::Debug;
@@ -10,11 +10,11 @@ use candle_core::Tensor;
 
 use crate::error::Result;
 
-/// Makes numbers of one participant's part into numbers of all parts.
+/// Turns numbers of one participant's part into numbers of all parts.
 pub trait Reduce: Debug + Send + Sync {
-    /// Called between the backward pass and the optimiser step: replaces the gradients of one part
-    /// of a minibatch, flat, first the policy's and then the value network's, by their means over
-    /// all parts.
+    /// Replaces the gradients of one part of a minibatch by their means over all parts. The
+    /// gradients are flat, first the policy's and then the value network's. This is called between
+    /// the backward pass and the optimiser step.
     ///
     /// # Errors
     /// If the participants cannot be reached.
@@ -28,15 +28,15 @@ pub trait Reduce: Debug + Send + Sync {
     /// If the participants cannot be reached.
     fn mean(&self, local: Tensor, count: Option<&Tensor>) -> Result<Tensor>;
 
-    /// Hands the raw observations that all participants have collected to `take`, in a fixed
-    /// order, given those of one, before they enter the running statistics.
+    /// Calls `take` with the raw observations that all participants have collected, in a fixed
+    /// order, given those of one participant. `take` adds them to the running statistics.
     ///
     /// # Errors
-    /// If the participants cannot be reached, or what `take` fails with.
+    /// If the participants cannot be reached, or if `take` fails.
     fn statistics(&self, obs: &[f32], take: &mut dyn FnMut(&[f32]) -> Result<()>) -> Result<()>;
 }
 
-/// A participant without others.
+/// A single participant, which keeps its own numbers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Alone;
 

@@ -1,10 +1,11 @@
-//! Where the wall-clock of an update goes.
+//! Measures the wall-clock time that the parts of an update take.
 
 use std::time::{Duration, Instant};
 
 /// Time spent in the parts of gradient steps.
 ///
-/// On a GPU this is the time to queue the work, and whoever waits for results first pays for all.
+/// On a GPU the work is only queued. A phase counts the time to queue its own work, and the first
+/// phase that waits for a result also counts all the work that was queued before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PhaseTimes {
     /// Advantages and value targets.

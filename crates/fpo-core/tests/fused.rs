@@ -76,7 +76,7 @@ fn steps_without_a_part_in_the_update_are_left_out_by_kernels_and_composed_opera
     let flows = (700..720).map(Problem::random);
     let chains = (720..728).map(Problem::random_chain);
     let problems = flows.chain(chains).chain((728..732).map(Problem::random_gaussian));
-    compare(problems.map(Problem::excluding).filter(|problem| problem.uncut_steps() > 0));
+    compare(problems.map(Problem::excluding));
 }
 
 /// `exp(A)`, bounded, times the log ratio: good actions are regressed on more than bad ones.
@@ -98,7 +98,6 @@ fn a_surrogate_of_ones_own_takes_the_kernels_advantages() {
     let chains = (752..756).map(Problem::random_chain);
     let gaussians = (756..759).map(Problem::random_gaussian);
     let excluding = (760..766).map(|seed| Problem::random(seed).excluding());
-    let excluding = excluding.filter(|problem| problem.uncut_steps() > 0);
     compare(flows.chain(chains).chain(gaussians).chain(excluding).map(own));
 
     let problem = Problem::random(740);

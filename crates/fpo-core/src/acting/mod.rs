@@ -1,4 +1,5 @@
-//! A policy at work: raw observations in host memory in, actions in host memory out.
+//! An actor turns raw observations in host memory into actions in host memory. It normalises them,
+//! runs the policy, and refuses numbers that are not finite.
 
 use std::sync::Arc;
 
@@ -18,27 +19,28 @@ pub struct Actor {
     pub policy: Arc<dyn Policy>,
     /// Means and standard deviations of the observations.
     pub normalizer: DeviceNormalizer,
-    /// What an action starts from when it is evaluated.
+    /// What actions start from in evaluations.
     pub start: Start,
     backend: Arc<dyn Backend>,
 }
 
-/// Actions of a batch, and what of their making training stores.
+/// Actions of a batch, and the states that training stores with them.
 pub struct Actions {
-    /// Before squashing, row-major.
+    /// Actions before squashing, row-major.
     pub action: Vec<f32>,
-    /// The scored ends of the chains that led to them, for policies that have chains.
+    /// The scored ends of the chains that led to the actions; `None` for policies without chains.
     pub chain: Option<Vec<f32>>,
 }
 
-/// What [`Error::NotFinite`] calls the numbers that a policy makes.
+/// The name under which [`Error::NotFinite`] reports a number of a policy's action.
 pub const ACTION: &str = "action";
 
 impl Actor {
-    /// A policy at work, computed by `compute`. Pass a frozen policy: nothing is differentiated.
+    /// Returns an actor for `policy`, computed by `compute`. Pass a frozen policy, because an actor
+    /// never differentiates.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where `compute` cannot take the policy's tensors.
+    /// [`Error::Invalid`] if `compute` cannot take the policy's tensors.
     pub fn new(
         policy: Arc<dyn Policy>,
         normalizer: DeviceNormalizer,
@@ -49,13 +51,13 @@ impl Actor {
         Ok(Actor { policy, normalizer, start, backend })
     }
 
-    /// The same with actions that start from `start` when they are evaluated.
+    /// Returns the same actor, whose actions start from `start` in evaluations.
     pub fn from_start(self, start: Start) -> Actor {
         Actor { start, ..self }
     }
 
-    /// Actions before squashing, row-major, for raw observations and noise, one row of
-    /// [`Policy::noise_len`] numbers per environment.
+    /// Returns actions before squashing, row-major, for raw observations and noise. The noise has
+    /// one row of [`Policy::noise_len`] numbers per environment.
     ///
     /// # Errors
     /// [`Error::NotFinite`] names the first environment whose observation or action is not finite.
@@ -63,7 +65,7 @@ impl Actor {
         Ok(self.act_and_keep(obs, noise)?.action)
     }
 
-    /// As [`Actor::act`], with what training stores besides.
+    /// Does what [`Actor::act`] does, and also returns what training stores with the actions.
     ///
     /// # Errors
     /// As [`Actor::act`].
@@ -79,10 +81,11 @@ impl Actor {
         Ok(Actions { action, chain })
     }
 
-    /// As [`Actor::act`], with `sample(normalised obs, noise)` instead of the policy's own way.
+    /// Does what [`Actor::act`] does, but calls `sample(normalised obs, noise)` to draw the actions
+    /// instead of the policy's own sampler.
     ///
     /// # Errors
-    /// As [`Actor::act`], and what `sample` fails with.
+    /// As [`Actor::act`]; also any error of `sample`.
     pub fn act_by(
         &self,
         obs: &[f32],
@@ -102,10 +105,11 @@ impl Actor {
     }
 }
 
-/// Fails with the environment of the first number that is not finite, in rows of `width` numbers.
+/// Fails if one of `values` is not finite. They are rows of `width` numbers, one row per
+/// environment.
 ///
 /// # Errors
-/// [`Error::NotFinite`].
+/// [`Error::NotFinite`] names the environment of the first such number.
 pub fn require_finite(values: &[f32], width: usize, what: &'static str) -> Result<()> {
     match values.iter().position(|x| !x.is_finite()) {
         None => Ok(()),

@@ -1,5 +1,6 @@
-//! DPPO, the paper's second baseline after arXiv 2409.00588, as it was tuned there (Table 1): PPO on
-//! the denoising steps of a flow ([`crate::DenoisingMdp`]), one ratio per step.
+//! DPPO (arXiv 2409.00588), the paper's second baseline, with the settings that the paper tuned
+//! (Table 1). It is PPO on the denoising steps of a flow ([`crate::DenoisingMdp`]), with one ratio
+//! per step.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! FPO, arXiv 2507.21053: a flow whose CFM losses stand for likelihoods.
+//! FPO (arXiv 2507.21053) trains a flow, whose CFM losses take the place of likelihoods.
 //!
 //! ```text
 //! ratio = exp(L_old − L_new),   L = mean over N pairs (ε, t) of the CFM loss of the taken action
@@ -20,12 +20,12 @@ use crate::random::Noise;
 pub(crate) const ALGORITHM: Algorithm =
     Algorithm { name: "fpo", paper: "arXiv 2507.21053", preset: "", spec, build, surrogate: None };
 
-/// The description of a flow.
+/// Describes the flow policy with these settings.
 pub(crate) fn spec(settings: &PolicySettings) -> PolicySpec {
     FlowPolicy::spec_of(&settings.flow)
 }
 
-/// A flow.
+/// Builds the flow policy in its initial state.
 pub(crate) fn build(
     settings: &PolicySettings,
     noise: &Noise,

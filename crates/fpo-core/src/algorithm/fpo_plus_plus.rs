@@ -1,6 +1,6 @@
-//! FPO++, arXiv 2602.02481, as for locomotion: one ratio per Monte-Carlo pair, ASPO, bounds on losses
-//! and log ratios, and averaged weights that are evaluated from the centre of the noise. Its clip
-//! is FPO's.
+//! FPO++ (arXiv 2602.02481) with its settings for locomotion. It has one ratio per Monte-Carlo
+//! pair, the surrogate ASPO, bounds on losses and log ratios, and averaged weights that are
+//! evaluated from the centre of the noise. Its clip range is FPO's.
 
 use crate::algorithm::fpo;
 use crate::algorithm::settings::Algorithm;

@@ -1,8 +1,8 @@
-//! The algorithms by name: what each changes of the settings, and the policy it builds.
+//! The algorithms by name. Each lists the settings that it changes, and builds its policy.
 //!
-//! All share one update ([`crate::Learner`]). An algorithm is a policy, whose losses `L` it learns
-//! from, a surrogate, and settings; so a new one is one file and one line in [`ALGORITHMS`], or one
-//! [`Algorithm`] that a program of your own adds with [`Registry::with`].
+//! All algorithms share one update ([`crate::Learner`]). An algorithm consists of a policy, which
+//! defines the losses `L`, a surrogate, and settings. A new algorithm is therefore one file and one
+//! line in [`ALGORITHMS`], or one [`Algorithm`] that your own program adds with [`Registry::with`].
 
 mod dppo;
 mod fpo;
@@ -37,14 +37,14 @@ impl Default for Algorithm {
 }
 
 impl Registry {
-    /// The same with `algorithm`, which replaces one of the same name.
+    /// Returns the registry with `algorithm` added; it replaces one of the same name.
     pub fn with(mut self, algorithm: Algorithm) -> Registry {
         self.algorithms.retain(|other| other.name != algorithm.name);
         self.algorithms.push(algorithm);
         self
     }
 
-    /// The algorithm of that name.
+    /// Returns the algorithm of that name, if there is one.
     pub fn get(&self, name: &str) -> Option<Algorithm> {
         self.algorithms.iter().find(|algorithm| algorithm.name == name).copied()
     }

@@ -1,5 +1,5 @@
-//! PPO with a Gaussian policy, the paper's first baseline, as it was tuned there (Tables 1 and A.2).
-//! The official code evaluates the mean.
+//! PPO with a Gaussian policy, the paper's first baseline, with the settings that the paper tuned
+//! (Tables 1 and A.2). Evaluations play the mean action, as in the official code.
 //!
 //! ```text
 //! L = −log p(action),   ratio = exp(L_old − L_new)

@@ -14,11 +14,11 @@ use crate::objective::surrogate::Surrogate;
 use crate::policy::{Policy, PolicySpec};
 use crate::random::Noise;
 
-/// Everything that a policy of any algorithm may be built from; each takes what it needs.
+/// Everything from which an algorithm may build its policy; each algorithm reads what it needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PolicySettings {
-    /// Sizes and conventions of a flow; of a Gaussian, `obs_dim`, `action_dim`, `hidden`,
-    /// `activation` and `squash`.
+    /// Sizes and conventions of a flow. A Gaussian takes its `obs_dim`, `action_dim`, `hidden`,
+    /// `activation` and `squash` from here too.
     pub flow: FlowConfig,
     /// Least standard deviation of a Gaussian.
     pub min_std: f64,
@@ -33,19 +33,19 @@ pub struct Algorithm {
     pub name: &'static str,
     /// Where it is described.
     pub paper: &'static str,
-    /// The settings that it changes, as TOML in the words of a run's configuration. Whatever a
-    /// configuration file or an override writes wins over it.
+    /// The settings that it changes, as TOML in the words of a run's configuration. A configuration
+    /// file or an override wins over them.
     pub preset: &'static str,
     /// Describes the policy that [`Algorithm::build`] will build.
     pub spec: fn(&PolicySettings) -> PolicySpec,
     /// Builds the policy in its initial state.
     pub build: fn(&PolicySettings, &Noise, DType, &Device) -> Result<Arc<dyn Policy>>,
-    /// What is maximised instead of the objective's named surrogate, if anything.
+    /// Makes the surrogate to maximise; `None` for the one that the objective names.
     pub surrogate: Option<fn(&Objective) -> Arc<dyn Surrogate>>,
 }
 
 impl PartialEq for Algorithm {
-    /// Algorithms are told apart by their names.
+    /// Returns whether both algorithms have the same name.
     fn eq(&self, other: &Algorithm) -> bool {
         self.name == other.name
     }

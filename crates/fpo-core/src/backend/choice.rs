@@ -10,17 +10,17 @@ use crate::nn::value_net::ValueNet;
 use crate::policy::Policy;
 use crate::simd::isa::Isa;
 
-/// Which code computes.
+/// The code that computes policies, losses and gradients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compute {
-    /// Candle operations and its automatic differentiation, on any device: the reference.
+    /// Candle's operations and automatic differentiation, on any device: the reference.
     Composed,
-    /// The kernels of this crate on one instruction set; f32 on the CPU only.
+    /// The kernels of this crate on one instruction set, for f32 tensors on the CPU only.
     Fused(Isa),
 }
 
 impl Compute {
-    /// The fastest for tensors of this kind.
+    /// Returns the fastest code for tensors of this kind.
     pub fn best(device: &Device, dtype: DType) -> Compute {
         match (device, dtype) {
             (Device::Cpu, DType::F32) => Compute::Fused(Isa::best()),
@@ -28,7 +28,7 @@ impl Compute {
         }
     }
 
-    /// The fastest for tensors like `params`.
+    /// Returns the fastest code for tensors like `params`.
     pub(crate) fn best_for(params: &Tensor) -> Compute {
         Compute::best(params.device(), params.dtype())
     }
@@ -36,7 +36,7 @@ impl Compute {
     /// The backend for acting with `policy` alone.
     ///
     /// # Errors
-    /// [`Error::Invalid`] names the policy's tensors where the kernels cannot take them.
+    /// [`Error::Invalid`] describes the policy's tensors if the kernels cannot take them.
     pub fn for_policy(self, policy: &dyn Policy) -> Result<Box<dyn Backend>> {
         self.require(&[("policy", policy.params().var())])?;
         Ok(self.backend())
@@ -45,7 +45,7 @@ impl Compute {
     /// The backend for learning with `policy` and `value`.
     ///
     /// # Errors
-    /// [`Error::Invalid`] names both networks' tensors where the kernels cannot take them.
+    /// [`Error::Invalid`] describes both networks' tensors if the kernels cannot take them.
     pub fn for_networks(self, policy: &dyn Policy, value: &ValueNet) -> Result<Box<dyn Backend>> {
         self.require(&[
             ("policy", policy.params().var()),

@@ -1,4 +1,4 @@
-//! Candle operations and its automatic differentiation.
+//! The backend of Candle's operations and automatic differentiation.
 
 use candle_core::Tensor;
 
@@ -11,7 +11,7 @@ use crate::policy::{Acted, Policy};
 use crate::rollout::{Minibatch, Transitions};
 use crate::timing::PhaseTimes;
 
-/// The reference on every device.
+/// The reference backend, which runs on every device.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Composed;
 

@@ -1,8 +1,8 @@
-//! Who computes: the same policies, losses and gradients by Candle operations or by fused kernels.
+//! The backends: two implementations of the same policies, losses and gradients.
 //!
 //! [`Composed`](composed::Composed) runs on every device and is the reference.
 //! [`Fused`](fused::Fused) runs the kernels of this crate on f32 tensors in host memory, several
-//! times faster, and composes what has no kernels.
+//! times faster, and falls back to composed operations where there are no kernels.
 
 pub(crate) mod choice;
 pub(crate) mod composed;
@@ -19,7 +19,7 @@ use crate::timing::PhaseTimes;
 
 /// Computes actions, stored losses and the losses of gradient steps.
 pub trait Backend: Send + Sync {
-    /// What [`Policy::act`] returns; no gradient flows through the actions.
+    /// Returns what [`Policy::act`] returns. No gradient flows through the actions.
     ///
     /// # Errors
     /// For tensors of other shapes.

@@ -180,18 +180,6 @@ impl Problem {
         picks
     }
 
-    /// How many steps of the minibatch the step limit did not cut.
-    pub fn uncut_steps(&self) -> usize {
-        let (length, unrolls) = (self.unroll_length, self.unrolls);
-        let cut = host(&self.flags(9, &[length * unrolls, self.envs]));
-        let uncut = |pick: u32| {
-            let (unroll, env) = (pick as usize % unrolls, pick as usize / unrolls);
-            let steps = unroll * length..(unroll + 1) * length;
-            steps.filter(|step| cut[step * self.envs + env] == 0.0).count()
-        };
-        self.picks().into_iter().map(uncut).sum()
-    }
-
     pub fn outcome(&self, compute: Compute, dtype: DType) -> Outcome {
         let mut learner = self.learner(compute, dtype);
         let (rollout, stored) = self.rollout(&mut learner, dtype);

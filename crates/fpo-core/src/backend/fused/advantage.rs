@@ -1,4 +1,5 @@
-//! Advantages and value targets of one sub-sequence; [`crate::objective::gae`] has the formulas.
+//! Advantages and value targets of one sub-sequence in plain numbers; [`crate::gae`] has the
+//! formulas and the form on tensors.
 
 use candle_core::{Device, Tensor};
 
@@ -17,21 +18,22 @@ pub(crate) struct Estimate {
     pub(crate) target: f32,
     /// The advantage A, not normalised.
     pub(crate) advantage: f32,
-    /// Whether the step has a target; one that the step limit cut has none unless it bootstraps.
+    /// Whether the step has a target. A step that the step limit cut has none, unless it
+    /// bootstraps.
     pub(crate) has_target: bool,
 }
 
 /// Fills in targets and advantages of sub-sequence `sequence` from its values and `bootstrap`, the
 /// value after its last step.
 pub(crate) fn estimate_sequence(
-    config: &Objective,
+    objective: &Objective,
     batch: &Batch,
     sequence: usize,
     bootstrap: f32,
     steps: &mut [Estimate],
 ) {
-    let (gamma, lambda) = (config.gamma as f32, config.gae_lambda as f32);
-    let reward_scale = config.reward_scale as f32;
+    let (gamma, lambda) = (objective.gamma as f32, objective.gae_lambda as f32);
+    let reward_scale = objective.reward_scale as f32;
     let mut accumulated = 0.0;
     let (mut next_value, mut next_target) = (bootstrap, bootstrap);
     for (step, estimate) in steps.iter_mut().enumerate().rev() {
@@ -40,7 +42,7 @@ pub(crate) fn estimate_sequence(
         let discount = (1.0 - batch.data.terminated[row]) * gamma;
         let mask = 1.0 - batch.data.truncated[row];
         let value = estimate.value;
-        let counts = match config.truncation {
+        let counts = match objective.truncation {
             Truncation::Mask | Truncation::Exclude => mask,
             Truncation::Bootstrap => {
                 let cut = batch.data.cut_value[row];
@@ -52,7 +54,7 @@ pub(crate) fn estimate_sequence(
         accumulated = delta + discount * mask * lambda * accumulated;
         estimate.target = accumulated + value;
         estimate.has_target = counts != 0.0;
-        estimate.advantage = match config.advantage {
+        estimate.advantage = match objective.advantage {
             AdvantageKind::Gae => accumulated,
             AdvantageKind::Vtrace => (reward + discount * next_target - value) * counts,
         };
@@ -60,14 +62,14 @@ pub(crate) fn estimate_sequence(
     }
 }
 
-/// Mean and population standard deviation by which advantages are normalised, over all parts of
-/// the minibatch.
+/// Returns the mean and the population standard deviation with which advantages are normalised,
+/// over all parts of the minibatch.
 pub(crate) fn moments(
     estimates: &[Estimate],
-    config: &Objective,
+    objective: &Objective,
     reduce: &dyn Reduce,
 ) -> Result<(f64, f64)> {
-    let excludes = config.truncation == Truncation::Exclude;
+    let excludes = objective.truncation == Truncation::Exclude;
     let counted = || estimates.iter().filter(|step| step.has_target || !excludes);
     let n = counted().count() as f64;
     // A minibatch may hold nothing but steps that do not count.
@@ -86,7 +88,8 @@ pub(crate) fn moments(
     Ok((mean, variance.sqrt()))
 }
 
-/// How an advantage becomes what the surrogate sees; see [`Objective::shape_advantages`].
+/// The map from an advantage to the number that the surrogate sees; see
+/// [`Objective::shape_advantages`].
 #[derive(Clone, Copy)]
 pub(crate) struct Shaping {
     shift: f32,
@@ -96,18 +99,18 @@ pub(crate) struct Shaping {
 }
 
 impl Shaping {
-    /// For advantages of this mean and standard deviation.
-    pub(crate) fn new(config: &Objective, (mean, std): (f64, f64)) -> Shaping {
-        let bound = config.advantage_clamp.map_or(f32::INFINITY, |bound| bound as f32);
-        let (shift, scale) = match config.normalize_advantages {
+    /// Returns the map for advantages of this mean and standard deviation.
+    pub(crate) fn new(objective: &Objective, (mean, std): (f64, f64)) -> Shaping {
+        let bound = objective.advantage_clamp.map_or(f32::INFINITY, |bound| bound as f32);
+        let (shift, scale) = match objective.normalize_advantages {
             AdvantageNormalization::None => (0.0, 1.0),
             AdvantageNormalization::Minibatch => (mean as f32, (1.0 / (std + 1e-8)) as f32),
         };
-        let excludes = config.truncation == Truncation::Exclude;
+        let excludes = objective.truncation == Truncation::Exclude;
         Shaping { shift, scale, bound, excludes }
     }
 
-    /// The advantage of a step that the surrogate sees.
+    /// Returns the advantage of a step as the surrogate sees it.
     pub(crate) fn apply(self, step: &Estimate) -> f32 {
         if self.excludes && !step.has_target {
             return 0.0;

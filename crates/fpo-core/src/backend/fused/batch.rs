@@ -1,4 +1,5 @@
-//! What the kernels read: a rollout's numbers as slices, and which of them make the minibatch.
+//! The kernels' input: a rollout's numbers as slices, and the sub-sequences that make the
+//! minibatch.
 
 use crate::rollout::Transitions;
 
@@ -19,7 +20,7 @@ pub(crate) struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    /// Transitions in the minibatch, sub-sequence by sub-sequence.
+    /// Returns the number of transitions in the minibatch.
     pub(crate) fn transitions(&self) -> usize {
         self.picks.len() * self.unroll_length
     }
@@ -48,7 +49,7 @@ pub(crate) struct ObsMap<'a> {
 }
 
 impl ObsMap<'_> {
-    /// Observation number `row` of `obs`, normalised, to the start of `out`.
+    /// Writes observation number `row` of `obs`, normalised, to the start of `out`.
     #[inline(always)]
     pub(crate) fn write(&self, obs: &[f32], row: usize, out: &mut [f32]) {
         let dim = self.mean.len();

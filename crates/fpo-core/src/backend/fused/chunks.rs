@@ -1,7 +1,9 @@
-//! How the blocks of a pass are spread over threads without the threads showing in the result.
+//! Spreads the blocks of a pass over threads in such a way that the result does not depend on the
+//! number of threads.
 //!
 //! Blocks are cut into a number of chunks that depends on the number of blocks alone. A chunk's
-//! blocks are done in order, into the chunk's own sums; the sums are added in the chunks' order.
+//! blocks are computed in order and added to the chunk's own sums, and at the end the chunks' sums
+//! are added in order.
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -10,12 +12,12 @@ use rayon::prelude::*;
 
 use crate::backend::fused::kernels::perceptron::Block;
 
-/// Blocks per chunk that keep the cost of adding up the chunks' sums small.
+/// Blocks per chunk: enough to keep the cost of adding up the chunks' sums small.
 const BLOCKS_PER_CHUNK: usize = 8;
 /// Bounds on the number of chunks: enough for two threads, not so many that their sums fill memory.
 const CHUNKS: (usize, usize) = (4, 32);
 
-/// The chunks of `blocks` blocks.
+/// Returns the number of chunks for `blocks` blocks.
 fn chunks(blocks: usize) -> usize {
     blocks.div_ceil(BLOCKS_PER_CHUNK).clamp(CHUNKS.0, CHUNKS.1).min(blocks)
 }
@@ -25,8 +27,8 @@ fn range(chunk: usize, chunks: usize, blocks: usize) -> Range<usize> {
     chunk * blocks / chunks..(chunk + 1) * blocks / chunks
 }
 
-/// Cuts `items`, `per_block` to a block, into the parts of the chunks, each with the number of its
-/// first item.
+/// Cuts `items`, of which each block has `per_block`, into one part per chunk. Returns each part
+/// with the number of its first item.
 pub(crate) fn parts<T>(items: &mut [T], per_block: usize) -> Vec<(usize, &mut [T])> {
     let blocks = items.len().div_ceil(per_block);
     let chunks = chunks(blocks);
@@ -49,8 +51,9 @@ pub(crate) struct Blocks {
 }
 
 impl Blocks {
-    /// Does `work` with an idle block, or with a new one from `make`.
-    pub(crate) fn with<R>(
+    /// Calls `work` with an idle block, or with a new one from `make`, and keeps the block for
+    /// later.
+    pub(crate) fn lend<R>(
         &self,
         make: impl FnOnce() -> Block,
         work: impl FnOnce(&mut Block) -> R,

@@ -1,8 +1,9 @@
-//! The fused kernels on Candle tensors. They read the tensors' memory and return losses together
-//! with their gradients, which [`Differentiated`] brings into Candle's graph.
+//! The backend of fused kernels. They read the tensors' memory and return losses together with
+//! their gradients, which [`Differentiated`] brings into Candle's graph.
 //!
-//! The value network always has kernels; of the policies a flow has, alone or as a chain. A
-//! Gaussian's part of a step is composed on top of the kernels' advantages.
+//! The value network always has kernels. A flow policy has kernels, alone or as a chain. A Gaussian
+//! has none: its part of a step is composed of Candle operations, which start from the kernels'
+//! advantages.
 
 mod advantage;
 mod batch;
@@ -39,7 +40,7 @@ use crate::tensor::differentiated::Differentiated;
 use crate::tensor::slices::with_slices;
 use crate::timing::{PhaseTimes, timed};
 
-/// The kernels, with the buffers that learning needs, made when they are first asked for.
+/// The kernels with the buffers of learning, which are made when they are first needed.
 pub(crate) struct Fused {
     isa: Isa,
     value: Option<ValuePass>,
@@ -47,7 +48,7 @@ pub(crate) struct Fused {
     estimates: Vec<Estimate>,
 }
 
-/// A loss of value `value` and gradient `gradient` at `flat`.
+/// Returns a loss with the value `value` and the gradient `gradient` at `flat`.
 fn known(flat: &Tensor, value: f64, gradient: Vec<f32>) -> Result<Tensor> {
     let gradient = Tensor::from_vec(gradient, flat.shape(), flat.device())?;
     Ok(flat.apply_op1(Differentiated { value: value as f32, gradient })?)
@@ -74,8 +75,8 @@ impl Backend for Fused {
         };
         let Transitions { obs, action, stored, t, .. } = rollout;
         let (steps, envs, samples, _) = t.dims4()?;
-        // Read as the unrolls, one after the other, of a single environment, transitions come in
-        // the order of the result.
+        // The environments of each step are read as one unroll of a single environment, so that the
+        // transitions come in the order of the result.
         let picks: Vec<u32> = (0..steps as u32).collect();
         let mut losses = vec![0.0; steps * envs * samples];
         let (mean, std) = normalizer.parts();
@@ -167,7 +168,7 @@ impl Fused {
         Fused { isa, value: None, policy: None, estimates: Vec::new() }
     }
 
-    /// The kernels of `policy`, if there are any.
+    /// Returns the kernels of `policy`, if it has any.
     fn policy_pass(&mut self, policy: &dyn Policy) -> Option<&mut PolicyPass> {
         let form = policy.kernel_form()?;
         let isa = self.isa;
@@ -175,7 +176,8 @@ impl Fused {
         Some(self.policy.get_or_insert_with(|| run(isa, BuildPolicy(form))))
     }
 
-    /// Values, advantages and targets to `estimates`; returns their sums and the gradient.
+    /// Writes values, advantages and targets to `estimates`. Returns the sums of the value errors,
+    /// and the gradient.
     fn value_step(
         &mut self,
         inputs: &LossInputs,
@@ -208,7 +210,7 @@ impl Fused {
         Ok((outcome, gradient))
     }
 
-    /// The diagnostics of a step; `losses` and `ratios` are how many there were.
+    /// Returns the diagnostics of a step with this many losses and ratios.
     fn diagnostics(
         &self,
         policy: &PolicyOutcome,
@@ -217,11 +219,13 @@ impl Fused {
         value_loss: f64,
     ) -> StepDiagnostics<f64> {
         let n = self.estimates.len() as f64;
-        let mean = |of: fn(&Estimate) -> f64| self.estimates.iter().map(of).sum::<f64>() / n;
+        let mean =
+            |number: fn(&Estimate) -> f64| self.estimates.iter().map(number).sum::<f64>() / n;
         let advantage_mean = mean(|step| f64::from(step.advantage));
         let squares = |step: &Estimate| (f64::from(step.advantage) - advantage_mean).powi(2);
         let advantage_variance = self.estimates.iter().map(squares).sum::<f64>() / n;
-        // The value errors, and the targets they are compared with, of the steps with a target.
+        // Value errors, and the targets they are compared with, count only at steps that have a
+        // target.
         let counted = || self.estimates.iter().filter(|step| step.has_target);
         let count = (counted().count() as f64).max(1.0);
         let target_mean = counted().map(|step| f64::from(step.target)).sum::<f64>() / count;
@@ -249,7 +253,7 @@ impl Fused {
         }
     }
 
-    /// The kernels' estimates as tensors `(U, B)`, for a policy that is composed.
+    /// Returns the kernels' estimates as tensors `(U, B)`, for a policy without kernels.
     fn value_terms(
         &self,
         minibatch: &MinibatchTensors,
@@ -259,8 +263,8 @@ impl Fused {
         let device = value_loss.device();
         let (steps, sequences) = minibatch.reward.dims2()?;
         let shape = (sequences, steps);
-        let column = |of: fn(&Estimate) -> f32| -> Result<Tensor> {
-            let values: Vec<f32> = self.estimates.iter().map(of).collect();
+        let column = |number: fn(&Estimate) -> f32| -> Result<Tensor> {
+            let values: Vec<f32> = self.estimates.iter().map(number).collect();
             Ok(Tensor::from_vec(values, shape, device)?.t()?.contiguous()?)
         };
         let (values, targets) = (column(|e| e.value)?, column(|e| e.target)?);

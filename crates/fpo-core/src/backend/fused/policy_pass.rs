@@ -1,7 +1,8 @@
 //! The policy's part of a gradient step: losses, ratio, surrogate, gradient.
 //!
-//! A block is some transitions with all their samples (Monte-Carlo pairs, or the steps of a chain),
-//! one row per sample. The observation's share of the first layer is computed once per transition.
+//! A block consists of some transitions with all their samples (Monte-Carlo pairs, or the steps of
+//! a chain), one row per sample. The observation's share of the first layer is computed once per
+//! transition.
 
 use crate::backend::fused::advantage::{Estimate, Shaping};
 use crate::backend::fused::batch::{Batch, ObsMap};
@@ -16,8 +17,8 @@ use crate::objective::{Objective, RatioKind};
 use crate::simd::aligned::AlignedVec;
 use crate::simd::vector::Simd;
 
-/// Rows that a block aims at, so that a small network's activations stay in the first-level cache
-/// and a large one's in the second.
+/// The number of rows that a block should have. With it a small network's activations stay in the
+/// first-level cache, and a large one's in the second.
 const BLOCK_ROWS: usize = 96;
 
 /// The policy's packed weights and buffers, kept from step to step.
@@ -56,7 +57,7 @@ pub(crate) struct PolicyOutcome {
 }
 
 impl PolicyPass {
-    /// Buffers for a policy: a flow, or one whose sampler is a chain.
+    /// Returns weights and buffers for a flow, whose sampler may be a chain.
     pub(crate) fn new<S: Simd>(
         s: S,
         config: &FlowConfig,
@@ -79,8 +80,8 @@ impl PolicyPass {
         self.config == *config && self.chain == chain
     }
 
-    /// The gradient of `−mean surrogate` with respect to `params`, to `gradient`. `shaping` applies
-    /// to the advantages of `estimates`, one per transition of `batch`.
+    /// Writes the gradient of `−mean surrogate` with respect to `params` to `gradient`. `shaping`
+    /// is applied to the advantages of `estimates`, one per transition of `batch`.
     #[allow(clippy::too_many_arguments, reason = "a pass reads five things and writes one")]
     pub(crate) fn run<S: Simd>(
         &mut self,
@@ -97,7 +98,7 @@ impl PolicyPass {
         let samples = batch.data.t.len() / batch.data.reward.len();
         let transitions = (BLOCK_ROWS / samples).max(1);
         self.fit_blocks((transitions, samples));
-        // The parts of the advantages carry the cut into chunks; each is copied once.
+        // Each advantage is copied once; the parts into which the copies are cut define the chunks.
         let mut advantages: Vec<f32> =
             estimates.iter().map(|estimate| shaping.apply(estimate)).collect();
         let parts = parts(&mut advantages, transitions);
@@ -112,11 +113,11 @@ impl PolicyPass {
         let outcomes = for_each(
             work,
             |((first, advantages), sums): ((usize, &mut [f32]), &mut AlignedVec)| {
-                blocks.with(make, |block| {
+                blocks.lend(make, |block| {
                     let mut outcome = PolicyOutcome::NOTHING;
                     for (k, advantages) in advantages.chunks(transitions).enumerate() {
                         let first = first + k * transitions;
-                        let write = Write::of_block(k);
+                        let write = Write::for_block(k);
                         pass.block(first, advantages, block, write, sums, &mut outcome);
                     }
                     outcome
@@ -128,7 +129,7 @@ impl PolicyPass {
         outcomes.into_iter().fold(PolicyOutcome::NOTHING, PolicyOutcome::and)
     }
 
-    /// The losses of every sample of every transition of `batch`, in their order.
+    /// Writes the loss of every sample of every transition of `batch` to `losses`, in their order.
     pub(crate) fn losses<S: Simd>(
         &mut self,
         s: S,
@@ -149,7 +150,7 @@ impl PolicyPass {
         let make = || rows.block(transitions, samples);
         for_each(parts, |(first, losses)| {
             let first = first / samples;
-            blocks.with(make, |block| {
+            blocks.lend(make, |block| {
                 for (k, losses) in losses.chunks_mut(per_block).enumerate() {
                     let count = losses.len() / samples;
                     rows.forward(first + k * transitions, count, samples, Keep::Nothing, block);
@@ -179,8 +180,8 @@ impl PolicyOutcome {
         clipped: 0.0,
     };
 
-    /// Adds a ratio, given as its guarded logarithm, and its surrogate; returns the surrogate's
-    /// derivative with respect to that logarithm.
+    /// Adds a ratio, given as its logarithm before it is bounded, and its surrogate. Returns the
+    /// surrogate's derivative with respect to that logarithm.
     fn add_ratio(&mut self, objective: &Objective, log_ratio: f64, advantage: f64) -> f64 {
         let bound = objective.log_ratio_clamp.unwrap_or(f64::INFINITY);
         let guarded = objective.guards().bound_scalar(log_ratio);
@@ -213,7 +214,7 @@ impl PolicyOutcome {
     }
 }
 
-/// What all blocks of a gradient pass read.
+/// The data that all blocks of a gradient pass read.
 struct Pass<'a, S> {
     rows: PolicyRows<'a, S>,
     objective: &'a Objective,
@@ -221,7 +222,7 @@ struct Pass<'a, S> {
 }
 
 impl<S: Simd> Pass<'_, S> {
-    /// The transitions from `first` on, one per advantage.
+    /// Computes losses, ratios and gradients of the transitions from `first` on, one per advantage.
     fn block(
         &self,
         first: usize,
@@ -260,7 +261,8 @@ impl<S: Simd> Pass<'_, S> {
         rows.net.backward(rows.s, count * samples, samples, block, write, sums);
     }
 
-    /// Adds one action's surrogate and puts in place of its losses `d(−mean surrogate)/d loss`.
+    /// Adds one action's surrogate to `outcome`, and replaces the action's losses in `new` by
+    /// `d(−mean surrogate)/d loss`.
     fn surrogate(&self, advantage: f32, old: &[f32], new: &mut [f32], outcome: &mut PolicyOutcome) {
         let (objective, n) = (self.objective, self.samples as f64);
         let transitions = self.rows.batch.transitions() as f64;

@@ -1,16 +1,16 @@
 //! The rows of a policy block: network inputs from transitions and samples, losses from outputs.
 //!
-//! A row is a regression of the network's scaled output `p` at one flow time, for a flow on a
-//! Monte-Carlo pair, for a chain on one of its transitions ([`crate::flow::path`],
+//! A row is a regression of the network's scaled output `p` at one flow time. A flow is regressed
+//! on a Monte-Carlo pair, a chain on one of its transitions ([`crate::path`],
 //! [`crate::DenoisingMdp`]):
 //!
 //! ```text
-//! flow:   input x_t = α·a + σ·ε   target the velocity, noise or action   g = 1   f = reduction·weight²
-//! chain:  input x_k               target x_{k+1} − keep·x_k              g = gain     f = ½/σ²
+//! flow:   input x_t = α·a + σ·ε   target v, ε or a            g = 1      f = reduction·weight²
+//! chain:  input x_k               target x_{k+1} − keep·x_k   g = gain   f = ½/σ²
 //! loss = f·Σ (g·p − target)² + constant
 //! ```
 //!
-//! The observation is shared by an action's rows.
+//! All rows of an action share its observation.
 
 use crate::backend::fused::batch::{Batch, ObsMap};
 use crate::backend::fused::kernels::math::TimeEmbedding;
@@ -31,11 +31,11 @@ pub(crate) struct PolicyRows<'a, S> {
     pub(crate) map: ObsMap<'a>,
 }
 
-/// One row: input and target are sums of two stored vectors.
+/// One row, whose input and target are weighted sums of two stored vectors.
 struct Regression<'a> {
     /// The action, or the state a transition leads to.
     first: &'a [f32],
-    /// The noise, or the state it comes from.
+    /// The noise, or the state that the transition comes from.
     second: &'a [f32],
     /// Flow time.
     t: f32,
@@ -55,12 +55,12 @@ impl<S: Simd> PolicyRows<'_, S> {
         self.net.block(transitions * samples, transitions, spare)
     }
 
-    /// Where transition `k` of the minibatch lies in the rollout.
+    /// Returns the rollout's row of transition `k` of the minibatch.
     pub(crate) fn row(&self, k: usize) -> usize {
         self.batch.row(k / self.batch.unroll_length, k % self.batch.unroll_length)
     }
 
-    /// Sample `n` of the `samples` of the rollout's transition `row`.
+    /// Returns the regression of sample `n`, out of `samples`, of the rollout's transition `row`.
     #[inline(always)]
     fn regression(&self, row: usize, n: usize, samples: usize) -> Regression<'_> {
         let (batch, dim) = (self.batch, self.config.action_dim);
@@ -95,7 +95,7 @@ impl<S: Simd> PolicyRows<'_, S> {
         }
     }
 
-    /// The network's outputs, not scaled, for `count` transitions from `first` on, to the block's
+    /// Writes the network's unscaled outputs for `count` transitions from `first` on to the block's
     /// output.
     pub(crate) fn forward(
         &self,
@@ -138,8 +138,8 @@ impl<S: Simd> PolicyRows<'_, S> {
         net.forward(s, count * samples, samples, inner, None, keep, block);
     }
 
-    /// The losses of the rows of a block, and in place of the block's output their gradients with
-    /// respect to it.
+    /// Writes the losses of a block's rows to `losses`, and replaces the block's output by the
+    /// gradients of the losses with respect to it.
     pub(crate) fn losses(
         &self,
         first: usize,

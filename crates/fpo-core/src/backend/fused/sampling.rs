@@ -1,4 +1,4 @@
-//! The sampling kernels on Candle tensors.
+//! Runs the sampling kernels on Candle tensors.
 
 use candle_core::Tensor;
 
@@ -33,7 +33,8 @@ impl Kernel for Chain<'_> {
     }
 }
 
-/// What [`crate::Policy::act`] returns, for a policy that is `form` with parameters `flat`.
+/// Returns what [`crate::Policy::act`] returns, for a policy of kernel form `form` with parameters
+/// `flat`.
 pub(crate) fn act(
     isa: Isa,
     form: KernelForm,
@@ -65,10 +66,13 @@ pub(crate) fn act(
     scored_end(&states, mdp.scored(config.flow_steps))
 }
 
-/// Refuses a tensor of another shape: the kernels see nothing but numbers.
+/// Fails if a tensor has another shape, which the kernels could not notice: they see only numbers.
 fn require(tensor: &Tensor, dims: &[usize], what: &str) -> Result<()> {
     if tensor.dims() == dims {
         return Ok(());
     }
-    Err(Error::Invalid(format!("{what} of shape {:?}; expected {dims:?}", tensor.dims())))
+    Err(Error::Invalid(format!(
+        "the shape of the {what} is {:?}; expected {dims:?}",
+        tensor.dims()
+    )))
 }

@@ -1,4 +1,4 @@
-//! What the fused kernels are asked for, each a [`Kernel`] with the slices that it reads and writes.
+//! The tasks of the fused kernels, each a [`Kernel`] with the slices that it reads and writes.
 
 use crate::backend::fused::advantage::{Estimate, Shaping};
 use crate::backend::fused::batch::{Batch, ObsMap};
@@ -115,7 +115,7 @@ pub(crate) fn with_batch<R>(
     })
 }
 
-/// The losses of every sample of every transition of a rollout.
+/// Computes the loss of every sample of every transition of a rollout.
 pub(crate) struct Losses<'a> {
     pub(crate) policy: &'a mut PolicyPass,
     pub(crate) params: &'a [f32],

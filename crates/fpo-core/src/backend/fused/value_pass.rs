@@ -1,8 +1,8 @@
 //! The value network's part of a gradient step: values, advantages, value loss, gradient.
 //!
-//! A block is some whole sub-sequences with their bootstrap observations behind them, so that the
-//! advantages of a block need nothing from outside, and the activations of the forward pass are
-//! still in the cache when the backward pass wants them.
+//! A block consists of whole sub-sequences, followed by their bootstrap observations. Its
+//! advantages therefore need nothing from other blocks, and the activations of the forward pass are
+//! still in the cache when the backward pass reads them.
 
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,8 @@ use crate::objective::Objective;
 use crate::simd::aligned::AlignedVec;
 use crate::simd::vector::Simd;
 
-/// Rows that a block aims at: enough to pay for reading all weights once, few enough for the
-/// second-level cache.
+/// The number of rows that a block should have: enough to pay for reading all weights once, few
+/// enough for the second-level cache.
 const BLOCK_ROWS: usize = 120;
 
 /// The value network's packed weights and buffers, kept from step to step.
@@ -30,19 +30,19 @@ pub(crate) struct ValuePass {
     block_rows: usize,
 }
 
-/// What a pass came to.
+/// The sums and the times of a pass.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct ValueOutcome {
     /// Σ (R − V)² over the transitions that have a target.
     pub(crate) squares: f64,
-    /// Σ (R − V) over them.
+    /// Σ (R − V) over the same transitions.
     pub(crate) errors: f64,
     /// Thread time in the advantage estimator, and in the whole pass.
     pub(crate) time: [Duration; 2],
 }
 
 impl ValuePass {
-    /// Buffers for a network of `sizes`.
+    /// Returns weights and buffers for a network of `sizes`.
     pub(crate) fn new<S: Simd>(s: S, sizes: &[usize], activation: Activation) -> ValuePass {
         let net = Perceptron::new(s, sizes, 0, activation);
         ValuePass {
@@ -67,7 +67,7 @@ impl ValuePass {
         &mut self,
         s: S,
         params: &[f32],
-        config: &Objective,
+        objective: &Objective,
         batch: &Batch,
         map: ObsMap,
         estimates: &mut [Estimate],
@@ -85,17 +85,17 @@ impl ValuePass {
         let work = parts.into_iter().zip(&mut self.sums).collect();
 
         let (net, blocks) = (&self.net, &self.blocks);
-        let pass = Pass { s, net, config, batch, map };
+        let pass = Pass { s, net, objective, batch, map };
         let outcomes =
             for_each(work, |((first, estimates), sums): ((usize, &mut [_]), &mut AlignedVec)| {
                 let first = first / length;
-                blocks.with(
+                blocks.lend(
                     || net.block(rows, 0, 0),
                     |block| {
                         let clock = Instant::now();
                         let mut outcome = ValueOutcome::default();
                         for (k, estimates) in estimates.chunks_mut(sequences * length).enumerate() {
-                            let (first, write) = (first + k * sequences, Write::of_block(k));
+                            let (first, write) = (first + k * sequences, Write::for_block(k));
                             pass.block(first, estimates, block, write, sums, &mut outcome);
                         }
                         outcome.time[1] = clock.elapsed();
@@ -113,17 +113,17 @@ impl ValuePass {
     }
 }
 
-/// What all blocks of a pass read.
+/// The data that all blocks of a pass read.
 struct Pass<'a, S> {
     s: S,
     net: &'a Perceptron,
-    config: &'a Objective,
+    objective: &'a Objective,
     batch: &'a Batch<'a>,
     map: ObsMap<'a>,
 }
 
 impl<S: Simd> Pass<'_, S> {
-    /// The sub-sequences from `first` on, as many as `estimates` has room for.
+    /// Computes the sub-sequences from `first` on, as many as `estimates` has room for.
     fn block(
         &self,
         first: usize,
@@ -133,7 +133,7 @@ impl<S: Simd> Pass<'_, S> {
         sums: &mut [f32],
         outcome: &mut ValueOutcome,
     ) {
-        let Pass { s, net, config, batch, map } = *self;
+        let Pass { s, net, objective, batch, map } = *self;
         let length = batch.unroll_length;
         let (sequences, trained) = (estimates.len() / length, estimates.len());
         let rows = trained + sequences;
@@ -154,7 +154,7 @@ impl<S: Simd> Pass<'_, S> {
                 estimate.value = block.output[(k * length + step) * stride];
             }
             estimate_sequence(
-                config,
+                objective,
                 batch,
                 first + k,
                 block.output[(trained + k) * stride],
@@ -164,7 +164,7 @@ impl<S: Simd> Pass<'_, S> {
         outcome.time[0] += clock.elapsed();
 
         // d/dV of c/n · Σ (R − V)², where R counts as a constant.
-        let scale = -2.0 * config.value_coefficient / batch.transitions() as f64;
+        let scale = -2.0 * objective.value_coefficient / batch.transitions() as f64;
         for (k, estimate) in estimates.iter().enumerate() {
             let counts = f32::from(u8::from(estimate.has_target));
             let error = (estimate.target - estimate.value) * counts;

@@ -14,7 +14,7 @@ use crate::simd::vector::{RowTile, Simd};
 /// A row-major matrix to read.
 #[derive(Clone, Copy)]
 pub(crate) struct Rows<'a> {
-    /// From its first element on.
+    /// The numbers, from the first element on.
     pub(crate) data: &'a [f32],
     /// Numbers from one row to the next.
     pub(crate) stride: usize,
@@ -33,16 +33,16 @@ pub(crate) struct Panels<'a> {
     pub(crate) columns: usize,
 }
 
-/// Where a sum starts.
+/// The number from which a sum starts.
 #[derive(Clone, Copy)]
 pub(crate) enum Bias<'a> {
-    /// At this row of numbers, as long as the panels' columns.
+    /// The number of its column in this row, which is as long as the panels' columns.
     Row(&'a [f32]),
-    /// At what the output holds.
+    /// The number that the output holds.
     Output,
 }
 
-/// What becomes of a sum `z`.
+/// What is done with a complete sum `z`.
 pub(crate) enum Finish<'a> {
     /// `out = z`.
     Keep,
@@ -52,12 +52,12 @@ pub(crate) enum Finish<'a> {
     ActivateWithSlope(Activation, &'a mut [f32]),
 }
 
-/// Columns of the panel that begins at `column`: two vectors, or one where only one is left.
+/// Returns the width of the panel that begins at `column`: two vectors, or one if only one is left.
 pub(crate) fn panel_width<S: Simd>(_: S, column: usize, columns: usize) -> usize {
     if columns - column > S::LANES { 2 * S::LANES } else { S::LANES }
 }
 
-/// `out = finish(bias + a·W)` for `rows` rows; `stride` is the output's.
+/// Computes `out = finish(bias + a·W)` for `rows` rows; `stride` is the output's.
 #[allow(clippy::too_many_arguments, reason = "a matrix product has this many sides")]
 #[inline(always)]
 pub(crate) fn forward<S: Simd>(
@@ -93,8 +93,8 @@ pub(crate) fn forward<S: Simd>(
     product(s, rows, a, weights, target);
 }
 
-/// `out = (a·W)·out`, elementwise in the last product: the chain rule with `out` holding the
-/// slopes of the layer below.
+/// Computes `out = (a·W)·out`, where the last product is elementwise: the chain rule, for which
+/// `out` holds the slopes of the layer below.
 #[inline(always)]
 pub(crate) fn times_slope<S: Simd>(
     s: S,
@@ -119,7 +119,8 @@ enum End {
     TimesOutput,
 }
 
-/// Where tiles go. `out`, `bias` and, for `ActivateWithSlope`, `slope` are valid for all rows.
+/// The memory that tiles write. `out`, `bias` and, for `ActivateWithSlope`, `slope` are valid for
+/// all rows.
 #[derive(Clone, Copy)]
 struct Target {
     out: *mut f32,
@@ -156,7 +157,7 @@ fn product<S: Simd>(s: S, rows: usize, a: Rows, weights: Panels, target: Target)
     );
 }
 
-/// Rows by `NV` vectors of columns.
+/// A tile of some rows by `NV` vectors of columns.
 struct Tile<S, const NV: usize> {
     s: S,
     inner: usize,
@@ -212,7 +213,7 @@ impl<S: Simd, const NV: usize> RowTile for Tile<S, NV> {
 }
 
 impl<S: Simd, const NV: usize> Tile<S, NV> {
-    /// Does with the sums of the rows from `row` on what the target asks for.
+    /// Finishes the sums of the rows from `row` on as the target says, and writes them.
     #[inline(always)]
     fn finish<const ROWS: usize>(&self, row: usize, mut sums: Together<S::V, NV, ROWS>) {
         let (s, target) = (self.s, self.target);
@@ -251,8 +252,8 @@ impl<S: Simd, const NV: usize> Tile<S, NV> {
     }
 }
 
-/// Panics unless `rows` rows of `width` numbers, `stride` apart, fit into `len` numbers: every
-/// pointer above stays inside its slice because of it.
+/// Panics unless `rows` rows of `width` numbers, `stride` apart, fit into `len` numbers. This check
+/// keeps every pointer above inside its slice.
 pub(crate) fn check_rows(rows: usize, len: usize, stride: usize, width: usize) {
     assert!(
         rows == 0 || (width <= stride && (rows - 1) * stride + width <= len),

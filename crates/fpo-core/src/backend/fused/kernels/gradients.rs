@@ -6,24 +6,24 @@
 use crate::backend::fused::kernels::gemm::{Rows, check_rows, panel_width};
 use crate::simd::vector::{RowTile, Simd};
 
-/// What a block's gradient does to the sums of its chunk.
+/// How a block's gradient enters the sums of its chunk.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Write {
-    /// Starts them: the first block, whatever the memory held.
+    /// It overwrites them: the block is the first, and the memory may hold anything.
     Start,
-    /// Is added to them.
+    /// It is added to them.
     Add,
 }
 
 impl Write {
-    /// That of block `k` of a chunk.
-    pub(crate) fn of_block(k: usize) -> Write {
+    /// Returns how the gradient of block `k` of a chunk is written.
+    pub(crate) fn for_block(k: usize) -> Write {
         if k == 0 { Write::Start } else { Write::Add }
     }
 }
 
-/// `dw = aᵀ·dz`, or `dw += aᵀ·dz`: `a` is `rows × inner`, `dz` is `rows × columns`, `dw` is `inner × columns` with
-/// rows `columns` apart.
+/// Computes `dw = aᵀ·dz` or `dw += aᵀ·dz`, where `a` is `rows × inner`, `dz` is `rows × columns`,
+/// and `dw` is `inner × columns` with rows `columns` apart.
 #[inline(always)]
 #[allow(clippy::too_many_arguments, reason = "a matrix product has this many sides")]
 pub(crate) fn weight_gradient<S: Simd>(
@@ -65,7 +65,7 @@ pub(crate) fn weight_gradient<S: Simd>(
     );
 }
 
-/// Where tiles go: `columns` is the stride.
+/// The memory that tiles write; `columns` is the stride.
 #[derive(Clone, Copy)]
 struct Target {
     dw: *mut f32,
@@ -73,7 +73,7 @@ struct Target {
     write: Write,
 }
 
-/// Rows of `dw` by `NV` vectors of columns.
+/// A tile of some rows of `dw` by `NV` vectors of columns.
 struct GradientTile<S, const NV: usize> {
     s: S,
     rows: usize,
@@ -119,7 +119,7 @@ impl<S: Simd, const NV: usize> RowTile for GradientTile<S, NV> {
     }
 }
 
-/// `db = Σ_rows dz`, or `db += Σ_rows dz`.
+/// Computes `db = Σ_rows dz` or `db += Σ_rows dz`.
 #[inline(always)]
 pub(crate) fn bias_gradient<S: Simd>(
     s: S,

@@ -1,10 +1,11 @@
-//! Sums that a group of rows shares: handed out to the rows, and collected from them.
+//! Sums that a group of rows shares: [`spread`] copies them to the rows, and [`gather`] adds them
+//! up from the rows.
 
 use crate::backend::fused::kernels::gemm::{Rows, check_rows};
 use crate::simd::vector::Simd;
 
 /// Sets each of `rows` rows of `out`, as far apart as those of `sums`, to its group's row of `sums`
-/// plus `also`.
+/// plus `extra`.
 #[inline(always)]
 pub(crate) fn spread<S: Simd>(
     s: S,
@@ -12,23 +13,23 @@ pub(crate) fn spread<S: Simd>(
     group: usize,
     columns: usize,
     sums: Rows,
-    also: Option<&[f32]>,
+    extra: Option<&[f32]>,
     out: &mut [f32],
 ) {
     let stride = sums.stride;
     check_rows(rows.div_ceil(group), sums.data.len(), stride, columns);
     check_rows(rows, out.len(), stride, columns);
-    assert!(columns.is_multiple_of(S::LANES) && also.is_none_or(|also| also.len() >= columns));
+    assert!(columns.is_multiple_of(S::LANES) && extra.is_none_or(|extra| extra.len() >= columns));
     let out = out.as_mut_ptr();
     s.vectorize(
         #[inline(always)]
         || {
             for column in (0..columns).step_by(S::LANES) {
-                // SAFETY: `also` and the rows that were checked hold a vector from `column` on; row
+                // SAFETY: `extra` and the rows that were checked hold a vector from `column` on; row
                 // `first + k` lies below `rows`, and its group below `rows / group`, rounded up.
                 unsafe {
-                    let shift = match also {
-                        Some(also) => s.load(also.as_ptr().add(column)),
+                    let shift = match extra {
+                        Some(extra) => s.load(extra.as_ptr().add(column)),
                         None => s.splat(0.0),
                     };
                     let mut first = 0;

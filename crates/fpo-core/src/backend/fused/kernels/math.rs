@@ -5,11 +5,11 @@
 use crate::nn::mlp::Activation;
 use crate::simd::vector::Simd;
 
-/// Some vectors that are computed in lockstep. One alone would leave the processor waiting for each
-/// operation's result before the next.
+/// Vectors that are computed in lockstep. With one vector alone, the processor would have to wait
+/// for the result of each operation before it could start the next.
 pub(crate) type Together<V, const NV: usize, const ROWS: usize> = [[V; NV]; ROWS];
 
-/// Replaces each vector of `$x` by `$value`, in which `[$i][$j]` finds its companions.
+/// Replaces each vector of `$x` by `$value`, which can index other arrays with `[$i][$j]`.
 macro_rules! each {
     ($x:ident[$i:ident][$j:ident] = $value:expr) => {
         for $i in 0..ROWS {
@@ -20,7 +20,7 @@ macro_rules! each {
     };
 }
 
-/// The activation at `z`, in place.
+/// Replaces `z` by its activation.
 #[inline(always)]
 pub(crate) fn activate<S: Simd, const NV: usize, const ROWS: usize>(
     s: S,
@@ -36,7 +36,7 @@ pub(crate) fn activate<S: Simd, const NV: usize, const ROWS: usize>(
     }
 }
 
-/// The activation at `z`, in place, and its derivative there.
+/// Replaces `z` by its activation, and returns the derivative at `z`.
 #[inline(always)]
 pub(crate) fn activate_with_slope<S: Simd, const NV: usize, const ROWS: usize>(
     s: S,
@@ -61,7 +61,7 @@ pub(crate) fn activate_with_slope<S: Simd, const NV: usize, const ROWS: usize>(
     }
 }
 
-/// `1/(1 + e⁻ᶻ)`, absolute error below 2e-7.
+/// Returns `1/(1 + e⁻ᶻ)` with an absolute error below 2e-7.
 #[inline(always)]
 fn sigmoid<S: Simd, const NV: usize, const ROWS: usize>(
     s: S,
@@ -74,9 +74,10 @@ fn sigmoid<S: Simd, const NV: usize, const ROWS: usize>(
     reciprocal(s, &x)
 }
 
-/// `2ˣ` for x clamped to ±126, in place, relative error below 2e-7.
+/// Replaces each x, clamped to ±126, by `2ˣ` with a relative error below 2e-7.
 ///
-/// `x = n + f` with whole n, and `2^f` by the Cephes polynomial of degree 6 on |f| ≤ ½.
+/// It splits `x = n + f` with whole n, and computes `2^f` by the Cephes polynomial of degree 6 on
+/// |f| ≤ ½.
 #[inline(always)]
 fn exp2<S: Simd, const NV: usize, const ROWS: usize>(s: S, x: &mut Together<S::V, NV, ROWS>) {
     const COEFFICIENTS: [f32; 6] =
@@ -93,14 +94,15 @@ fn exp2<S: Simd, const NV: usize, const ROWS: usize>(s: S, x: &mut Together<S::V
     each!(x[i][j] = s.times_exp2(p[i][j], n[i][j]));
 }
 
-/// `1/x` for `x ≥ 1`, relative error below 2e-7: three Newton steps `y ← y + y·(1 − x·y)` from the
-/// guess that negating the exponent gives, in a third of the time of a division.
+/// Returns `1/x` for `x ≥ 1` with a relative error below 2e-7. It takes three Newton steps `y ← y +
+/// y·(1 − x·y)` from the guess that negating the exponent gives, which needs a third of the time of
+/// a division.
 #[inline(always)]
 fn reciprocal<S: Simd, const NV: usize, const ROWS: usize>(
     s: S,
     x: &Together<S::V, NV, ROWS>,
 ) -> Together<S::V, NV, ROWS> {
-    /// Makes the largest relative error of the guess smallest, 0.12.
+    /// With this constant the largest relative error of the guess is smallest, 0.12.
     const GUESS: i32 = 0x7ef3_11c3;
     let mut y = *x;
     each!(y[i][j] = s.minus_bits(GUESS, y[i][j]));
@@ -112,7 +114,7 @@ fn reciprocal<S: Simd, const NV: usize, const ROWS: usize>(
     y
 }
 
-/// Time embeddings `concat(cos(t·2ᵏ), sin(t·2ᵏ))`, as [`crate::flow::time::embed`].
+/// Time embeddings `concat(cos(t·2ᵏ), sin(t·2ᵏ))`, as [`crate::time::embed`] computes them.
 pub(crate) struct TimeEmbedding {
     frequencies: Vec<f32>,
     /// Quarter turns by which each lane's sine is advanced: 1 makes it a cosine.
@@ -120,11 +122,11 @@ pub(crate) struct TimeEmbedding {
     dim: usize,
 }
 
-/// Angles up to here are reduced with three parts of π/2 in f32 without loss.
+/// The largest angle that three parts of π/2 in f32 reduce without loss.
 const LARGEST_ANGLE: f32 = 2048.0;
 
 impl TimeEmbedding {
-    /// Embeddings of length `dim`, an even number.
+    /// Returns the tables for embeddings of length `dim`, an even number.
     pub(crate) fn new<S: Simd>(_: S, dim: usize) -> TimeEmbedding {
         let half = dim / 2;
         let padded = dim.next_multiple_of(S::LANES);
@@ -138,7 +140,7 @@ impl TimeEmbedding {
         TimeEmbedding { frequencies, quarters, dim }
     }
 
-    /// Numbers that [`TimeEmbedding::write`] writes, the padding included.
+    /// Returns how many numbers [`TimeEmbedding::write`] writes, the padding included.
     pub(crate) fn padded_len(&self) -> usize {
         self.frequencies.len()
     }
@@ -166,7 +168,8 @@ impl TimeEmbedding {
     }
 }
 
-/// `sin(x + quarter·π/2)` for whole `quarter` and |x| up to 2048, absolute error below 2e-7.
+/// Returns `sin(x + quarter·π/2)` for whole `quarter` and |x| up to 2048, with an absolute error
+/// below 2e-7.
 #[inline(always)]
 fn shifted_sine<S: Simd>(s: S, x: S::V, quarter: S::V) -> S::V {
     let c = |x| s.splat(x);

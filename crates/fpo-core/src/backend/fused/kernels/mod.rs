@@ -6,10 +6,9 @@
 //! runs is decided when the program starts ([`Isa::best`]). Results have the same bits for any
 //! number of threads, and the same on AVX2 and AVX-512.
 //!
-//! `unsafe` is confined to `simd`, `x86`, `aligned`, `gemm`, `gradients`,
-//! `groups` and one loop each of `math` and `sampler`; every pointer
-//! there comes from a slice whose length was checked against the rows and columns it will be read
-//! for.
+//! `unsafe` is confined to `crate::simd`, to `gemm`, `gradients` and `groups` in this folder, and
+//! to one loop each of `math` and `sampler`. Every pointer there comes from a slice whose length
+//! was checked against the rows and columns that are read or written.
 
 pub(crate) mod gemm;
 pub(crate) mod gradients;

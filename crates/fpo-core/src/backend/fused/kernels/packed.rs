@@ -1,4 +1,4 @@
-//! The weights of a layer, packed for the products, and where its gradient goes.
+//! The weights of a layer, packed for the matrix products, and the layout of its gradient.
 
 use rayon::prelude::*;
 
@@ -20,7 +20,8 @@ pub(crate) struct Layer {
 }
 
 impl Layer {
-    /// A map of these sizes; `backward` if the gradient of its input will be asked for.
+    /// Returns a map of these sizes, with zeros for weights. `backward` says whether the gradient
+    /// with respect to its input will be needed.
     pub(crate) fn new<S: Simd>(_: S, inputs: usize, outputs: usize, backward: bool) -> Layer {
         let columns = outputs.next_multiple_of(S::LANES);
         let backward = if backward { inputs.next_multiple_of(S::LANES) * outputs } else { 0 };
@@ -33,7 +34,8 @@ impl Layer {
         }
     }
 
-    /// Takes over `weight`, `inputs × outputs` row-major, and `bias`, zeros if empty.
+    /// Copies in `weight`, `inputs × outputs` row-major, and `bias`; an empty `bias` stands for
+    /// zeros.
     pub(crate) fn pack<S: Simd>(&mut self, s: S, weight: &[f32], bias: &[f32]) {
         let Layer { inputs, outputs, .. } = *self;
         assert_eq!(weight.len(), inputs * outputs);
@@ -68,12 +70,12 @@ impl Layer {
         }
     }
 
-    /// Rows of the weight.
+    /// Returns the number of rows of the weight.
     pub(crate) fn inputs(&self) -> usize {
         self.inputs
     }
 
-    /// Columns, padded to whole vectors.
+    /// Returns the number of columns, padded to whole vectors.
     pub(crate) fn columns(&self) -> usize {
         self.bias.len()
     }
@@ -83,12 +85,12 @@ impl Layer {
         &self.bias
     }
 
-    /// W, for `a·W`; the first `inner` of its rows, for inputs that have no others.
+    /// Returns the first `inner` rows of W, for `a·W` with inputs of `inner` numbers.
     pub(crate) fn forward(&self, inner: usize) -> Panels<'_> {
         Panels { data: &self.forward, packed_inner: self.inputs, inner, columns: self.columns() }
     }
 
-    /// Wᵀ, for `dz·Wᵀ`.
+    /// Returns Wᵀ, for `dz·Wᵀ`.
     pub(crate) fn backward(&self) -> Panels<'_> {
         let columns = self.backward.len() / self.outputs;
         let inner = self.outputs;
@@ -96,15 +98,16 @@ impl Layer {
     }
 }
 
-/// Numbers from row to row of an activation buffer: whole cache lines, and an odd number of them
-/// where rows are long, so that the rows of a tile do not compete for the same cache sets.
+/// Returns the distance between rows of an activation buffer, in numbers: whole cache lines, and an
+/// odd number of them if rows are long, so that the rows of a tile do not compete for the same
+/// cache sets.
 pub(crate) fn row_stride(columns: usize) -> usize {
     let lines = columns.div_ceil(LINE);
     LINE * if lines >= 8 { lines | 1 } else { lines }
 }
 
-/// Where the gradients of a network's layers lie in an accumulator: per layer the rows of the
-/// weight and then the bias, each row padded to whole vectors.
+/// The places of a network's gradients in an accumulator: for each layer the rows of the weight and
+/// then the bias, each row padded to whole vectors.
 #[derive(Clone)]
 pub(crate) struct GradientLayout {
     layers: Vec<LayerGradient>,
@@ -121,7 +124,7 @@ pub(crate) struct LayerGradient {
 }
 
 impl GradientLayout {
-    /// For a perceptron of these sizes.
+    /// Returns the layout for a perceptron of these sizes.
     pub(crate) fn new<S: Simd>(_: S, sizes: &[usize]) -> GradientLayout {
         let mut len = 0;
         let layer = |pair: &[usize]| {
@@ -134,25 +137,25 @@ impl GradientLayout {
         GradientLayout { layers, len }
     }
 
-    /// Numbers in an accumulator.
+    /// Returns the length of an accumulator.
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    /// Layer `k`'s weight gradient from row `from` on.
+    /// Returns layer `k`'s weight gradient from row `from` on.
     pub(crate) fn weight<'a>(&self, k: usize, from: usize, sums: &'a mut [f32]) -> &'a mut [f32] {
         let layer = self.layers[k];
         let rows = layer.inputs - from;
         &mut sums[layer.offset + from * layer.columns..][..rows * layer.columns]
     }
 
-    /// Layer `k`'s bias gradient.
+    /// Returns layer `k`'s bias gradient.
     pub(crate) fn bias<'a>(&self, k: usize, sums: &'a mut [f32]) -> &'a mut [f32] {
         let layer = self.layers[k];
         &mut sums[layer.offset + layer.inputs * layer.columns..][..layer.columns]
     }
 
-    /// The sum of `sums`, in their order, as a flat gradient without padding.
+    /// Adds up `sums`, in their order, and writes the result to `flat`, a gradient without padding.
     pub(crate) fn reduce(&self, sums: &[&[f32]], flat: &mut [f32]) {
         let mut rest = flat;
         for layer in &self.layers {

@@ -1,7 +1,7 @@
 //! A perceptron on a block of rows: forward, and backward into a gradient accumulator.
 //!
-//! Hidden layer i keeps its activations and, in the same shape, its slopes `act′(z)`; going
-//! backward the slopes become `dz`. Where many rows share a part of the input (an observation, for
+//! Hidden layer i keeps its activations and, in the same shape, its slopes `act′(z)`; the backward
+//! pass replaces the slopes by `dz`. Where many rows share a part of the input (an observation, for
 //! all Monte-Carlo samples of its action) that part has a layer of its own, so that it is
 //! multiplied once and its result is added to each row.
 
@@ -28,22 +28,22 @@ pub(crate) struct Perceptron {
 pub(crate) struct Block {
     /// Inputs of the rows, the shared part left out.
     pub(crate) input: AlignedVec,
-    /// From row to row of `input`.
+    /// Distance between rows of `input`, in numbers.
     pub(crate) input_stride: usize,
     activations: Vec<AlignedVec>,
     slopes: Vec<AlignedVec>,
-    /// What the network returns; for the way back, the gradient with respect to it.
+    /// The network's output; for the backward pass, the gradient with respect to it.
     pub(crate) output: AlignedVec,
-    /// From row to row of `output`.
+    /// Distance between rows of `output`, in numbers.
     pub(crate) output_stride: usize,
     /// Shared inputs, one row per group.
     pub(crate) shared_input: AlignedVec,
-    /// From row to row of `shared_input`.
+    /// Distance between rows of `shared_input`, in numbers.
     pub(crate) shared_stride: usize,
     shared_sums: AlignedVec,
 }
 
-/// Whether slopes are kept for a way back.
+/// What a forward pass keeps for a backward pass.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Keep {
     /// Activations only.
@@ -53,8 +53,8 @@ pub(crate) enum Keep {
 }
 
 impl Perceptron {
-    /// A network of `sizes` (input, hidden…, output), the first `shared_inputs` of whose inputs
-    /// are the same for groups of rows.
+    /// Returns a network of `sizes` (input, hidden…, output). Its first `shared_inputs` inputs are
+    /// the same for all rows of a group.
     pub(crate) fn new<S: Simd>(
         s: S,
         sizes: &[usize],
@@ -75,7 +75,8 @@ impl Perceptron {
         }
     }
 
-    /// Takes over the weights of `flat`: per layer the weight `(in, out)`, then the bias.
+    /// Packs the weights of `flat`, which holds for each layer the weight `(in, out)` and then the
+    /// bias.
     pub(crate) fn pack<S: Simd>(&mut self, s: S, flat: &[f32]) {
         let mut rest = flat;
         for (k, pair) in self.sizes.windows(2).enumerate() {
@@ -93,7 +94,7 @@ impl Perceptron {
         }
     }
 
-    /// Where its gradients lie.
+    /// Returns the layout of its gradients.
     pub(crate) fn gradient(&self) -> &GradientLayout {
         &self.gradient
     }
@@ -123,7 +124,7 @@ impl Perceptron {
         }
     }
 
-    /// The shared part's sums, bias included, for `groups` groups.
+    /// Computes the shared part's sums, bias included, for `groups` groups.
     #[inline(always)]
     pub(crate) fn forward_shared<S: Simd>(&self, s: S, groups: usize, block: &mut Block) {
         let Some(layer) = &self.shared else { return };
@@ -134,8 +135,9 @@ impl Perceptron {
         forward(s, groups, input, weights, bias, sums, stride, Finish::Keep);
     }
 
-    /// The output for `rows` rows, of which each `group` share a shared part; the first `inner` of
-    /// the rows' own inputs count, and `also`, a padded row, is added to the first layer's sums.
+    /// Computes the output for `rows` rows; each group of `group` rows has one shared part. Only
+    /// the first `inner` of a row's own inputs are read, and `extra`, a padded row, is added to the
+    /// first layer's sums.
     #[allow(clippy::too_many_arguments, reason = "a forward pass has this many sides")]
     #[inline(always)]
     pub(crate) fn forward<S: Simd>(
@@ -144,7 +146,7 @@ impl Perceptron {
         rows: usize,
         group: usize,
         inner: usize,
-        also: Option<&[f32]>,
+        extra: Option<&[f32]>,
         keep: Keep,
         block: &mut Block,
     ) {
@@ -154,7 +156,7 @@ impl Perceptron {
             None => Bias::Row(first.bias()),
             Some(_) => {
                 let sums = Rows { data: &block.shared_sums, stride };
-                spread(s, rows, group, first.columns(), sums, also, &mut block.activations[0]);
+                spread(s, rows, group, first.columns(), sums, extra, &mut block.activations[0]);
                 Bias::Output
             }
         };
@@ -187,8 +189,9 @@ impl Perceptron {
         }
     }
 
-    /// Writes the gradients of all weights to `sums`, or adds them to it, given the gradient with respect to the output
-    /// in `block.output` and what a forward pass with [`Keep::Slopes`] left there.
+    /// Writes the gradients of all weights to `sums` or adds them, as `write` says, given the
+    /// gradient with respect to the output in `block.output` and what a forward pass with
+    /// [`Keep::Slopes`] left there.
     #[inline(always)]
     pub(crate) fn backward<S: Simd>(
         &self,

@@ -1,8 +1,9 @@
-//! Sampling with all steps of a block of rows in one go: the flow's end, or a whole noisy chain.
+//! The sampler: it takes a block of rows through all steps in one go, and gives the flow's end or a
+//! whole noisy chain.
 //!
 //! The observation's share of the first layer is the same for all steps, and the time's share the
 //! same for all rows; both are computed once. A step is `x ← keep·x + gain·output`
-//! ([`crate::flow::path::Parametrization::step`]).
+//! ([`crate::path::Parametrization::step`]).
 
 use rayon::prelude::*;
 
@@ -113,7 +114,8 @@ impl<S: Simd> Walk<S> {
         self.net.block(BLOCK_ROWS, BLOCK_ROWS, 0)
     }
 
-    /// Takes rows from `starts` through all steps, in the block's input; `after` hears of each step.
+    /// Takes rows from `starts` through all steps, in the block's input. After each step it calls
+    /// `after` with the step's number and the block.
     fn run<'a>(
         &self,
         obs: &[f32],
@@ -139,7 +141,7 @@ impl<S: Simd> Walk<S> {
     }
 }
 
-/// `input = keep·input + gain·output` for the first `dim` numbers of `rows` rows.
+/// Computes `input = keep·input + gain·output` for the first `dim` numbers of `rows` rows.
 #[inline(always)]
 fn advance<S: Simd>(s: S, rows: usize, dim: usize, step: &Step, block: &mut Block) {
     let columns = dim.next_multiple_of(S::LANES);
