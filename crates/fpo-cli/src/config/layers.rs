@@ -41,7 +41,7 @@ impl Origins {
         self.written.get(key).cloned().unwrap_or_else(|| "the defaults".into())
     }
 
-    /// The document that was asked for.
+    /// Returns the name of the document that was asked for.
     pub fn document(&self) -> &str {
         &self.document
     }
@@ -172,6 +172,7 @@ fn override_value(text: &str) -> Value {
     }
 }
 
+/// Parses one document. An error names `origin`, the line and the column.
 pub(crate) fn parse(text: &str, origin: &str) -> Result<Table, ConfigError> {
     toml::from_str(text).map_err(|error: toml::de::Error| {
         let offset = error.span().map_or(0, |span| span.start);

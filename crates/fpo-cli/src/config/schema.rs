@@ -196,6 +196,7 @@ fn in_plain_words(message: &str) -> String {
     message
 }
 
+/// Returns the error for a `key` that no section or field has.
 fn unknown(layers: &Layers, key: &str) -> ConfigError {
     ConfigError::UnknownKey {
         key: key.into(),

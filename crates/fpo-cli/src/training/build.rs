@@ -1,4 +1,4 @@
-//! Builds what a configuration describes: environments, networks, learner.
+//! Builds what a configuration describes: the environments, the networks and the learner.
 
 use std::sync::Arc;
 
@@ -14,7 +14,10 @@ use fpo_envs::{EnvSpec, VecEnv, VecEnvOptions};
 use crate::config::choices::{KernelChoice, TimesChoice};
 use crate::config::resolved::Config;
 
-/// The training environments.
+/// Builds the training environments.
+///
+/// # Errors
+/// Those of [`fpo_envs::make`].
 pub fn envs(config: &Config) -> Result<Box<dyn VecEnv>> {
     let options = VecEnvOptions {
         num_envs: config.env.num_envs,
@@ -29,7 +32,7 @@ pub fn envs(config: &Config) -> Result<Box<dyn VecEnv>> {
     Ok(fpo_envs::make(&config.env.task, &options)?)
 }
 
-/// How a rollout is cut into gradient steps.
+/// Returns how a rollout is cut into gradient steps.
 pub fn schedule(config: &Config) -> MinibatchSchedule {
     MinibatchSchedule {
         unroll_length: config.train.unroll_length,
@@ -40,7 +43,7 @@ pub fn schedule(config: &Config) -> MinibatchSchedule {
     }
 }
 
-/// Which flow times the losses draw.
+/// Returns which flow times the losses draw.
 pub fn training_times(config: &Config) -> TrainingTimes {
     match config.policy.training_times {
         TimesChoice::Grid => TrainingTimes::Grid,
@@ -49,7 +52,7 @@ pub fn training_times(config: &Config) -> TrainingTimes {
     }
 }
 
-/// Which code computes on `device`.
+/// Returns which code computes on `device`.
 pub fn compute(config: &Config, device: &Device) -> Compute {
     match config.train.kernels {
         KernelChoice::Auto => Compute::best(device, DType::F32),
@@ -57,12 +60,12 @@ pub fn compute(config: &Config, device: &Device) -> Compute {
     }
 }
 
-/// Sizes of the value network.
+/// Returns the layer sizes of the value network, input and output included.
 pub fn value_sizes(config: &Config, spec: &EnvSpec) -> Vec<usize> {
     [&[spec.obs_dim], &config.value.hidden[..], &[1]].concat()
 }
 
-/// What the policy of the configured algorithm is built from.
+/// Returns the settings from which the policy of the configured algorithm is built.
 pub fn policy_settings(config: &Config, spec: &EnvSpec) -> PolicySettings {
     PolicySettings {
         flow: config.policy.flow(spec.obs_dim, spec.action_dim),
@@ -71,12 +74,15 @@ pub fn policy_settings(config: &Config, spec: &EnvSpec) -> PolicySettings {
     }
 }
 
-/// The description of that policy, known before it is built.
+/// Returns the description of that policy, which is known before it is built.
 pub fn policy_spec(config: &Config, spec: &EnvSpec) -> PolicySpec {
     (config.algorithm.kind.spec)(&policy_settings(config, spec))
 }
 
-/// The policy of the configured algorithm in its initial state.
+/// Builds the policy of the configured algorithm in its initial state.
+///
+/// # Errors
+/// Those of the algorithm, for settings that it cannot use, and those of the tensor operations.
 pub fn policy(
     config: &Config,
     spec: &EnvSpec,
@@ -87,7 +93,11 @@ pub fn policy(
     Ok((config.algorithm.kind.build)(&settings, noise, DType::F32, device)?)
 }
 
-/// A learner in its initial state.
+/// Builds a learner in its initial state.
+///
+/// # Errors
+/// Those of [`policy`] and of [`Learner::new`], and [`fpo_core::Error::Invalid`] where the kernels
+/// cannot take the networks.
 pub fn learner(config: &Config, spec: &EnvSpec, noise: &Noise, device: &Device) -> Result<Learner> {
     let policy = policy(config, spec, noise, device)?;
     let value = ValueNet::new(

@@ -1,8 +1,8 @@
-//! A trainer's whole state as checkpoint files, and back.
+//! Saves a trainer's whole state as checkpoint files, and restores it.
 //!
 //! `learner.safetensors` holds both networks, Adam's moments and the observation statistics;
-//! `envs.safetensors` every environment's state and running episode; `state.json` the counters,
-//! which are also the positions of all random streams.
+//! `envs.safetensors` holds every environment's state and running episode; `state.json` holds the
+//! counters, which are also the positions of all random streams.
 
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device, Tensor};
@@ -28,7 +28,7 @@ const STATE: &str = "state.json";
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct State {
-    /// SHA-256 of the configuration, but for its device and `train.overlap`.
+    /// SHA-256 of the configuration, whose `train.device` and `train.overlap` do not count.
     config: String,
     iteration: u64,
     rollout_steps: u64,
@@ -42,7 +42,7 @@ struct State {
 /// Saves `trainer` as the newest checkpoint of `run`.
 ///
 /// # Errors
-/// Where writing fails, or the state holds a number that is not finite: such a state is not saved.
+/// If writing fails, or if the state holds a number that is not finite: such a state is not saved.
 pub fn save(run: &RunDir, trainer: &Trainer, elapsed_s: f64) -> Result<()> {
     let learner = LearnerState::capture(&trainer.learner)?;
     let state = State {
@@ -64,15 +64,15 @@ pub fn save(run: &RunDir, trainer: &Trainer, elapsed_s: f64) -> Result<()> {
     Ok(())
 }
 
-/// The newest whole checkpoint of `run`; damaged ones are passed over, and named to
-/// `reporter`.
+/// Returns the newest whole checkpoint of `run`, or `None` if there is no checkpoint. Damaged ones
+/// are passed over, and `reporter` is told their names.
 ///
 /// # Errors
 /// If there are checkpoints but all are damaged, or one cannot be read.
 pub fn newest(run: &RunDir, reporter: &mut dyn Reporter) -> Result<Option<CheckpointFiles>> {
     let search = CheckpointFiles::latest_good(run)?;
     for (folder, why) in &search.refused {
-        reporter.note(&format!("checkpoint {} is left aside: {why}", folder.display()));
+        reporter.note(&format!("checkpoint {} is passed over: {why}", folder.display()));
     }
     if search.found.is_none() && !search.refused.is_empty() {
         bail!("no checkpoint of {} is whole", run.root().display());
@@ -80,7 +80,7 @@ pub fn newest(run: &RunDir, reporter: &mut dyn Reporter) -> Result<Option<Checkp
     Ok(search.found)
 }
 
-/// Puts a checkpoint into a freshly built trainer; returns the seconds the run had taken.
+/// Puts a checkpoint into a freshly built trainer. Returns the seconds that the run had taken.
 ///
 /// # Errors
 /// Names the checkpoint and what does not fit.
@@ -99,7 +99,7 @@ fn restore_parts(files: &CheckpointFiles, trainer: &mut Trainer) -> Result<f64> 
     let num_envs = trainer.config.env.num_envs;
     let counts = [position.returns.len(), position.lengths.len(), position.succeeded.len()];
     if counts != [num_envs; 3] {
-        bail!("{ENVS}: running episodes of {counts:?} environments, expected {num_envs}");
+        bail!("{ENVS} holds running episodes of {counts:?} environments, expected {num_envs}");
     }
     trainer.collector.stage.envs.restore(&env_state).context(ENVS)?;
     trainer.collector.stage.obs.copy_from_slice(&env_state.obs);
@@ -111,7 +111,7 @@ fn restore_parts(files: &CheckpointFiles, trainer: &mut Trainer) -> Result<f64> 
     Ok(state.elapsed_s)
 }
 
-/// The counters of a checkpoint that was saved under `config`.
+/// Returns the counters of a checkpoint. Fails unless it was saved under `config`.
 fn state(files: &CheckpointFiles, config: &Config) -> Result<State> {
     let state: State = serde_json::from_slice(files.file(STATE)?).context(STATE)?;
     if state.config != digest(config)? {
@@ -128,7 +128,8 @@ fn learner_state(files: &CheckpointFiles, counters: Counters) -> Result<LearnerS
     Ok(LearnerState { tensors: tensors(&file)?, counters })
 }
 
-/// What a checkpoint knows of the policy: the learner's state, and the iterations it has learnt.
+/// Returns what a checkpoint knows about the policy: the state of the learner, and the number of
+/// iterations that it has learnt.
 ///
 /// # Errors
 /// Names the checkpoint and what does not fit.
@@ -140,6 +141,7 @@ pub fn learnt(files: &CheckpointFiles, config: &Config) -> Result<(LearnerState,
     read().with_context(|| format!("checkpoint {}", files.folder().display()))
 }
 
+/// Returns the digest by which a checkpoint recognises the configuration that it was saved under.
 fn digest(config: &Config) -> Result<String> {
     let mut config = config.clone();
     config.train.device = DeviceChoice::Auto;

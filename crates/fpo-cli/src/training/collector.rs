@@ -1,8 +1,8 @@
-//! Collects rollouts: the policy acts, the environments step, everything is kept time-major.
+//! Collects rollouts: the policy acts, the environments step, and everything is kept time-major.
 //!
 //! Where the policy computes on a device of its own, the environments take turns in two halves:
 //! while one half steps, the policy samples for the other. Noise is drawn for all of them at once,
-//! and no environment feels another, so that a rollout is the same either way.
+//! and no environment affects another, so that a rollout is the same either way.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use anyhow::Result;
 use fpo_core::{Learner, Noise, RolloutSize, RolloutStorage};
 use fpo_envs::VecEnv;
 
-use crate::training::rolling::Rolling;
-use crate::training::stage::Stage;
+use crate::training::rollout_in_progress::RolloutInProgress;
+use crate::training::stepped_envs::SteppedEnvs;
 
 /// Environments, and where they are in the run.
 pub struct Collector {
     /// The environments with the observations to act on next.
-    pub stage: Stage,
+    pub stage: SteppedEnvs,
     /// Counters and running episodes.
     pub position: Position,
     storage: Option<RolloutStorage>,
@@ -35,7 +35,7 @@ pub struct Position {
     pub succeeded: Vec<u32>,
 }
 
-/// Lengths of a rollout and of what is stored with each action.
+/// How a rollout is collected: its lengths, and how much is stored with each action.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     /// Steps of every environment.
@@ -48,12 +48,12 @@ pub struct Plan {
     pub overlap: bool,
 }
 
-/// A rollout that was collected, still without what is drawn for its actions and without its
-/// stored losses.
+/// A collected rollout, which still lacks what is drawn for its actions and its stored losses
+/// ([`Learner::complete`]).
 pub struct Collected<'a> {
-    /// Where it lies.
+    /// The buffers that hold the rollout.
     pub storage: &'a mut RolloutStorage,
-    /// The number of its first step since the start of the run.
+    /// The number of its first step, counted from the start of the run.
     pub first_step: u64,
     /// Episodes that ended in the rollout.
     pub episodes: FinishedEpisodes,
@@ -66,34 +66,38 @@ pub struct Collected<'a> {
 /// Sums over the episodes that ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct FinishedEpisodes {
-    /// How many.
+    /// Number of episodes.
     pub count: u64,
     /// Sum of their returns.
     pub returns: f64,
     /// Sum of their lengths.
     pub lengths: u64,
-    /// How many reached the goal.
+    /// Number of episodes that reached the goal.
     pub successes: u64,
 }
 
 impl Collector {
     /// Resets `envs` and starts at step 0.
-    pub fn new(envs: Box<dyn VecEnv>) -> Result<Collector> {
-        let n = envs.num_envs();
-        let position = Position {
-            steps: 0,
-            returns: vec![0.0; n],
-            lengths: vec![0; n],
-            succeeded: vec![0; n],
-        };
-        Ok(Collector { stage: Stage::new(envs)?, position, storage: None })
-    }
-
-    /// Rolls every environment `plan.length` steps under the learner's policy; calls `watch` with
-    /// the number of steps that are done.
     ///
     /// # Errors
-    /// Names environment and step of an observation, action or reward that is not finite.
+    /// Those of [`VecEnv::reset`].
+    pub fn new(envs: Box<dyn VecEnv>) -> Result<Collector> {
+        let num_envs = envs.num_envs();
+        let position = Position {
+            steps: 0,
+            returns: vec![0.0; num_envs],
+            lengths: vec![0; num_envs],
+            succeeded: vec![0; num_envs],
+        };
+        Ok(Collector { stage: SteppedEnvs::new(envs)?, position, storage: None })
+    }
+
+    /// Steps every environment `plan.length` times under the learner's policy. After each step it
+    /// calls `watch` with the number of steps done.
+    ///
+    /// # Errors
+    /// Names environment and step of an observation, action or reward that is not finite. Also
+    /// those of the environments.
     pub fn collect(
         &mut self,
         learner: &Learner,
@@ -101,62 +105,63 @@ impl Collector {
         plan: Plan,
         watch: &mut dyn FnMut(usize),
     ) -> Result<Collected<'_>> {
-        let Collector { stage, position, storage } = self;
-        let (num_envs, first_step) = (stage.reward.len(), position.steps);
+        let Collector { stage: envs, position, storage } = self;
+        let (num_envs, first_step) = (envs.reward.len(), position.steps);
         let size = RolloutSize {
             length: plan.length,
             unroll_length: plan.unroll_length,
             envs: num_envs,
             stored: learner.policy().stored(plan.num_samples),
-            obs_dim: stage.spec().obs_dim,
-            action_dim: stage.spec().action_dim,
+            obs_dim: envs.spec().obs_dim,
+            action_dim: envs.spec().action_dim,
         };
         let storage = RolloutStorage::fit(storage, size, learner.device())?;
         let mut episodes = FinishedEpisodes::default();
         let actor = learner.collecting_actor()?;
-        let mut rolling = Rolling::new(stage, &mut *storage, actor, noise, first_step);
-        let mut finish = |rolling: &mut Rolling, t: usize| -> Result<()> {
-            rolling.finish(t)?;
-            position.count(rolling.stage, &mut episodes);
+        let mut rollout = RolloutInProgress::new(envs, &mut *storage, actor, noise, first_step);
+        let mut finish = |rollout: &mut RolloutInProgress, t: usize| -> Result<()> {
+            rollout.finish(t)?;
+            position.count(rollout.envs, &mut episodes);
             watch(t + 1);
             Ok(())
         };
         if plan.overlap && num_envs > 1 {
-            let (one, other) = (0..num_envs / 2, num_envs / 2..num_envs);
-            let mut controls = rolling.act(0, &one)?;
+            let (first, second) = (0..num_envs / 2, num_envs / 2..num_envs);
+            let mut first_controls = rollout.act(0, &first)?;
             for t in 0..plan.length {
-                let turn = (t, &one, controls.as_slice());
-                let others_controls = rolling.step_while_acting(turn, (t, &other))?;
+                let turn = (t, &first, first_controls.as_slice());
+                let second_controls = rollout.step_while_acting(turn, (t, &second))?;
                 if t + 1 < plan.length {
-                    let turn = (t, &other, others_controls.as_slice());
-                    controls = rolling.step_while_acting(turn, (t + 1, &one))?;
+                    let turn = (t, &second, second_controls.as_slice());
+                    first_controls = rollout.step_while_acting(turn, (t + 1, &first))?;
                 } else {
-                    rolling.step(t, &other, &others_controls)?;
+                    rollout.step(t, &second, &second_controls)?;
                 }
-                finish(&mut rolling, t)?;
+                finish(&mut rollout, t)?;
             }
         } else {
             let all = 0..num_envs;
             for t in 0..plan.length {
-                let controls = rolling.act(t, &all)?;
-                rolling.step(t, &all, &controls)?;
-                finish(&mut rolling, t)?;
+                let controls = rollout.act(t, &all)?;
+                rollout.step(t, &all, &controls)?;
+                finish(&mut rollout, t)?;
             }
         }
-        let Rolling { env_time, sample_time, .. } = rolling;
+        let RolloutInProgress { env_time, sample_time, .. } = rollout;
         Ok(Collected { storage, first_step, episodes, env_time, sample_time })
     }
 }
 
 impl Position {
-    /// Counts the step that `stage` has just made.
-    fn count(&mut self, stage: &Stage, finished: &mut FinishedEpisodes) {
+    /// Counts the step that all of `envs` have just made, and adds the episodes that ended with it
+    /// to `finished`.
+    fn count(&mut self, envs: &SteppedEnvs, finished: &mut FinishedEpisodes) {
         self.steps += 1;
-        for env in 0..stage.reward.len() {
-            self.returns[env] += stage.reward[env] as f64;
+        for env in 0..envs.reward.len() {
+            self.returns[env] += envs.reward[env] as f64;
             self.lengths[env] += 1;
-            self.succeeded[env] |= u32::from(stage.success[env]);
-            if stage.ended(env) {
+            self.succeeded[env] |= u32::from(envs.success[env]);
+            if envs.ended(env) {
                 finished.count += 1;
                 finished.returns += std::mem::take(&mut self.returns[env]);
                 finished.lengths += std::mem::take(&mut self.lengths[env]) as u64;

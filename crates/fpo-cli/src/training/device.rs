@@ -1,4 +1,5 @@
-//! From the configured device to one that is there.
+//! Opens the configured device and sets its precision, or says why this build or this machine
+//! cannot.
 
 use anyhow::{Context, Result, bail};
 use candle_core::Device;
@@ -7,11 +8,11 @@ use fpo_core::Compute;
 use crate::config::choices::{DeviceChoice, PrecisionChoice};
 use crate::terminal::reporter::Reporter;
 
-/// Opens the chosen device; tells `reporter` where the choice was left open and there is no
-/// accelerator.
+/// Opens the chosen device. Where the choice is left open and this build finds no accelerator, it
+/// tells `reporter` and opens the CPU.
 ///
 /// # Errors
-/// Where this build or this machine lacks it, with what to do about it.
+/// If this build or this machine lacks the device. The message says what to do about it.
 pub fn open(choice: DeviceChoice, reporter: &mut dyn Reporter) -> Result<Device> {
     match choice {
         DeviceChoice::Cpu => Ok(Device::Cpu),
@@ -34,7 +35,8 @@ pub fn open(choice: DeviceChoice, reporter: &mut dyn Reporter) -> Result<Device>
     }
 }
 
-/// The accelerator that was opened; the CPU where there is none.
+/// Returns the accelerator that was opened. If it could not be, tells `reporter` why and returns
+/// the CPU.
 fn or_cpu(opened: candle_core::Result<Device>, reporter: &mut dyn Reporter) -> Device {
     opened.unwrap_or_else(|error| {
         let error = error.to_string();
@@ -44,8 +46,8 @@ fn or_cpu(opened: candle_core::Result<Device>, reporter: &mut dyn Reporter) -> D
     })
 }
 
-/// Makes matrix products on `device` as exact as `precision` says. With CUDA that holds for all
-/// devices of the process, and all that they compute from then on.
+/// Makes matrix products on `device` as exact as `precision` says. With CUDA the setting holds for
+/// all devices of the process and for everything that they compute from then on.
 ///
 /// # Errors
 /// As [`check_precision`].
@@ -59,7 +61,7 @@ pub fn set_precision(device: &Device, precision: PrecisionChoice) -> Result<()> 
 /// Fails where `device` lacks `precision`.
 ///
 /// # Errors
-/// Names the setting, the device, and what would do.
+/// Names the setting and the device, and says which settings would work.
 pub fn check_precision(device: &Device, precision: PrecisionChoice) -> Result<()> {
     match (precision, device) {
         (PrecisionChoice::F32, _) => Ok(()),
@@ -69,7 +71,7 @@ pub fn check_precision(device: &Device, precision: PrecisionChoice) -> Result<()
     }
 }
 
-/// How exact matrix products on `device` are now.
+/// Returns how exact matrix products on `device` are now.
 pub fn precision(device: &Device) -> PrecisionChoice {
     match device {
         Device::Cuda(_) if candle_core::cuda::gemm_reduced_precision_f32() => PrecisionChoice::Tf32,
@@ -77,14 +79,15 @@ pub fn precision(device: &Device) -> PrecisionChoice {
     }
 }
 
+/// Returns the error for a device that lacks TF32, where `why` tells what it lacks.
 fn no_tf32(why: &str) -> String {
     format!(
-        "`train.precision` is `tf32`, and {why}: set it to `f32`, or take a CUDA device of compute \
+        "`train.precision` is `tf32`, and {why}: set it to `f32`, or use a CUDA device of compute \
          capability 8.0 or more"
     )
 }
 
-/// Fails where the card's generation is older than TF32: it would compute in f32 without a word.
+/// Fails where the card is older than TF32, because it would compute in f32 without saying so.
 #[cfg(feature = "cuda")]
 fn has_tf32(device: &Device) -> Result<()> {
     let stream = device.as_cuda_device()?.cuda_stream();
@@ -95,13 +98,13 @@ fn has_tf32(device: &Device) -> Result<()> {
     Ok(())
 }
 
-/// There are no such devices without CUDA.
+/// Fails always, because a build without CUDA opens no device that has TF32.
 #[cfg(not(feature = "cuda"))]
 fn has_tf32(_: &Device) -> Result<()> {
     bail!(no_tf32("this build has no CUDA"))
 }
 
-/// The device in words, with what computes there and how exactly it multiplies matrices.
+/// Returns the device in words, with what computes there and how exactly it multiplies matrices.
 pub fn describe(device: &Device, compute: Compute) -> String {
     let threads = rayon::current_num_threads();
     let where_and_how = match device {

@@ -1,8 +1,7 @@
-//! Evaluation: whole episodes from fixed seeds, one per environment.
+//! Evaluates a policy over whole episodes from fixed seeds, one episode per environment.
 //!
-//! Environment `i` plays its first episode; what it does afterwards does not count. Starts come
-//! from the evaluation's own seed and so does the sampler's noise, so that two evaluations of the
-//! same weights give the same numbers.
+//! Only the first episode of each environment counts. The starts and the sampler's noise come from
+//! the evaluation's own seed, so that two evaluations of the same weights give the same numbers.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,9 +13,9 @@ use serde::Serialize;
 use crate::training::player::Player;
 use crate::training::recording::Recording;
 use crate::training::sampler_report::SamplerReport;
-use crate::training::stage::Stage;
+use crate::training::stepped_envs::SteppedEnvs;
 
-/// What to play.
+/// What an evaluation plays.
 #[derive(Clone, Debug)]
 pub struct EvalPlan {
     /// The task's name.
@@ -25,7 +24,7 @@ pub struct EvalPlan {
     pub episodes: usize,
     /// Seed of starts and noise.
     pub seed: u64,
-    /// Step limit in control steps, if not the task's own.
+    /// Step limit in control steps, if it is not the task's own.
     pub episode_length: Option<usize>,
     /// Which starts the episodes may have.
     pub starts: Starts,
@@ -42,7 +41,7 @@ pub struct EvalReport {
     pub episodes: usize,
     /// Mean of the episodes' summed rewards.
     pub return_mean: f64,
-    /// Standard error of that mean; of one episode there is none.
+    /// Standard error of that mean; `None` for a single episode.
     pub return_stderr: Option<f64>,
     /// Smallest return.
     pub return_min: f64,
@@ -80,8 +79,11 @@ impl std::fmt::Display for EvalReport {
     }
 }
 
-/// Plays `plan` with `player`; every step is also written to `recording`, if given. `None` if
-/// `stop` was set before the last episode ended.
+/// Plays `plan` with `player`, and adds every step to `recording` if one is given. Returns `None`
+/// if `stop` was set before the last episode ended.
+///
+/// # Errors
+/// Those of the environments, and those of [`Player::act`] with the step at which they arose.
 pub fn evaluate(
     player: &Player,
     plan: &EvalPlan,
@@ -96,38 +98,39 @@ pub fn evaluate(
         action_repeat: plan.action_repeat,
         ..VecEnvOptions::default()
     };
-    let mut stage = Stage::new(fpo_envs::make(&plan.task, &options)?)?;
+    let mut envs = SteppedEnvs::new(fpo_envs::make(&plan.task, &options)?)?;
     let noise = Noise::new(plan.seed);
-    let mut draws = vec![0.0; plan.episodes * stage.spec().action_dim];
+    let mut draws = vec![0.0; plan.episodes * envs.spec().action_dim];
     let mut episodes = vec![Episode::default(); plan.episodes];
     for step in 0.. {
         if stop.load(Ordering::Relaxed) {
             return Ok(None);
         }
         let mut actions = player
-            .act(&noise, step, &stage.obs, &mut draws)
+            .act(&noise, step, &envs.obs, &mut draws)
             .with_context(|| format!("evaluation step {step}"))?;
         if let Some(recording) = recording.as_deref_mut() {
-            recording.before_step(&stage.obs, &draws, &actions);
+            recording.before_step(&envs.obs, &draws, &actions);
         }
         player.squash().apply(&mut actions);
-        stage.step(&actions)?;
+        envs.step(&actions)?;
         if let Some(recording) = recording.as_deref_mut() {
-            recording.after_step(&actions, &stage);
+            recording.after_step(&actions, &envs);
         }
-        for (env, episode) in episodes.iter_mut().enumerate().filter(|(_, e)| !e.over) {
-            episode.reward += stage.reward[env] as f64;
+        for (env, episode) in episodes.iter_mut().enumerate().filter(|(_, episode)| !episode.over) {
+            episode.reward += envs.reward[env] as f64;
             episode.steps += 1;
-            episode.success |= stage.success[env];
-            episode.over = stage.ended(env);
+            episode.success |= envs.success[env];
+            episode.over = envs.ended(env);
         }
         if episodes.iter().all(|episode| episode.over) {
             break;
         }
     }
-    Ok(Some(report(player, plan, &stage, &episodes)))
+    Ok(Some(report(player, plan, &envs, &episodes)))
 }
 
+/// The first episode of an environment, as far as it has been played.
 #[derive(Clone, Default)]
 struct Episode {
     reward: f64,
@@ -136,11 +139,17 @@ struct Episode {
     over: bool,
 }
 
-fn report(player: &Player, plan: &EvalPlan, stage: &Stage, episodes: &[Episode]) -> EvalReport {
+/// Returns the report on `episodes` that `player` has played in `envs`.
+fn report(
+    player: &Player,
+    plan: &EvalPlan,
+    envs: &SteppedEnvs,
+    episodes: &[Episode],
+) -> EvalReport {
     let n = episodes.len() as f64;
     let returns = || episodes.iter().map(|episode| episode.reward);
     let mean = returns().sum::<f64>() / n;
-    let variance = returns().map(|r| (r - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    let variance = returns().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0);
     let successes = episodes.iter().filter(|episode| episode.success).count();
     EvalReport {
         task: plan.task.clone(),
@@ -150,8 +159,8 @@ fn report(player: &Player, plan: &EvalPlan, stage: &Stage, episodes: &[Episode])
         return_min: returns().fold(f64::INFINITY, f64::min),
         return_max: returns().fold(f64::NEG_INFINITY, f64::max),
         length_mean: episodes.iter().map(|episode| episode.steps).sum::<u64>() as f64 / n,
-        success_rate: stage.spec().has_success.then_some(successes as f64 / n),
-        divergences: stage.envs.divergences(),
+        success_rate: envs.spec().has_success.then_some(successes as f64 / n),
+        divergences: envs.envs.divergences(),
         sampler: player.sampler_report(),
     }
 }

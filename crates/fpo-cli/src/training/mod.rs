@@ -1,4 +1,5 @@
-//! Training: what a configuration describes is built, rolled out, learnt from, evaluated and saved.
+//! Training: builds what a configuration describes, collects rollouts, learns from them, and
+//! evaluates and saves the policy.
 
 pub mod build;
 pub mod checkpoint;
@@ -11,7 +12,7 @@ pub mod player;
 pub mod policy_file;
 pub mod probe;
 pub mod recording;
-pub mod rolling;
+pub mod rollout_in_progress;
 pub mod sampler_report;
-pub mod stage;
+pub mod stepped_envs;
 pub mod trainer;

@@ -1,4 +1,5 @@
-//! Who plays an episode: a policy, by its own way of acting or another sampler, or chance, or nobody.
+//! The players of an episode: a policy, whose actions its own sampler or another one draws, or
+//! random controls, or controls that are zero.
 
 use std::cell::Cell;
 
@@ -8,10 +9,10 @@ use fpo_core::{Actor, Error, Noise, Purpose, Squash};
 
 use crate::training::sampler_report::SamplerReport;
 
-/// What is said where another sampler is asked for and there is nothing to integrate.
-const NO_FLOW: &str = "the policy is no flow, so no sampler can draw its actions";
+/// The error for a sampler that is asked for although the policy has no velocity field.
+const NO_FLOW: &str = "the policy is not a flow, so no sampler can draw its actions";
 
-/// A policy with a sampler that is not its own, and what that has cost so far.
+/// A policy with a sampler that is not its own, and what sampling has cost so far.
 pub struct SampledActor {
     actor: Actor,
     sampler: Sampler,
@@ -19,7 +20,7 @@ pub struct SampledActor {
     evaluations: Cell<u64>,
 }
 
-/// Whoever plays an episode.
+/// What plays an episode.
 pub enum Player {
     /// A trained policy.
     Policy(Box<Actor>),
@@ -32,14 +33,18 @@ pub enum Player {
 }
 
 impl Player {
-    /// `actor`, with actions drawn by `sampler`.
+    /// Returns a player whose policy is that of `actor` and whose actions `sampler` draws.
     pub fn sampled(actor: Actor, sampler: Sampler) -> Player {
         let (batches, evaluations) = (Cell::new(0), Cell::new(0));
         Player::Sampled(Box::new(SampledActor { actor, sampler, batches, evaluations }))
     }
 
-    /// Actions before squashing at evaluation step `step`; `draws`, one number per element of an
-    /// action, holds the random numbers that were used.
+    /// Returns actions before squashing at evaluation step `step`. Fills `draws`, one number per
+    /// element of an action, with the random numbers that were used.
+    ///
+    /// # Errors
+    /// Those of [`Actor::act`]. With another sampler also those of [`Sampler::sample`], and
+    /// [`Error::Invalid`] for a policy that is not a flow.
     pub fn act(
         &self,
         noise: &Noise,
@@ -79,14 +84,14 @@ impl Player {
         }
     }
 
-    /// The sampler that was asked for, if one was, with its mean cost so far.
+    /// Returns the sampler that was asked for, if one was, with its mean cost so far.
     pub fn sampler_report(&self) -> Option<SamplerReport> {
         let Player::Sampled(sampled) = self else { return None };
         let mean = sampled.evaluations.get() as f64 / sampled.batches.get().max(1) as f64;
         Some(SamplerReport::new(&sampled.sampler, mean))
     }
 
-    /// How actions reach the environment.
+    /// Returns how an action becomes what the environment receives.
     pub fn squash(&self) -> Squash {
         match self {
             Player::Policy(actor) => actor.policy.squash(),

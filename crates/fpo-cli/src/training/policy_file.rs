@@ -1,4 +1,5 @@
-//! When and where policies are saved and read; [`fpo_core::PolicyFile`] has the format.
+//! Saves and reads policy files and checks whether they fit a task; [`fpo_core::PolicyFile`] defines
+//! their format.
 
 use std::path::Path;
 
@@ -11,8 +12,8 @@ use crate::config::resolved::Config;
 use crate::run::durable;
 use crate::training::trainer::Trainer;
 
-/// What a policy file says of a policy that was trained under `config` for `steps` steps, in
-/// episodes of `episode_length`.
+/// Returns what a policy file says about a policy that was trained under `config` for `steps` steps
+/// in episodes of `episode_length` steps.
 pub fn info(config: &Config, steps: u64, episode_length: usize) -> PolicyInfo {
     PolicyInfo {
         task: config.env.task.clone(),
@@ -24,7 +25,7 @@ pub fn info(config: &Config, steps: u64, episode_length: usize) -> PolicyInfo {
     }
 }
 
-/// The bytes of a policy file.
+/// Returns the bytes of a policy file.
 ///
 /// # Errors
 /// If the policy holds a number that is not finite.
@@ -37,7 +38,7 @@ pub fn to_bytes(
     Ok(PolicyFile::to_bytes(policy, statistics, info, created_by)?)
 }
 
-/// The bytes of a policy file for the trainer's present policy.
+/// Returns the bytes of a policy file for the trainer's present policy.
 ///
 /// # Errors
 /// As [`to_bytes`].
@@ -74,7 +75,7 @@ pub fn load(path: &Path, device: &Device) -> Result<PolicyFile> {
     PolicyFile::from_bytes(&bytes, device).with_context(|| format!("policy {}", path.display()))
 }
 
-/// The starts of the episodes that a policy was trained on.
+/// Returns the starts of the episodes that a policy was trained on.
 ///
 /// # Errors
 /// If this program does not know them.
@@ -94,8 +95,8 @@ pub fn require_fit(path: &Path, file: &PolicyFile, spec: &EnvSpec) -> Result<()>
     let (obs_dim, action_dim) = (file.policy.obs_dim(), file.policy.action_dim());
     if (obs_dim, action_dim) != (spec.obs_dim, spec.action_dim) {
         bail!(
-            "policy {} is of task {} (obs {obs_dim}, act {action_dim}) and cannot play {} (obs {}, \
-             act {})",
+            "policy {} was trained on task {} (obs {obs_dim}, act {action_dim}) and cannot play {} \
+             (obs {}, act {})",
             path.display(),
             file.info.task,
             spec.name,

@@ -1,18 +1,22 @@
-//! Looks at what a policy does at a few states: how undecided it is, and in how many ways.
+//! Probes a policy at a few states: how undecided it is, and between how many ways of acting.
 
 use anyhow::Result;
 use fpo_core::modality::mode_count;
 use fpo_core::{Actor, DEFAULT_NEIGHBOURS, Noise, Purpose, mean_knn_entropy};
 
-/// States at which the entropy of actions is estimated, at most.
+/// Largest number of states at which the entropy of actions is estimated.
 const STATES: usize = 16;
-/// Actions drawn at each of them.
+/// Actions drawn at each of these states.
 const SAMPLES: usize = 64;
 /// Actions drawn at a state whose modes are counted.
 const MODE_SAMPLES: usize = 256;
 
-/// The mean differential entropy in nats of actions before squashing, by nearest neighbours, at
-/// states evenly spread over the rows of `obs`; `index` tells one look from the next.
+/// Returns the mean differential entropy, in nats, of actions before squashing at states that are
+/// spread evenly over the rows of `obs`. It is estimated from nearest neighbours. Each `index` draws
+/// other noise, so that calls differ.
+///
+/// # Errors
+/// Those of [`Actor::act`] and of [`mean_knn_entropy`].
 pub fn action_entropy(actor: &Actor, obs: &[f32], noise: &Noise, index: u64) -> Result<f64> {
     let width = actor.policy.obs_dim();
     let rows = obs.len() / width;
@@ -26,7 +30,10 @@ pub fn action_entropy(actor: &Actor, obs: &[f32], noise: &Noise, index: u64) -> 
     Ok(mean_knn_entropy(&actions, SAMPLES, dim, DEFAULT_NEIGHBOURS)?)
 }
 
-/// The mean number of modes of the actions at `states`.
+/// Returns the mean number of modes of the actions at `states`. Each `index` draws other noise.
+///
+/// # Errors
+/// Those of [`Actor::act`] and of [`mode_count`].
 pub fn modes(actor: &Actor, states: &[Vec<f32>], noise: &Noise, index: u64) -> Result<f64> {
     let chosen: Vec<&[f32]> = states.iter().map(Vec::as_slice).collect();
     let actions = draw(actor, &chosen, MODE_SAMPLES, noise, index)?;
@@ -38,7 +45,7 @@ pub fn modes(actor: &Actor, states: &[Vec<f32>], noise: &Noise, index: u64) -> R
     Ok(sum as f64 / states.len() as f64)
 }
 
-/// `samples` actions before squashing at each of `states`.
+/// Draws `samples` actions before squashing at each of `states`.
 fn draw(
     actor: &Actor,
     states: &[&[f32]],

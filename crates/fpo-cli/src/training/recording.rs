@@ -1,7 +1,9 @@
-//! A recorded evaluation as a safetensors file: everything needed to check the policy elsewhere.
+//! Records an evaluation as a safetensors file, which holds everything that is needed to check the
+//! policy elsewhere.
 
-use crate::training::stage::Stage;
 use fpo_core::{Data, TensorFile};
+
+use crate::training::stepped_envs::SteppedEnvs;
 
 /// Steps of all environments, time-major.
 #[derive(Clone, Debug, Default)]
@@ -16,22 +18,23 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Observations, starting noise and actions before squashing, one row per environment.
+    /// Adds observations, starting noise and actions before squashing, one row per environment.
     pub fn before_step(&mut self, obs: &[f32], noise: &[f32], action: &[f32]) {
         self.obs.extend_from_slice(obs);
         self.noise.extend_from_slice(noise);
         self.action.extend_from_slice(action);
     }
 
-    /// What the environments received and answered.
-    pub fn after_step(&mut self, control: &[f32], stage: &Stage) {
+    /// Adds the controls that `envs` received, and the rewards and ends of episodes that followed.
+    pub fn after_step(&mut self, control: &[f32], envs: &SteppedEnvs) {
         self.control.extend_from_slice(control);
-        self.reward.extend_from_slice(&stage.reward);
-        self.ended.extend((0..stage.reward.len()).map(|env| u32::from(stage.ended(env))));
+        self.reward.extend_from_slice(&envs.reward);
+        self.ended.extend((0..envs.reward.len()).map(|env| u32::from(envs.ended(env))));
         self.steps += 1;
     }
 
-    /// `obs (T, E, O)`, `noise`, `action` and `control (T, E, A)`, `reward` and `ended (T, E)`.
+    /// Returns a file with `obs (T, E, O)`, `noise`, `action` and `control (T, E, A)`, and `reward`
+    /// and `ended (T, E)`.
     pub fn into_file(self) -> TensorFile {
         let (steps, rows) = (self.steps, self.reward.len());
         let envs = rows / steps.max(1);

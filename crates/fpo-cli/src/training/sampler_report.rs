@@ -27,7 +27,7 @@ pub struct SamplerReport {
 }
 
 impl SamplerReport {
-    /// Of `sampler`, which needed this many evaluations in the mean.
+    /// Describes `sampler`, which needed `evaluations` velocity evaluations per batch in the mean.
     pub fn new(sampler: &Sampler, evaluations: f64) -> SamplerReport {
         let (rtol, atol, churn) = match sampler.method {
             Method::Dopri5 { rtol, atol } => (Some(rtol), Some(atol), None),

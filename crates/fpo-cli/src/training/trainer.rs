@@ -1,4 +1,5 @@
-//! One iteration of training: roll out, update the statistics, compute the stored losses, update.
+//! Trains iteration by iteration: collects a rollout, updates the statistics, computes the stored
+//! losses, and updates the networks.
 
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -25,9 +26,9 @@ pub struct Trainer {
     pub config: Config,
     /// Networks, optimiser and statistics.
     pub learner: Learner,
-    /// Environments and where they are.
+    /// Environments and where they are in the run.
     pub collector: Collector,
-    /// What it all takes.
+    /// The memory that the run is expected to take.
     pub memory: Memory,
     /// Iterations done.
     pub iteration: u64,
@@ -35,17 +36,18 @@ pub struct Trainer {
     pub rate: Rate,
     /// Watches for a collapse.
     pub collapse: CollapseDetector,
-    /// Metrics of the last iteration, while the evaluation that belongs to them is still to be
-    /// made: an interruption can come between.
+    /// Metrics of the last iteration, as long as the evaluation that belongs to them is still to be
+    /// made. They are kept because an interruption can come in between.
     pub pending: Option<Metrics>,
     noise: Noise,
 }
 
 impl Trainer {
-    /// A trainer at the start of a run.
+    /// Builds a trainer at the start of a run.
     ///
     /// # Errors
-    /// Also where the run would not fit into memory; nothing large has been made then.
+    /// Those of building the environments and the networks. Also if the run would not fit into
+    /// memory; nothing large has been allocated then.
     pub fn new(config: Config, device: &Device) -> Result<Trainer> {
         let noise = Noise::new(config.train.seed);
         let envs = build::envs(&config)?;
@@ -68,18 +70,18 @@ impl Trainer {
         })
     }
 
-    /// Environment steps done.
+    /// Returns the number of environment steps done.
     pub fn steps(&self) -> u64 {
         self.iteration * self.config.steps_per_iteration()
     }
 
-    /// Whether all iterations are done, evaluations included.
+    /// Returns whether all iterations are done, evaluations included.
     pub fn is_done(&self) -> bool {
         self.iteration >= self.config.num_iterations() && self.pending.is_none()
     }
 
-    /// Whether the schedule asks for an evaluation now: `eval.count` of them, evenly spread, the
-    /// first before any update and the last after all of them.
+    /// Returns whether the schedule asks for an evaluation now. There are `eval.count` of them,
+    /// evenly spread, the first before any update and the last after all of them.
     pub fn evaluation_is_due(&self) -> bool {
         let (count, total) = (self.config.eval.count as u64, self.config.num_iterations());
         match count {
@@ -92,7 +94,12 @@ impl Trainer {
         }
     }
 
-    /// Rolls out, then learns from it (Algorithm 1, lines 3–14); calls `watch` as it goes on.
+    /// Collects a rollout and learns from it (Algorithm 1, lines 3–14). Calls `watch` with what is
+    /// going on and how much of it is done. Returns the iteration's metrics.
+    ///
+    /// # Errors
+    /// Those of [`Collector::collect`], [`Learner::complete`] and [`Learner::update`], and
+    /// [`fpo_core::Error::NonFinite`] if the updated policy makes an action that is not finite.
     pub fn iterate(&mut self, watch: &mut dyn FnMut(Phase)) -> Result<Metrics> {
         let config = &self.config;
         let plan = Plan {
@@ -103,11 +110,13 @@ impl Trainer {
         };
         let clock = Instant::now();
         let divergences = self.collector.stage.envs.divergences();
-        let mut rolled = |done| watch(Phase { name: "rollout", done, total: plan.length });
-        let collected = self.collector.collect(&self.learner, &self.noise, plan, &mut rolled)?;
+        let mut watch_rollout = |done| watch(Phase { name: "rollout", done, total: plan.length });
+        let collected =
+            self.collector.collect(&self.learner, &self.noise, plan, &mut watch_rollout)?;
         let Collected { storage, first_step, episodes, env_time, sample_time } = collected;
 
-        // With the statistics taken in first, L_old is computed under them: the first ratio is 1.
+        // Where the statistics are updated first, L_old is computed under them, so that the first
+        // ratio is 1.
         self.learner.times = PhaseTimes::default();
         let statistics = self.learner.statistics_with(storage)?;
         let after = match config.normalizer.update {
@@ -127,8 +136,8 @@ impl Trainer {
         self.rate.begin(rates, base, self.iteration, config.num_iterations());
         self.learner.set_learning_rate(self.rate.current());
         let total = schedule.num_epochs * schedule.num_minibatches;
-        let mut stepped = |done| watch(Phase { name: "update", done, total });
-        let steps = self.learner.update(&rollout, schedule, &self.noise, &mut stepped)?;
+        let mut watch_update = |done| watch(Phase { name: "update", done, total });
+        let steps = self.learner.update(&rollout, schedule, &self.noise, &mut watch_update)?;
         let used = self.rate.current();
         self.rate.after(rates, steps.mean("divergence"));
         let (actor, obs) = (self.learner.collecting_actor()?, &self.collector.stage.obs);
@@ -138,7 +147,7 @@ impl Trainer {
         self.iteration += 1;
 
         let mut metrics: Metrics =
-            steps.summary().into_iter().map(|(k, v)| (format!("train/{k}"), v)).collect();
+            steps.summary().into_iter().map(|(name, x)| (format!("train/{name}"), x)).collect();
         metrics.push(("train/action_entropy".into(), entropy));
         metrics.push(("train/learning_rate".into(), used));
         let epochs = steps.rows.len() / schedule.num_minibatches;
@@ -152,7 +161,10 @@ impl Trainer {
         Ok(metrics)
     }
 
-    /// Evaluates the present policy over the configured episodes; `None` if `stop` was set.
+    /// Evaluates the present policy over the configured episodes. Returns `None` if `stop` was set.
+    ///
+    /// # Errors
+    /// Those of [`Learner::deployed_actor`] and of [`evaluate`].
     pub fn evaluate(&self, stop: &AtomicBool) -> Result<Option<EvalReport>> {
         let player = Player::Policy(Box::new(self.learner.deployed_actor(self.config.eval.start)?));
         let plan = EvalPlan {
@@ -168,8 +180,11 @@ impl Trainer {
 }
 
 impl Trainer {
-    /// How many modes the present policy has where several ways are equally good, for tasks with
-    /// such states.
+    /// Returns the mean number of modes of the present policy at the states where several ways are
+    /// equally good, or `None` for a task without such states.
+    ///
+    /// # Errors
+    /// Those of [`Learner::deployed_actor`] and of [`probe::modes`].
     pub fn modes(&self) -> Result<Option<f64>> {
         let saddles = fpo_envs::saddles(&self.config.env.task);
         if saddles.is_empty() {
@@ -180,8 +195,9 @@ impl Trainer {
     }
 }
 
-/// Calls it a divergence at gradient step `step` if a policy that was just updated makes an action
-/// that is not finite: no diagnostic of the update has seen what its last step made.
+/// Turns an `error` about an action that is not finite into a divergence at gradient step `step`,
+/// because the policy was just updated and no diagnostic of the update has seen the outcome of its
+/// last step. Returns any other error as it is.
 fn spoilt(error: Error, step: u64) -> Error {
     match error.downcast_ref::<fpo_core::Error>() {
         Some(&fpo_core::Error::NotFinite { what: ACTION, value, .. }) => {
@@ -192,7 +208,7 @@ fn spoilt(error: Error, step: u64) -> Error {
     }
 }
 
-/// The metrics of an evaluation.
+/// Returns the metrics of an evaluation.
 pub fn eval_metrics(report: &EvalReport) -> Metrics {
     let mut metrics: Metrics = vec![
         ("eval/episode_return_mean".into(), report.return_mean),
@@ -221,9 +237,10 @@ fn episode_metrics(episodes: &FinishedEpisodes, has_success: bool) -> Metrics {
     metrics
 }
 
-/// Where the wall-clock of an iteration went; the parts add up to `time/iteration_s`. While the
-/// environments step in halves (`train.overlap`), `env` is the time in which one of them stepped,
-/// and `sample` only what sampling for the other took beyond it.
+/// Returns how the wall-clock time of an iteration was spent; the parts add up to
+/// `time/iteration_s`. While the environments step in halves (`train.overlap`), `env` is the time in
+/// which one half stepped, and `sample` is only the time that sampling for the other half took
+/// beyond it.
 fn time_metrics(whole: Duration, env: Duration, sample: Duration, update: &PhaseTimes) -> Metrics {
     let PhaseTimes { gae, policy, value, optim } = *update;
     let known = [

@@ -1,4 +1,4 @@
-//! How much memory a run will take, known before it starts.
+//! Estimates how much memory a run will take, before it starts.
 //!
 //! An iteration holds a rollout of `T` steps of `E` environments,
 //!
@@ -6,9 +6,9 @@
 //! T·E·(obs + act + 4 + rows·act + 2·N) + T/U·E·obs    numbers of 4 bytes,
 //! ```
 //!
-//! where `rows` vectors and N losses are stored with an action ([`fpo_core::Stored`]),
-//! and beside it the networks with Adam's moments and what a gradient step works with: a few
-//! accumulators in the fused kernels, but the whole graph of a minibatch in composed operations.
+//! where `rows` vectors and N losses are stored with an action ([`fpo_core::Stored`]). Besides, it
+//! holds the networks with Adam's moments and what a gradient step works with: a few accumulators in
+//! the fused kernels, but the whole graph of a minibatch in composed operations.
 
 use std::fmt;
 
@@ -25,17 +25,17 @@ const FLOAT: u64 = size_of::<f32>() as u64;
 const PROGRAM: u64 = 24 << 20;
 /// An allowance for a worker's simulation of the largest task here, in bytes.
 const SIMULATION: u64 = 1 << 20;
-/// Rows that eight of the fused kernels' blocks have at least, which share a gradient accumulator.
+/// Fewest rows that share a gradient accumulator: those of eight blocks of the fused kernels.
 const ROWS_PER_ACCUMULATOR: u64 = 8 * 48;
 /// Fewest and most accumulators of a network.
 const ACCUMULATORS: (u64, u64) = (4, 32);
-/// Rows of the activations that a thread of the fused kernels keeps, about.
+/// About how many rows of activations a thread of the fused kernels keeps.
 const BLOCK_ROWS: u64 = 128;
 
 /// Bytes that the parts of a run take at its peak.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Memory {
-    /// What was collected, with its Monte-Carlo pairs and stored losses.
+    /// The collected rollout, with its Monte-Carlo pairs and stored losses.
     pub rollout: u64,
     /// Networks, optimiser and the buffers of a gradient step.
     pub learner: u64,
@@ -44,7 +44,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// What a run of `config` in `envs` will need on `device`.
+    /// Returns the memory that a run of `config` in `envs` will need on `device`.
     pub fn of(config: &Config, envs: &dyn VecEnv, device: &Device) -> Memory {
         let spec = envs.spec();
         let (obs, act) = (spec.obs_dim as u64, spec.action_dim as u64);
@@ -66,7 +66,7 @@ impl Memory {
             }
             Compute::Composed => composed(config, losses, obs, act),
         };
-        // The parameters, two moments and a gradient.
+        // Each network needs its parameters, two moments and a gradient.
         let learner = 4 * (policy + value) + averaged + work;
         Memory {
             rollout: rollout * FLOAT,
@@ -75,17 +75,18 @@ impl Memory {
         }
     }
 
-    /// All parts together.
+    /// Returns the bytes of all parts together.
     pub fn total(&self) -> u64 {
         self.rollout + self.learner + self.environments
     }
 
-    /// Compares the need with what is free, where that is known.
+    /// Fails if less memory is free than the run needs. Where it is not known how much is free, it
+    /// checks nothing.
     ///
     /// # Errors
     /// Names the need, what is free, and which settings to lower.
     pub fn check(&self, config: &Config, device: &Device) -> Result<()> {
-        // What a device computes with is collected on the host first.
+        // The rollout that a device computes with is collected on the host first.
         let (on_host, on_device) = match device {
             Device::Cpu => (self.total(), 0),
             _ => (self.rollout + self.environments, self.rollout + self.learner),
@@ -132,8 +133,9 @@ fn megabytes(bytes: u64) -> u64 {
     bytes.div_ceil(1_000_000)
 }
 
-/// Numbers that the fused kernels work with: packed weights both ways, accumulators, estimates of
-/// a minibatch, and per thread activations and slopes of a block.
+/// Returns how many numbers the fused kernels work with: weights that are packed both ways,
+/// accumulators, estimates of a minibatch, and for each thread the activations and slopes of a
+/// block.
 fn fused(config: &Config, [policy, value]: [u64; 2], losses: u64) -> u64 {
     let minibatch = (config.train.batch_size * config.train.unroll_length) as u64;
     let widths = |hidden: &[usize]| hidden.iter().sum::<usize>() as u64;
@@ -145,10 +147,10 @@ fn fused(config: &Config, [policy, value]: [u64; 2], losses: u64) -> u64 {
     nets + 4 * minibatch + rayon::current_num_threads() as u64 * block
 }
 
-/// Numbers that composed operations keep for the way back: the minibatch, and per row of each
-/// network its inputs and three results per hidden layer (product, biased sum, activation); then
-/// on the way back about as many again of the widest layer. A quarter more, measured, is what the
-/// allocator does not give back.
+/// Returns how many numbers composed operations keep for the backward pass: the minibatch, and for
+/// each row of a network its inputs and three results per hidden layer (product, biased sum,
+/// activation). The backward pass itself takes about as many again for the widest layer. A quarter
+/// is added for what the allocator, as measured, does not give back.
 fn composed(config: &Config, samples: u64, obs: u64, act: u64) -> u64 {
     let train = &config.train;
     let rows = (train.batch_size * train.unroll_length + train.batch_size) as u64;
@@ -156,7 +158,8 @@ fn composed(config: &Config, samples: u64, obs: u64, act: u64) -> u64 {
     (gathered(config, samples, obs, act) + rows * value) * 5 / 4
 }
 
-/// Of these, the minibatch and the policy's.
+/// Returns the part of the numbers of `composed` that the minibatch and the policy take, without
+/// the quarter that is added.
 fn gathered(config: &Config, samples: u64, obs: u64, act: u64) -> u64 {
     let transitions = (config.train.batch_size * config.train.unroll_length) as u64;
     let embedding = config.policy.time_embedding as u64;
@@ -165,18 +168,19 @@ fn gathered(config: &Config, samples: u64, obs: u64, act: u64) -> u64 {
     transitions * (minibatch + policy)
 }
 
+/// Returns how many numbers the hidden layers keep for each row.
 fn layers(hidden: &[usize]) -> u64 {
     let widest = hidden.iter().copied().max().unwrap_or(0) as u64;
     3 * hidden.iter().sum::<usize>() as u64 + 3 * widest
 }
 
-/// Weights and biases of a perceptron.
+/// Returns the number of weights and biases of a perceptron.
 fn parameters(sizes: &[usize]) -> u64 {
     sizes.windows(2).map(|pair| (pair[0] as u64 + 1) * pair[1] as u64).sum()
 }
 
-/// Bytes of the environments' states, those of evaluations too, twice because starts are drawn
-/// ahead, and of what runs them.
+/// Returns the bytes of the environments and of what runs them. The states, those of evaluations
+/// included, count twice because starts are drawn ahead.
 fn environments(envs: &dyn VecEnv, episodes: usize) -> u64 {
     let state = envs.save();
     let doubles = state.states.len() + state.first_states.len() + state.episodes.len();
@@ -188,18 +192,19 @@ fn environments(envs: &dyn VecEnv, episodes: usize) -> u64 {
         + PROGRAM
 }
 
-/// Bytes that the kernel says new programs can have; `None` where it does not say.
+/// Returns the bytes that new programs can have, or `None` if the kernel does not say.
 fn free_on_host() -> Option<u64> {
     available(&std::fs::read_to_string("/proc/meminfo").ok()?)
 }
 
+/// Returns the bytes that the text of `/proc/meminfo` calls available.
 fn available(meminfo: &str) -> Option<u64> {
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes * 1024)
 }
 
-/// Free bytes of a CUDA device; `None` for the others.
+/// Returns the free bytes of a CUDA device, or `None` for another device.
 #[cfg(feature = "cuda")]
 fn free_on_device(device: &Device) -> Option<u64> {
     let stream = device.as_cuda_device().ok()?.cuda_stream();
@@ -207,7 +212,7 @@ fn free_on_device(device: &Device) -> Option<u64> {
     Some(free as u64)
 }
 
-/// Not known without CUDA.
+/// Returns `None`, because the free bytes of a device are not known without CUDA.
 #[cfg(not(feature = "cuda"))]
 fn free_on_device(_: &Device) -> Option<u64> {
     None

@@ -35,10 +35,11 @@ fn parameters_are_counted_as_the_networks_have_them() {
     }
 }
 
-/// What a Gaussian's composed part takes grows with its policy; averages are one more copy.
+/// A Gaussian is computed by composed operations, whose memory grows with its policy. Averaged
+/// weights are one more copy of the policy.
 #[test]
 fn composed_parts_and_averages_count() {
-    let of = |config: &Config| {
+    let learner_bytes = |config: &Config| {
         let envs = build::envs(config).unwrap();
         Memory::of(config, envs.as_ref(), &Device::Cpu).learner
     };
@@ -48,12 +49,12 @@ fn composed_parts_and_averages_count() {
         config.train.batch_size = 2048;
     }
     let activations = 2048 * 5 * 512 * FLOAT;
-    assert!(of(&gaussian) > of(&flow) + 3 * activations);
-    let before = of(&flow);
+    assert!(learner_bytes(&gaussian) > learner_bytes(&flow) + 3 * activations);
+    let before = learner_bytes(&flow);
     flow.algorithm.ema_decay = Some(0.9);
     let spec = build::policy_spec(&flow, build::envs(&flow).unwrap().spec());
     let policy = parameters(&spec.layers);
-    assert_eq!(of(&flow), before + policy * FLOAT);
+    assert_eq!(learner_bytes(&flow), before + policy * FLOAT);
 }
 
 #[test]
@@ -133,7 +134,7 @@ fn it_is_said_in_one_line() {
     assert_eq!(memory.to_string(), expected);
 }
 
-/// Small minibatches are cut into few parts, each with sums of its own.
+/// Small minibatches are cut into few parts, each of which has sums of its own.
 #[test]
 fn a_wide_network_on_small_minibatches_takes_four_sums() {
     let mut config = config("fpo");
@@ -141,7 +142,8 @@ fn a_wide_network_on_small_minibatches_takes_four_sums() {
     let envs = build::envs(&config).unwrap();
     let value = parameters(&build::value_sizes(&config, envs.spec()));
     let small = Memory::of(&config, envs.as_ref(), &Device::Cpu).learner;
-    // Parameters, two moments, a gradient, weights packed twice, four sums; and what is small.
+    // The network needs its parameters, two moments, a gradient, weights packed twice and four
+    // sums. Everything else is small.
     assert!(small > 10 * value * FLOAT);
     config.train.batch_size = 100_000;
     let envs = build::envs(&config).unwrap();

@@ -1,5 +1,5 @@
-//! A rollout in the making: environments step, the policy acts, and both at once for different
-//! environments.
+//! Collects one rollout step by step: environments step, the policy acts, or both happen at once for
+//! different environments.
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use fpo_core::{Actions, Actor, Noise, Purpose, RolloutStorage, require_finite};
 
-use crate::training::stage::Stage;
+use crate::training::stepped_envs::SteppedEnvs;
 
-/// What collecting one rollout works with, and the time it has taken.
-pub struct Rolling<'a> {
+/// A rollout that is being collected, and the time that this has taken so far.
+pub struct RolloutInProgress<'a> {
     /// The environments.
-    pub stage: &'a mut Stage,
-    /// Where everything is kept.
+    pub envs: &'a mut SteppedEnvs,
+    /// The buffers that keep the rollout.
     pub storage: &'a mut RolloutStorage,
     /// Time in which environments stepped.
     pub env_time: Duration,
@@ -30,60 +30,61 @@ struct Acting<'a> {
     draws: Vec<f32>,
 }
 
-impl<'a> Rolling<'a> {
-    /// A rollout that begins at `first_step` of every environment.
+impl<'a> RolloutInProgress<'a> {
+    /// Begins a rollout at step `first_step` of every environment.
     pub fn new(
-        stage: &'a mut Stage,
+        envs: &'a mut SteppedEnvs,
         storage: &'a mut RolloutStorage,
         actor: Actor,
         noise: &'a Noise,
         first_step: u64,
-    ) -> Rolling<'a> {
+    ) -> RolloutInProgress<'a> {
         let draws = vec![0.0; storage.size().envs * actor.policy.noise_len()];
         let acting = Acting { actor, noise, first_step, draws };
         let (env_time, sample_time) = (Duration::ZERO, Duration::ZERO);
-        Rolling { stage, storage, env_time, sample_time, acting }
+        RolloutInProgress { envs, storage, env_time, sample_time, acting }
     }
 
-    /// Keeps what the environments `part` observe before step `t` and what the policy does about
-    /// it; returns their controls.
+    /// Keeps what the environments `part` observe before step `t`, and the actions that the policy
+    /// takes there. Returns the controls of these environments.
     ///
     /// # Errors
     /// Names environment and step of an observation or action that is not finite.
     pub fn act(&mut self, t: usize, part: &Range<usize>) -> Result<Vec<f32>> {
-        self.storage.keep_obs(t, part, &self.stage.obs)?;
+        self.storage.keep_obs(t, part, &self.envs.obs)?;
         let clock = Instant::now();
         let controls = self.acting.act(self.storage, t, part)?;
         self.sample_time += clock.elapsed();
         Ok(controls)
     }
 
-    /// Steps the environments `part`.
+    /// Makes step `t` of the environments `part`.
     ///
     /// # Errors
     /// Those of the environments.
     pub fn step(&mut self, t: usize, part: &Range<usize>, controls: &[f32]) -> Result<()> {
         let clock = Instant::now();
-        self.stage.step_range(part, controls).with_context(|| self.acting.at(t))?;
+        self.envs.step_range(part, controls).with_context(|| self.acting.at(t))?;
         self.env_time += clock.elapsed();
         Ok(())
     }
 
-    /// As [`Rolling::step`], while the policy acts as in [`Rolling::act`] for other environments,
-    /// `next`. Of its time only what goes beyond that of the step counts as sampling.
+    /// Makes step `t` of the environments `part` as [`RolloutInProgress::step`] does, while the
+    /// policy acts for other environments, `next`, as in [`RolloutInProgress::act`]. Returns the
+    /// controls of `next`. Only the time by which acting outlasts the step counts as sampling.
     ///
     /// # Errors
-    /// As both.
+    /// Those of [`RolloutInProgress::step`] and of [`RolloutInProgress::act`].
     pub fn step_while_acting(
         &mut self,
         (t, part, controls): (usize, &Range<usize>, &[f32]),
         next: (usize, &Range<usize>),
     ) -> Result<Vec<f32>> {
-        self.storage.keep_obs(next.0, next.1, &self.stage.obs)?;
-        let Rolling { stage, storage, acting, .. } = self;
+        self.storage.keep_obs(next.0, next.1, &self.envs.obs)?;
+        let RolloutInProgress { envs, storage, acting, .. } = self;
         let clock = Instant::now();
         let ((stepped, env_time), acted) = rayon::join(
-            || (stage.step_range(part, controls), clock.elapsed()),
+            || (envs.step_range(part, controls), clock.elapsed()),
             || acting.act(storage, next.0, next.1),
         );
         stepped.with_context(|| self.acting.at(t))?;
@@ -92,13 +93,13 @@ impl<'a> Rolling<'a> {
         acted
     }
 
-    /// Keeps what came of step `t`, which all environments have made.
+    /// Keeps the outcome of step `t`, which all environments have made.
     ///
     /// # Errors
     /// Names environment and step of a reward that is not finite.
     pub fn finish(&mut self, t: usize) -> Result<()> {
-        require_finite(&self.stage.reward, 1, "reward").with_context(|| self.acting.at(t))?;
-        Ok(self.storage.keep_outcome(t, self.stage.outcome())?)
+        require_finite(&self.envs.reward, 1, "reward").with_context(|| self.acting.at(t))?;
+        Ok(self.storage.keep_outcome(t, self.envs.outcome())?)
     }
 }
 
@@ -110,7 +111,7 @@ impl Acting<'_> {
         t: usize,
         part: &Range<usize>,
     ) -> Result<Vec<f32>> {
-        // That of a step is drawn for all environments when the first of them act.
+        // The noise of a step is drawn for all environments when the first of them act.
         if part.start == 0 {
             let step = self.first_step + t as u64;
             self.noise.fill_normal(Purpose::Action, step, &mut self.draws);
@@ -131,6 +132,7 @@ impl Acting<'_> {
         Ok(action)
     }
 
+    /// Returns step `t` in words, for errors.
     fn at(&self, t: usize) -> String {
         format!("step {} of every environment", self.first_step + t as u64)
     }

@@ -1,4 +1,5 @@
-//! Environments together with the buffers that a step fills, allocated once.
+//! Environments together with the buffers that a step fills. The buffers are allocated once, so that
+//! a step allocates nothing for its outcome.
 
 use std::ops::Range;
 
@@ -7,7 +8,7 @@ use fpo_core::StepOutcome;
 use fpo_envs::{EnvSpec, StepOutput, VecEnv};
 
 /// Environments and the outcome of their last step, one row or entry per environment.
-pub struct Stage {
+pub struct SteppedEnvs {
     /// The environments.
     pub envs: Box<dyn VecEnv>,
     /// Observations to act on next.
@@ -20,7 +21,7 @@ pub struct Stage {
     pub truncated: Vec<bool>,
     /// Whether the last step reached the goal.
     pub success: Vec<bool>,
-    /// The last observation of an episode that ended with the last step; other rows are old.
+    /// The last observation of each episode that ended with the last step; other rows are old.
     pub final_obs: Vec<f32>,
 }
 
@@ -46,22 +47,25 @@ impl Stage {
         self.step_range(&(0..self.reward.len()), controls)
     }
 
-    /// One step of the environments `envs`, with a row of `controls` for each of these.
-    pub fn step_range(&mut self, envs: &Range<usize>, controls: &[f32]) -> Result<()> {
+    /// Makes one step of the environments `part`, with a row of `controls` for each of them.
+    ///
+    /// # Errors
+    /// Those of [`VecEnv::step_range`].
+    pub fn step_range(&mut self, part: &Range<usize>, controls: &[f32]) -> Result<()> {
         let width = self.spec().obs_dim;
-        let cells = envs.start * width..envs.end * width;
+        let cells = part.start * width..part.end * width;
         let out = StepOutput {
             obs: &mut self.obs[cells.clone()],
-            reward: &mut self.reward[envs.clone()],
-            terminated: &mut self.terminated[envs.clone()],
-            truncated: &mut self.truncated[envs.clone()],
-            success: &mut self.success[envs.clone()],
+            reward: &mut self.reward[part.clone()],
+            terminated: &mut self.terminated[part.clone()],
+            truncated: &mut self.truncated[part.clone()],
+            success: &mut self.success[part.clone()],
             final_obs: &mut self.final_obs[cells],
         };
-        Ok(self.envs.step_range(envs.clone(), controls, out)?)
+        Ok(self.envs.step_range(part.clone(), controls, out)?)
     }
 
-    /// What the last step brought.
+    /// Returns the outcome of the last step.
     pub fn outcome(&self) -> StepOutcome<'_> {
         StepOutcome {
             reward: &self.reward,
@@ -72,7 +76,7 @@ impl Stage {
         }
     }
 
-    /// Whether the last step ended the episode of environment `env`.
+    /// Returns whether the last step ended the episode of environment `env`.
     pub fn ended(&self, env: usize) -> bool {
         self.terminated[env] || self.truncated[env]
     }
