@@ -7,7 +7,7 @@
 # Miri needs the nightly toolchain with the components miri and rust-src, which it asks rustup for.
 # AddressSanitizer needs no download: its runtime comes with every toolchain, and RUSTC_BOOTSTRAP=1
 # lets the pinned one take the flag. What is built stays in target/sanitize. Takes minutes, so it is
-# no part of scripts/test.sh: run it when crates/fpo-core/src/kernels changed.
+# no part of scripts/test.sh: run it when crates/fpo-core/src/backend/fused/kernels changed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 what=${1:-both}

@@ -1,5 +1,5 @@
-//! Every algorithm and option of the trainer, end to end: it trains, its first ratio is 1, it resumes
-//! to the same bits, and its policy means the same to another reader.
+//! Tests every algorithm and option of the trainer end to end: it trains, its first ratio is 1, it
+//! resumes to the same bits, and another reader computes the same actions from its policy.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
@@ -15,7 +15,7 @@ use tempfile::tempdir;
 
 type Row = serde_json::Map<String, Value>;
 
-/// Overrides that make one algorithm, or one option of it.
+/// Names and overrides, each of which chooses an algorithm or an option of it.
 const VARIANTS: [(&str, &[&str]); 8] = [
     ("fpo", &[]),
     ("fpo++", &["algorithm.kind=fpo++", "algorithm.ema_warmup=1"]),
@@ -36,8 +36,8 @@ fn number(row: &Row, key: &str) -> f64 {
     row.get(key).unwrap_or_else(|| panic!("no {key} in {row:?}")).as_f64().unwrap()
 }
 
-/// Trains the small configuration of `task` with `overrides` into `out`; returns its metrics, the
-/// evaluation before training left out.
+/// Trains the small configuration of `task` with `overrides` into `out`. Returns its metrics, but
+/// not those of the evaluation before training.
 fn train(folder: &Path, task: &str, overrides: &[&str], out: &str) -> Vec<Row> {
     let config = small_config(folder, task);
     let mut args = vec!["train", config.to_str().unwrap(), "--out", out];
@@ -67,7 +67,7 @@ fn the_first_minibatch_of_every_iteration_has_the_ratio_one() {
             }
         }
     }
-    // The official order: stored losses know nothing of the statistics they are compared under.
+    // In the official order, losses are stored under other statistics than they are compared under.
     let official = [&one[..], &["normalizer.update=after"]].concat();
     let rows = train(dir.path(), "Classic/Pendulum", &official, "after");
     assert!(rows.iter().any(|row| (number(row, "train/ratio_max") - 1.0).abs() > 1e-4));
@@ -84,7 +84,7 @@ fn every_algorithm_resumes_to_the_bits_of_an_uninterrupted_run() {
         let rate = |row: &Row| number(row, "train/learning_rate");
         assert!(whole.iter().any(|row| rate(row) != rate(&whole[0])), "{name}: the rate stays");
 
-        // As it stood in the middle.
+        // The copy is brought back to where the run stood in the middle.
         let (run, cut) = (dir.path().join(name), dir.path().join(format!("{name}-cut")));
         assert!(
             Command::new("cp")
@@ -158,7 +158,7 @@ fn a_schedule_moves_the_learning_rate() {
 #[test]
 fn a_cut_episode_counts_as_configured() {
     let dir = tempdir().unwrap();
-    // Episodes of three steps, in unrolls of eight: the limit cuts within them.
+    // Episodes have three steps and unrolls eight, so that the limit cuts episodes within unrolls.
     let short = ["env.episode_length=3", "env.stagger=false"];
     let of = |truncation: &str, out: &str| {
         let choice = format!("algorithm.truncation={truncation}");

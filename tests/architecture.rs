@@ -56,13 +56,13 @@ const HOUSES: [House; 3] = [
     },
 ];
 
-/// Arrows that lead upward all the same, each with its reason. There are none.
+/// Imports that may lead upward all the same, each with its reason. There are none.
 const EXCEPTIONS: [(&str, &str, &str); 0] = [];
 
 /// A module by the segments of its path below the crate.
 type Module = Vec<String>;
 
-/// The source files of a crate that are no tests, by their modules.
+/// Returns the source files of a crate that are not tests, by their modules.
 fn modules(source: &Path) -> BTreeMap<Module, PathBuf> {
     let mut found = BTreeMap::new();
     let mut folders = vec![source.to_path_buf()];
@@ -88,14 +88,14 @@ fn modules(source: &Path) -> BTreeMap<Module, PathBuf> {
     found
 }
 
-/// The text without comments and without the tests at its end.
+/// Returns the text without comments and without the tests at its end.
 fn code(text: &str) -> String {
     let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
     let lines = text.lines().map(|line| line.split("//").next().unwrap());
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The paths that the `use` declarations of `code` import, as segments.
+/// Returns the paths that the `use` declarations of `code` import, as segments.
 fn imports(code: &str) -> Vec<Vec<String>> {
     let mut paths = Vec::new();
     for (at, _) in code.match_indices("use ") {
@@ -137,7 +137,8 @@ fn expand(before: &[String], tree: &str, paths: &mut Vec<Vec<String>>) {
     }
 }
 
-/// The path below the crate that `import` in `module` means; `None` for another crate's.
+/// Returns the path below the crate that `import` in `module` means, or `None` if it means another
+/// crate.
 fn absolute(module: &Module, import: &[String], all: &BTreeMap<Module, PathBuf>) -> Option<Module> {
     let (first, rest) = import.split_first()?;
     let supers = import.iter().take_while(|segment| *segment == "super").count();
@@ -156,7 +157,7 @@ fn absolute(module: &Module, import: &[String], all: &BTreeMap<Module, PathBuf>)
     }
 }
 
-/// Which files each file imports from; what is wrong with single imports goes to `faults`.
+/// Returns which files each file imports from. Adds what is wrong with single imports to `faults`.
 fn arrows(house: &House, faults: &mut Vec<String>) -> BTreeMap<Module, BTreeSet<Module>> {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let all = modules(&crates.join(house.name).join("src"));
@@ -186,7 +187,8 @@ fn arrows(house: &House, faults: &mut Vec<String>) -> BTreeMap<Module, BTreeSet<
     arrows
 }
 
-/// The floor of a module, by the folder or file below the crate in which it lies.
+/// Returns the floor of a module, which follows from the folder or file below the crate in which it
+/// lies.
 fn floor(house: &House, module: &Module) -> usize {
     let found = house.floors.iter().position(|floor| floor.contains(&module[0].as_str()));
     found.unwrap_or_else(|| panic!("{}: `{}` stands on no floor", house.name, module[0]))

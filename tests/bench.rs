@@ -1,4 +1,4 @@
-//! `fpo bench` and `fpo doctor` from the command line.
+//! Tests `fpo bench` and `fpo doctor` from the command line.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 

@@ -1,13 +1,15 @@
-//! Digests of short runs of every method: whoever changes a bit of what is trained learns it here.
+//! Compares digests of short runs of every method with a table, so that whoever changes a bit of
+//! what is trained learns it here.
 //!
-//! For each run the table `tests/golden/digests.json` holds a digest of the policy's tensors (names,
-//! shapes and bytes, not the metadata) and, for each metric but those of `time/`, one of its values
-//! over the run. Only metrics that the table lists count, so that one that is added later changes
-//! nothing. A change that is meant to change numbers records the table anew and says why.
+//! For each run the table `tests/golden/digests.json` holds a digest of the policy's tensors
+//! (names, shapes and bytes, not the metadata) and a digest of the values of each metric over the
+//! run, except the metrics of `time/`. Only metrics that the table lists count, so that a metric
+//! that is added later changes nothing. A change that is meant to change numbers records the table
+//! anew and says why.
 //!
-//! The table holds for processors with AVX2 or AVX-512 and the C library that it names, whose `tanh`
-//! and logarithms differ between versions; runs of composed operations depend on the width of the
-//! processor's vectors besides. Elsewhere the test says that it was skipped.
+//! The table holds for processors with AVX2 or AVX-512 and for the C library that it names, because
+//! `tanh` and logarithms differ between versions of that library. Runs of composed operations also
+//! depend on the width of the processor's vectors. Elsewhere the test says that it was skipped.
 //!
 //! ```console
 //! $ FPO_DIGESTS=record cargo test --test digests          # writes the table
@@ -132,12 +134,12 @@ fn vectors() -> String {
     Isa::ALL.iter().rev().find(|isa| isa.is_available()).unwrap().name().into()
 }
 
-/// The first half of a digest: enough to tell numbers apart.
+/// Returns the first half of a digest, which is enough to tell numbers apart.
 fn hex(hasher: Sha256) -> String {
     hasher.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The digest of a policy's tensors.
+/// Returns the digest of a policy's tensors.
 fn policy_digest(path: &Path) -> String {
     let file = TensorFile::from_bytes(&fs::read(path).unwrap()).unwrap();
     let mut hasher = Sha256::new();
@@ -149,7 +151,7 @@ fn policy_digest(path: &Path) -> String {
     hex(hasher)
 }
 
-/// The digest of each metric's values, all but times.
+/// Returns the digest of the values of each metric that is not a time.
 fn metric_digests(run: &Path) -> BTreeMap<String, String> {
     let rows = metrics(run);
     let keys = rows.iter().flat_map(|row| row.keys()).filter(|key| !key.starts_with("time/"));
@@ -164,7 +166,7 @@ fn metric_digests(run: &Path) -> BTreeMap<String, String> {
     keys.map(|key| (key.clone(), digest(key))).collect()
 }
 
-/// Trains `run` by `program` below `folder`; returns the folder of the run.
+/// Trains `run` with `program` below `folder`. Returns the folder of the run.
 fn train(program: &Path, folder: &Path, run: &Run, more: &[&str]) -> PathBuf {
     let out = folder.join(run.name.replace(' ', "-"));
     let mut command = Command::new(program);
@@ -187,7 +189,7 @@ fn runs() -> impl Iterator<Item = &'static Run> {
     RUNS.iter().filter(|run| cfg!(feature = "mujoco") || run.files[0] == GRID)
 }
 
-/// The report of the first run's policy, played by an adaptive sampler.
+/// Returns the report of the first run's policy, whose actions an adaptive sampler draws.
 fn dopri5(program: &Path, run: &Path) -> String {
     let mut command = Command::new(program);
     command.args(["eval"]).arg(run).args(["--sampler", "dopri5", "--episodes", "16", "--json"]);
@@ -196,7 +198,7 @@ fn dopri5(program: &Path, run: &Path) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_string()
 }
 
-/// The table that `program` gives.
+/// Returns the table of the digests of `program`.
 fn record(program: &Path) -> Table {
     let dir = tempdir().unwrap();
     let folders: Vec<_> = runs().map(|run| train(program, dir.path(), run, &[])).collect();
@@ -259,7 +261,7 @@ fn a_resumed_run_has_the_digests_of_an_uninterrupted_one() {
     let keep = ["checkpoint.interval_s=0", "checkpoint.keep=100"];
     let run = train(program, dir.path(), &RUNS[0], &keep);
     let whole = digests(&run);
-    // As a kill after the second iteration would leave it.
+    // The run is brought to the state in which a kill after the second iteration would leave it.
     let mut checkpoints: Vec<_> =
         fs::read_dir(run.join("checkpoints")).unwrap().map(|entry| entry.unwrap().path()).collect();
     checkpoints.sort();

@@ -1,4 +1,5 @@
-//! What is asked for wrongly, or cannot be done, gets one clear line and the right exit code.
+//! Tests that a request that is wrong, or that cannot be met, ends with one clear line and the
+//! right exit code.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 

@@ -1,4 +1,4 @@
-//! `fpo figure gridworld`: both kinds of file, the numbers beside them, and what is refused.
+//! Tests `fpo figure gridworld`: both kinds of file, the numbers beside them, and what is refused.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
@@ -39,7 +39,7 @@ fn a_flow_and_a_gaussian_are_drawn_side_by_side() {
     assert!(read("a.svg") == read("b.svg"), "the same command gives the same bytes");
     let runs = report["runs"].as_array().unwrap();
     assert_eq!(runs.len(), 2);
-    // What is drawn is the distribution, also of a policy whose evaluations take its mean.
+    // The figure draws the distribution, even for a policy whose evaluations take its mean.
     for run in runs {
         let states = run["states"].as_array().unwrap();
         assert!(states.iter().all(|state| state["dip"].as_f64().unwrap() > 0.0), "{run}");

@@ -1,4 +1,5 @@
-//! `fpo figure gridworld` on every layout: the picture's parts, its pixels and its numbers agree.
+//! Tests `fpo figure gridworld` on every layout: the picture's parts, its pixels and its numbers
+//! agree.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
@@ -12,7 +13,7 @@ use resvg::tiny_skia::{Pixmap, PremultipliedColorU8};
 use serde_json::Value;
 use tempfile::tempdir;
 
-/// Layout, and those of the paper's four starts that are free cells there.
+/// Each layout, and how many of the paper's four starts are free cells there.
 const LAYOUTS: [(&str, usize); 5] = [
     ("two_walls", 4),
     ("three_goals", 3),
@@ -26,7 +27,7 @@ fn figure(folder: &Path, runs: &[&str], file: &str, flags: &[&str]) -> Value {
     serde_json::from_str(&succeed(folder, &args)).unwrap()
 }
 
-/// How many elements `name` the groups of class `class` hold.
+/// Returns how many elements `name` the groups of class `class` hold.
 fn count(svg: &str, class: &str, name: &str) -> usize {
     let groups = svg.split("<g class=\"").skip(1).filter(|group| group.starts_with(class));
     groups.map(|group| group.split("</g>").next().unwrap().matches(name).count()).sum()

@@ -1,5 +1,5 @@
-//! Environments that step in halves, each while the policy acts for the other, give a run the same
-//! bits as those that step all at once.
+//! Tests that a run whose environments step in halves, each while the policy acts for the other,
+//! has the same bits as a run whose environments step all at once.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
@@ -15,7 +15,7 @@ use fpo_cli::training::{checkpoint, policy_file};
 /// Iterations of a run.
 const ITERATIONS: usize = 3;
 
-/// An odd number of environments, whose episodes end within a rollout.
+/// Builds a trainer with an odd number of environments, whose episodes end within a rollout.
 fn trainer(overlap: &str, kernels: &str) -> Trainer {
     let task = if cfg!(feature = "mujoco") { "CheetahRun" } else { "GridWorld/two_walls" };
     let text = format!(
@@ -27,7 +27,7 @@ fn trainer(overlap: &str, kernels: &str) -> Trainer {
     Trainer::new(Config::from_toml_str(&text, "run").unwrap(), &Device::Cpu).unwrap()
 }
 
-/// An iteration's metrics but for its times.
+/// Returns an iteration's metrics without its times.
 fn iterate(trainer: &mut Trainer) -> Metrics {
     let mut metrics = trainer.iterate(&mut |_| ()).unwrap();
     metrics.retain(|(key, _)| !key.starts_with("time/"));
@@ -62,7 +62,7 @@ fn halves_have_the_bits_of_the_whole_on_any_number_of_threads() {
     assert!(run("off", "composed", 2) == run("on", "composed", 2), "composed operations");
 }
 
-/// Runs one iteration with `before`, saves, and makes the others with `after`.
+/// Runs one iteration with `before`, saves, and runs the other iterations with `after`.
 fn resumed(folder: &Path, before: &str, after: &str) -> Outcome {
     let run = RunDir::create(folder).unwrap();
     let mut first = trainer(before, "auto");

@@ -1,4 +1,4 @@
-//! `fpo eval` and `fpo envs --rollout` play the episodes that they say they play.
+//! Tests that `fpo eval` and `fpo envs --rollout` play the episodes that they say they play.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
@@ -20,7 +20,7 @@ fn train(folder: &Path, task: &str, settings: &[&str]) {
     );
 }
 
-/// The report of a command that plays 16 episodes.
+/// Returns the report of a command that plays 16 episodes.
 fn play(folder: &Path, args: &[&str]) -> Value {
     let report = succeed(folder, &[args, &["--episodes", "16", "--json"]].concat());
     serde_json::from_str(&report).unwrap()

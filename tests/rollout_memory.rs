@@ -1,7 +1,7 @@
-//! Rollouts are collected in memory that is allocated once.
+//! Tests that rollouts are collected in memory that is allocated once.
 //!
 //! The sizes are chosen so that the smallest tensor of a rollout, its rewards, is larger than
-//! anything that a single step allocates: every allocation of that size or more counts.
+//! anything that a single step allocates. Every allocation of that size or more is counted.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
@@ -20,12 +20,12 @@ const RUN: &str = "[env]\ntask = \"Classic/Cartpole\"\nnum_envs = 8\n\
 /// Bytes of the rewards of 2048 steps of 8 environments.
 const LARGE: usize = 2048 * 8 * size_of::<f32>();
 
-/// Counts large allocations, of all threads.
+/// Counts the large allocations of all threads.
 struct Counting;
 
 static LARGE_ONES: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: every call goes to the system's allocator as it came.
+// SAFETY: every call is passed on unchanged to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         LARGE_ONES.fetch_add(usize::from(layout.size() >= LARGE), Ordering::Relaxed);
@@ -71,11 +71,11 @@ fn only_the_first_rollout_allocates_memory_for_rollouts() {
             assert_eq!(rollout.reward.elem_count() * size_of::<f32>(), LARGE);
             if iteration > 0 || overlap {
                 assert_eq!(collecting, 0, "iteration {iteration}");
-                // The learner's: the stored losses.
+                // The one allocation is the learner's, for the stored losses.
                 assert!(completing <= 1, "iteration {iteration}: {completing}");
             } else {
-                // Observations, actions, rewards, two flags, values at cuts, noise and times; those
-                // after the last step of each unroll are few.
+                // The eight are observations, actions, rewards, two flags, values at cuts, noise
+                // and times. The observations after each unroll are too few to count.
                 assert_eq!(collecting, 8, "the counter misses something");
             }
         }

@@ -1,4 +1,4 @@
-//! `fpo eval --sampler …` from the command line.
+//! Tests `fpo eval --sampler …` from the command line.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 

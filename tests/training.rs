@@ -1,5 +1,5 @@
-//! Training end to end: it learns, the same seed gives the same bits, a killed run continues, and
-//! a policy means the same to another reader.
+//! Tests training end to end: it learns, the same seed gives the same bits, a killed run continues,
+//! and another reader computes the same actions from a policy.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
@@ -48,7 +48,7 @@ fn one_and_two_threads_give_the_same_bits() {
     let dir = tempdir().unwrap();
     let task = if cfg!(feature = "mujoco") { "CheetahRun" } else { "GridWorld/two_walls" };
     let config = small_config(dir.path(), task);
-    // Enough environments for several chunks of physics, of noise and of the matrix products.
+    // There are enough environments for several chunks of physics, noise and matrix products.
     for threads in ["1", "2", "3"] {
         let output = fpo(dir.path())
             .args(["train", config.to_str().unwrap(), "--out", threads])
@@ -237,7 +237,7 @@ fn an_interrupted_run_saves_says_how_to_go_on_and_ends_with_130() {
 #[test]
 fn an_interrupted_evaluation_is_made_up_for_when_the_run_resumes() {
     let dir = tempdir().unwrap();
-    // Evaluations of 3,000 episodes last long enough to be hit by a signal.
+    // Evaluations of 3,000 episodes last long enough for a signal to hit one.
     let config = small_config(dir.path(), "GridWorld/two_walls");
     let args = ["train", config.to_str().unwrap(), "--set", "eval.episodes=3000", "--out"];
     succeed(dir.path(), &[&args[..], &["whole"]].concat());
@@ -248,7 +248,7 @@ fn an_interrupted_evaluation_is_made_up_for_when_the_run_resumes() {
         let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default();
         text.matches('\n').count()
     };
-    // The line of the third of four iterations is there: the fourth and its evaluation are next.
+    // Once the third of four iterations has its line, the fourth and its evaluation are next.
     while lines() < 4 {
         assert!(start.elapsed() < Duration::from_secs(60), "no metrics in a minute");
         std::thread::sleep(Duration::from_millis(1));

@@ -86,7 +86,7 @@ mod tensor;
 mod timing;
 
 pub use acting::{ACTION, Actions, Actor, require_finite};
-pub use algorithm::settings::{Algorithm, PolicySettings};
+pub use algorithm::settings::{Algorithm, PolicyBuilder, PolicySettings, SurrogateBuilder};
 pub use algorithm::{ALGORITHMS, Registry};
 pub use backend::Backend;
 pub use backend::choice::Compute;

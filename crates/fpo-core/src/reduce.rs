@@ -20,9 +20,10 @@ pub trait Reduce: Debug + Send + Sync {
     /// If the participants cannot be reached.
     fn gradients(&self, gradients: &mut [Tensor]) -> Result<()>;
 
-    /// The mean over all parts of a minibatch, given the mean over one part, a scalar: of
-    /// advantages, and then of their squared deviations. `count` is how many steps the local mean
-    /// is of, where that differs from part to part; otherwise all parts are equally large.
+    /// Returns the mean over all parts of a minibatch, given the mean over one part, a scalar. This
+    /// is called with the mean of the advantages, and then with that of their squared deviations.
+    /// `count` is the number of steps in the local mean, where that differs from part to part;
+    /// without it all parts are equally large.
     ///
     /// # Errors
     /// If the participants cannot be reached.

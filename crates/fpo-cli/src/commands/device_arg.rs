@@ -1,8 +1,12 @@
-//! The `--device` of a command, as a configuration spells it.
+//! Parses the flag `--device`, which spells devices as a configuration does. Several commands share
+//! it.
 
 use crate::config::choices::DeviceChoice;
 
-/// Returns the device that `text` names, or what is wrong with it.
+/// Returns the device that `text` names.
+///
+/// # Errors
+/// Says what is wrong with `text`.
 pub(crate) fn parse_device(text: &str) -> Result<DeviceChoice, String> {
     DeviceChoice::try_from(text.to_string())
 }

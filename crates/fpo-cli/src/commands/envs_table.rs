@@ -1,11 +1,14 @@
-//! `fpo envs`: the tasks of this build as a table, one of them in full, or either as JSON.
+//! `fpo envs`: shows the tasks of this build as a table, or one task in full, as text or as JSON.
 
 use std::fmt::Write;
 
 use anyhow::Result;
 use fpo_envs::EnvSpec;
 
-/// All tasks, one per line, or as a JSON array.
+/// Returns all tasks, one per line, or as a JSON array.
+///
+/// # Errors
+/// If the tasks cannot be written as JSON.
 pub fn tasks(json: bool) -> Result<String> {
     let specs = fpo_envs::tasks();
     if json {
@@ -31,13 +34,17 @@ pub fn tasks(json: bool) -> Result<String> {
     if cfg!(not(feature = "mujoco")) {
         writeln!(
             text,
-            "\nThis build has no MuJoCo tasks; for them: scripts/setup.sh && cargo build --release"
+            "\nThis build has no MuJoCo tasks; to get them: scripts/setup.sh && \
+             cargo build --release"
         )?;
     }
     Ok(text)
 }
 
-/// One task in full, as lines or as a JSON object.
+/// Returns one task in full, as lines or as a JSON object.
+///
+/// # Errors
+/// If the task cannot be written as JSON.
 pub fn task(spec: &EnvSpec, json: bool) -> Result<String> {
     if json {
         return Ok(serde_json::to_string_pretty(spec)?);

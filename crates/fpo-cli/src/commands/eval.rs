@@ -1,4 +1,5 @@
-//! `fpo eval`: episodes with a trained policy, by its own sampler or another.
+//! `fpo eval`: plays episodes with a trained policy, whose actions its own sampler or another one
+//! draws.
 
 use std::path::PathBuf;
 
@@ -17,7 +18,7 @@ use crate::terminal::reporter::Notes;
 use crate::training::player::Player;
 use crate::training::{device, policy_file};
 
-/// What `fpo eval` can be asked for.
+/// The arguments of `fpo eval`.
 #[derive(Args, Debug)]
 pub struct EvalArgs {
     /// Folder of a run, or a policy file
@@ -31,7 +32,7 @@ pub struct EvalArgs {
     /// Where tensors live: auto, cpu, cuda, cuda:1, metal
     #[arg(long, value_parser = parse_device, default_value = "auto")]
     device: DeviceChoice,
-    /// Report as JSON
+    /// Print the report as JSON
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -41,6 +42,10 @@ pub struct EvalArgs {
 }
 
 /// Plays episodes with a trained policy and prints their report.
+///
+/// # Errors
+/// If the policy cannot be read or does not fit the task, if the device is missing, or if playing
+/// fails; [`UsageError`] for a flag that does not apply.
 pub fn eval(args: EvalArgs) -> Result<()> {
     let run = match args.policy.is_dir() {
         true => Some(RunDir::open(&args.policy)?),
@@ -51,28 +56,28 @@ pub fn eval(args: EvalArgs) -> Result<()> {
         (Some(run), false) => run.policy_path(),
         (Some(run), true) => {
             let best = best::load(run)?;
-            best.with_context(|| format!("{given} has kept no best policy: it was not evaluated"))?
+            best.with_context(|| format!("{given} has no best policy: it was never evaluated"))?
                 .policy
         }
         (None, false) => args.policy.clone(),
         (None, true) => {
-            let what = format!("--best needs the folder of a run; {given} is none");
+            let what = format!("--best needs the folder of a run, and {given} is not a folder");
             return Err(UsageError(what).into());
         }
     };
     let file = policy_file::load(&path, &device::open(args.device, &mut Notes)?)?;
     let plan = args.play.plan_for_policy(&path, &file, args.task.as_deref(), run.as_ref())?;
     let actor = file.actor()?;
-    let own = |start: Option<Start>| {
+    let with_own_sampler = |start: Option<Start>| {
         let start = start.unwrap_or(actor.start);
         Player::Policy(Box::new(actor.clone().from_start(start)))
     };
     let player = match file.policy.field() {
         Some(flow) => match args.sampler.sampler(flow.steps(), actor.start)? {
             Some(sampler) => Player::sampled(actor, sampler),
-            None => own(args.sampler.start()),
+            None => with_own_sampler(args.sampler.start()),
         },
-        None => own(args.sampler.start_alone()?),
+        None => with_own_sampler(args.sampler.start_alone()?),
     };
     play(&player, &plan, &args.play, args.json)
         .with_context(|| format!("policy {}", path.display()))

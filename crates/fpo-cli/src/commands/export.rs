@@ -1,13 +1,13 @@
-//! `fpo export`: the policy of a run's newest whole checkpoint as a file of its own.
+//! `fpo export`: writes the policy of a run's newest whole checkpoint to a file of its own.
 //!
-//! Neither environments nor a learner are built: a checkpoint holds the weights and the statistics,
-//! and the configuration says what they are of.
+//! Neither environments nor a learner are built, because a checkpoint holds the weights and the
+//! statistics, and the configuration says which policy they belong to.
 
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use candle_core::Device;
-use fpo_core::{Noise, Normalizer, Policy, PolicyInfo};
+use fpo_core::{Noise, Normalizer, Policy, PolicyInfo, Registry};
 
 use crate::config::resolved::Config;
 use crate::run::dir::RunDir;
@@ -18,25 +18,26 @@ use crate::training::{build, checkpoint, policy_file};
 pub struct Format {
     /// The ending of the file names that ask for it.
     pub extension: &'static str,
-    /// Makes the file's bytes of a policy, the statistics of its observations, and what is said of
-    /// its training.
+    /// Returns the bytes of a file for a policy, the statistics of its observations, and what the
+    /// file says about its training.
     pub write: fn(&dyn Policy, &Normalizer, &PolicyInfo) -> Result<Vec<u8>>,
 }
 
-/// The formats, the default first: a new one is one function and one line here.
+/// The known formats, the default first. A new format is one function and one line here.
 pub const FORMATS: [Format; 1] =
     [Format { extension: "safetensors", write: policy_file::to_bytes }];
 
-/// Writes the newest policy of the run in `folder` to `output`, in the format that the ending of
+/// Writes the newest policy of the run in `folder`, whose algorithm is one of
+/// `registry`, to `output`, in the format that the ending of
 /// its name asks for.
 ///
 /// # Errors
-/// If the folder is no run, has no whole checkpoint, or `output` cannot be written.
-pub fn export(folder: &Path, output: &Path) -> Result<()> {
+/// If the folder is not a run or has no whole checkpoint, or if `output` cannot be written.
+pub fn export(folder: &Path, output: &Path, registry: &Registry) -> Result<()> {
     let run = RunDir::open(folder)?;
     let files = checkpoint::newest(&run, &mut Notes)?
         .with_context(|| format!("{} has no checkpoint yet", folder.display()))?;
-    let config = Config::load(&[run.config_path()], &[])?;
+    let config = Config::load_with(registry, &[run.config_path()], &[])?;
     let (state, iteration) = checkpoint::learnt(&files, &config)?;
     let steps = iteration * config.steps_per_iteration();
 
@@ -46,8 +47,8 @@ pub fn export(folder: &Path, output: &Path) -> Result<()> {
     let (policy, statistics) = state.policy(initial.as_ref())?;
     let episode_length = config.env.episode_length.unwrap_or(spec.episode_length);
     let info = policy_file::info(&config, steps, episode_length);
-    let asked = output.extension().and_then(|extension| extension.to_str());
-    let format = FORMATS.iter().find(|format| Some(format.extension) == asked);
+    let extension = output.extension().and_then(|extension| extension.to_str());
+    let format = FORMATS.iter().find(|format| Some(format.extension) == extension);
     let bytes = (format.unwrap_or(&FORMATS[0]).write)(policy.as_ref(), &statistics, &info)?;
     policy_file::write(output, &bytes)?;
     Notes.note(&format!("wrote {} ({steps} steps)", output.display()));

@@ -1,4 +1,4 @@
-//! The command line: what can be asked for, and who does it.
+//! The command line: the commands and their flags, and a call of the module that does the work.
 
 pub mod bench;
 pub(crate) mod device_arg;
@@ -33,9 +33,9 @@ use crate::training::policy_file;
 
 /// Flow Policy Optimization: on-policy reinforcement learning of flow-matching policies.
 ///
-/// Exit codes: 0 done; 1 it could not be done (a missing or damaged file, no such device, a run
-/// that diverged); 2 the command line or the configuration is wrong; 130 stopped by Ctrl-C or
-/// SIGTERM, and saved.
+/// Exit codes: 0, the command succeeded; 1, it failed (a missing or damaged file, no such device, a
+/// run that diverged); 2, the command line or the configuration is wrong; 130, the run was stopped
+/// by Ctrl-C or SIGTERM, and saved.
 #[derive(Parser, Debug)]
 #[command(name = "fpo", version, arg_required_else_help = true)]
 pub struct Cli {
@@ -64,9 +64,9 @@ enum Command {
     Envs(EnvsArgs),
     /// Measure how fast this machine learns, samples and simulates
     Bench(Box<BenchArgs>),
-    /// Say what this build and this machine have, and what to do about what is missing
+    /// Say what this build and this machine have, and how to get what is missing
     Doctor {
-        /// As JSON
+        /// Print the report as JSON
         #[arg(long)]
         json: bool,
     },
@@ -116,9 +116,9 @@ struct Overrides {
 
 #[derive(Args, Debug)]
 struct EnvsArgs {
-    /// One task, in full
+    /// Task to show in full [default: list all tasks]
     task: Option<String>,
-    /// As JSON
+    /// Print JSON instead of text
     #[arg(long)]
     json: bool,
     /// Play episodes of the task: random (uniform controls), zero, or a policy file
@@ -136,15 +136,16 @@ impl Overrides {
     }
 }
 
-/// Does what was asked for.
+/// Runs the command that was asked for.
 ///
 /// # Errors
-/// Whatever went wrong, in one chain; [`crate::terminal::failure::exit_code`] ranks it.
+/// Returns whatever went wrong as one chain of causes, from which
+/// [`crate::terminal::failure::exit_code`] finds the exit code.
 pub fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Train(args) => train(args),
         Command::Eval(args) => eval(*args),
-        Command::Export { run, output } => export::export(&run, &output),
+        Command::Export { run, output } => export::export(&run, &output, &Registry::default()),
         Command::Figure(Figure::Gridworld(args)) => gridworld(&args),
         Command::Envs(args) => envs(args),
         Command::Bench(args) => print(&bench(&args)?),

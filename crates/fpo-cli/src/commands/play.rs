@@ -1,4 +1,4 @@
-//! Playing episodes from the command line: what `fpo eval` and `fpo envs --rollout` share.
+//! Plays episodes for the command line, which is what `fpo eval` and `fpo envs --rollout` share.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -82,19 +82,22 @@ impl PlayArgs {
     }
 }
 
-/// Returns the seed of the evaluations of `run`. A policy can be played although the configuration
-/// beside it is damaged: then says so and returns [`SEED`].
+/// Returns the seed of the evaluations of `run`. A policy can be played even if the configuration
+/// beside it is damaged; then this function says so and returns [`SEED`].
 fn seed_of(run: &RunDir) -> u64 {
     match Config::load(&[run.config_path()], &[]) {
         Ok(config) => config.eval.seed,
         Err(error) => {
-            note(&format!("episodes have seed {SEED}, for the run's is not known: {error}"));
+            note(&format!("using seed {SEED}, because the run's seed cannot be read: {error}"));
             SEED
         }
     }
 }
 
 /// Plays `plan`, writes the recording that was asked for, and prints the report.
+///
+/// # Errors
+/// Those of [`evaluate`]. Also if the recording or the report cannot be written.
 pub fn play(player: &Player, plan: &EvalPlan, args: &PlayArgs, json: bool) -> Result<()> {
     if let Some(record) = &args.record {
         durable::check_output(record).with_context(|| cannot_write(record))?;

@@ -1,4 +1,4 @@
-//! The flags that choose a sampler for a trained policy, and what a report says about it.
+//! The flags that choose a sampler for a trained policy.
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -6,16 +6,16 @@ use fpo_core::sampler::{Grid, Method, Sampler, Start};
 
 use crate::terminal::failure::UsageError;
 
-/// How actions are drawn, where it is not the policy's own way.
+/// The flags that choose how actions are drawn, if not in the policy's own way.
 #[derive(Args, Debug)]
 pub struct SamplerArgs {
     /// Draw actions by another sampler [default: the policy's own Euler steps]
     #[arg(long, value_enum)]
     sampler: Option<MethodName>,
-    /// Steps of the sampler, not for dopri5 [default: the policy's]
+    /// Number of steps of the sampler, except dopri5 [default: the policy's]
     #[arg(long, value_name = "N")]
     steps: Option<usize>,
-    /// Times between which steps are taken, falling from 1 to 0, instead of even ones
+    /// Flow times between which steps are taken, falling from 1 to 0 [default: evenly spaced]
     #[arg(long, value_name = "1,…,0", value_delimiter = ',', conflicts_with = "steps")]
     times: Option<Vec<f64>>,
     /// Where samples start [default: the policy's]
@@ -27,7 +27,7 @@ pub struct SamplerArgs {
     /// Absolute tolerance of dopri5 [default: 1e-5]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     atol: Option<f64>,
-    /// Noise that sde exchanges on the way; 0 is Euler [default: 1]
+    /// How much noise sde exchanges on the way; 0 gives Euler's method [default: 1]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     churn: Option<f64>,
 }
@@ -42,9 +42,9 @@ enum MethodName {
     Heun,
     /// Order 4, four evaluations a step
     Rk4,
-    /// Order 5, chooses its steps by a tolerance
+    /// Order 5, chooses its steps such that errors stay within tolerances
     Dopri5,
-    /// Euler steps with fresh noise that leaves the law of the actions as it is
+    /// Euler steps with fresh noise that leaves the distribution of the actions as it is
     Sde,
 }
 
@@ -62,7 +62,7 @@ impl SamplerArgs {
     /// Euler's method.
     ///
     /// # Errors
-    /// [`UsageError`] names a flag that does not apply, or a value that cannot be.
+    /// [`UsageError`] names a flag that does not apply, or a value that is not allowed.
     pub fn sampler(&self, policy_steps: usize, policy_start: Start) -> Result<Option<Sampler>> {
         let given = self.sampler.is_some() || self.steps.is_some() || self.times.is_some();
         let name = self.sampler.unwrap_or(MethodName::Euler);
@@ -105,7 +105,7 @@ impl SamplerArgs {
             None if adaptive => Grid::Uniform(1),
             None => Grid::Uniform(self.steps.unwrap_or(policy_steps)),
         };
-        let start = self.start().unwrap_or(policy_start).into();
+        let start = self.start().unwrap_or(policy_start);
         let sampler = Sampler { method, grid, start };
         sampler.validate().map_err(|error| UsageError(error.to_string()))?;
         Ok(Some(sampler))
@@ -113,7 +113,7 @@ impl SamplerArgs {
 }
 
 impl SamplerArgs {
-    /// The start that was asked for, for a policy without steps to take.
+    /// Returns the start that was asked for, for a policy that takes no steps.
     ///
     /// # Errors
     /// [`UsageError`] names a flag that asks for steps.
@@ -137,7 +137,7 @@ impl SamplerArgs {
         Ok(self.start())
     }
 
-    /// The start that was asked for.
+    /// Returns the start that was asked for.
     pub fn start(&self) -> Option<Start> {
         self.start.map(|start| match start {
             StartName::Noise => Start::Noise,

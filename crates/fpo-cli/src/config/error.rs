@@ -1,5 +1,5 @@
-//! The errors of a configuration. Every message names the file or override that is at fault and,
-//! where one field is, that field too.
+//! The errors of a configuration. Every message names the file or override that is at fault, and
+//! the field if one is.
 
 use std::path::PathBuf;
 

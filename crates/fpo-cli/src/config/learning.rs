@@ -30,9 +30,9 @@ pub struct PolicyConfig {
     /// Which quantity the losses compare: `"noise"` (ε-MSE), `"velocity"` (u-MSE) or `"data"`.
     /// Default `"noise"` (official); `"fpo++"` has `"velocity"`.
     pub output_mode: Quantity,
-    /// How a loss combines the action dimensions: `"mean"`, `"sum"`, or `"sqrt"`, the sum divided by
-    /// the root of their number. The paper's clip ranges are meant for the mean. Default `"mean"`
-    /// (official); `"fpo++"` has `"sqrt"` (FPO++ for locomotion).
+    /// How a loss combines the action dimensions: `"mean"`, `"sum"`, or `"sqrt"`, the sum divided
+    /// by the root of their number. The paper's clip ranges are meant for the mean. Default
+    /// `"mean"` (official); `"fpo++"` has `"sqrt"` (FPO++ for locomotion).
     pub loss_reduction: Reduction,
     /// The network's output is multiplied by this. Range above 0. Default 0.25 (official).
     pub output_scale: f64,

@@ -100,7 +100,7 @@ pub fn evaluate(
     };
     let mut envs = SteppedEnvs::new(fpo_envs::make(&plan.task, &options)?)?;
     let noise = Noise::new(plan.seed);
-    let mut draws = vec![0.0; plan.episodes * envs.spec().action_dim];
+    let mut draws = vec![0.0; plan.episodes * player.noise_len(envs.spec().action_dim)];
     let mut episodes = vec![Episode::default(); plan.episodes];
     for step in 0.. {
         if stop.load(Ordering::Relaxed) {

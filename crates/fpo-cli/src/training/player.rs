@@ -39,6 +39,15 @@ impl Player {
         Player::Sampled(Box::new(SampledActor { actor, sampler, batches, evaluations }))
     }
 
+    /// Returns how many random numbers an action takes, in a task whose actions have `action_dim`
+    /// numbers.
+    pub fn noise_len(&self, action_dim: usize) -> usize {
+        match self {
+            Player::Policy(actor) => actor.policy.noise_len(),
+            Player::Sampled(_) | Player::Random | Player::Zero => action_dim,
+        }
+    }
+
     /// Returns actions before squashing at evaluation step `step`. Fills `draws`, one number per
     /// element of an action, with the random numbers that were used.
     ///

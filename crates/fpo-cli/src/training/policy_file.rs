@@ -1,5 +1,5 @@
-//! Saves and reads policy files and checks whether they fit a task; [`fpo_core::PolicyFile`] defines
-//! their format.
+//! Saves and reads policy files, and checks whether they fit a task. [`fpo_core::PolicyFile`]
+//! defines their format.
 
 use std::path::Path;
 

@@ -12,8 +12,8 @@ const SAMPLES: usize = 64;
 const MODE_SAMPLES: usize = 256;
 
 /// Returns the mean differential entropy, in nats, of actions before squashing at states that are
-/// spread evenly over the rows of `obs`. It is estimated from nearest neighbours. Each `index` draws
-/// other noise, so that calls differ.
+/// spread evenly over the rows of `obs`. It is estimated from nearest neighbours. Each `index`
+/// draws other noise.
 ///
 /// # Errors
 /// Those of [`Actor::act`] and of [`mean_knn_entropy`].

@@ -1,5 +1,5 @@
-//! Collects one rollout step by step: environments step, the policy acts, or both happen at once for
-//! different environments.
+//! Collects one rollout step by step: environments step, the policy acts, or both happen at once
+//! for different environments.
 
 use std::ops::Range;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! Environments together with the buffers that a step fills. The buffers are allocated once, so that
-//! a step allocates nothing for its outcome.
+//! Environments together with the buffers that a step fills. The buffers are allocated once, so
+//! that a step allocates nothing for its outcome.
 
 use std::ops::Range;
 
@@ -25,24 +25,30 @@ pub struct SteppedEnvs {
     pub final_obs: Vec<f32>,
 }
 
-impl Stage {
-    /// Resets `envs`.
-    pub fn new(mut envs: Box<dyn VecEnv>) -> Result<Stage> {
-        let n = envs.num_envs();
-        let mut obs = vec![0.0; n * envs.spec().obs_dim];
+impl SteppedEnvs {
+    /// Resets `envs` and allocates the buffers.
+    ///
+    /// # Errors
+    /// Those of [`VecEnv::reset`].
+    pub fn new(mut envs: Box<dyn VecEnv>) -> Result<SteppedEnvs> {
+        let num_envs = envs.num_envs();
+        let mut obs = vec![0.0; num_envs * envs.spec().obs_dim];
         envs.reset(&mut obs)?;
-        Ok(Stage {
+        Ok(SteppedEnvs {
             final_obs: vec![0.0; obs.len()],
             obs,
-            reward: vec![0.0; n],
-            terminated: vec![false; n],
-            truncated: vec![false; n],
-            success: vec![false; n],
+            reward: vec![0.0; num_envs],
+            terminated: vec![false; num_envs],
+            truncated: vec![false; num_envs],
+            success: vec![false; num_envs],
             envs,
         })
     }
 
-    /// One step of every environment.
+    /// Makes one step of every environment, with a row of `controls` for each.
+    ///
+    /// # Errors
+    /// Those of [`VecEnv::step`].
     pub fn step(&mut self, controls: &[f32]) -> Result<()> {
         self.step_range(&(0..self.reward.len()), controls)
     }
@@ -81,7 +87,7 @@ impl Stage {
         self.terminated[env] || self.truncated[env]
     }
 
-    /// The task.
+    /// Returns the description of the task.
     pub fn spec(&self) -> &EnvSpec {
         self.envs.spec()
     }

@@ -237,9 +237,9 @@ fn episode_metrics(episodes: &FinishedEpisodes, has_success: bool) -> Metrics {
     metrics
 }
 
-/// Returns how the wall-clock time of an iteration was spent; the parts add up to
-/// `time/iteration_s`. While the environments step in halves (`train.overlap`), `env` is the time in
-/// which one half stepped, and `sample` is only the time that sampling for the other half took
+/// Returns how the wall-clock time of an iteration was spent. The parts add up to
+/// `time/iteration_s`. While the environments step in halves (`train.overlap`), `env` is the time
+/// in which one half stepped, and `sample` is only the time that sampling for the other half took
 /// beyond it.
 fn time_metrics(whole: Duration, env: Duration, sample: Duration, update: &PhaseTimes) -> Metrics {
     let PhaseTimes { gae, policy, value, optim } = *update;

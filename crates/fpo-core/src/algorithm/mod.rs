@@ -23,14 +23,14 @@ pub struct Registry {
 }
 
 impl Default for Registry {
-    /// The algorithms of this crate.
+    /// Returns the algorithms of this crate.
     fn default() -> Registry {
         Registry { algorithms: ALGORITHMS.to_vec() }
     }
 }
 
 impl Default for Algorithm {
-    /// FPO.
+    /// Returns FPO.
     fn default() -> Algorithm {
         fpo::ALGORITHM
     }
@@ -49,7 +49,7 @@ impl Registry {
         self.algorithms.iter().find(|algorithm| algorithm.name == name).copied()
     }
 
-    /// All names, in the order in which the algorithms were added.
+    /// Returns all names, in the order in which the algorithms were added.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         self.algorithms.iter().map(|algorithm| algorithm.name)
     }

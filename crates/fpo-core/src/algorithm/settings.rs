@@ -26,6 +26,12 @@ pub struct PolicySettings {
     pub denoising: DenoisingMdp,
 }
 
+/// Builds a policy in its initial state, with weights drawn from the noise.
+pub type PolicyBuilder = fn(&PolicySettings, &Noise, DType, &Device) -> Result<Arc<dyn Policy>>;
+
+/// Makes the surrogate of an algorithm that has one of its own.
+pub type SurrogateBuilder = fn(&Objective) -> Arc<dyn Surrogate>;
+
 /// One algorithm.
 #[derive(Clone, Copy)]
 pub struct Algorithm {
@@ -39,9 +45,9 @@ pub struct Algorithm {
     /// Describes the policy that [`Algorithm::build`] will build.
     pub spec: fn(&PolicySettings) -> PolicySpec,
     /// Builds the policy in its initial state.
-    pub build: fn(&PolicySettings, &Noise, DType, &Device) -> Result<Arc<dyn Policy>>,
+    pub build: PolicyBuilder,
     /// Makes the surrogate to maximise; `None` for the one that the objective names.
-    pub surrogate: Option<fn(&Objective) -> Arc<dyn Surrogate>>,
+    pub surrogate: Option<SurrogateBuilder>,
 }
 
 impl PartialEq for Algorithm {

@@ -33,7 +33,7 @@ impl Compute {
         Compute::best(params.device(), params.dtype())
     }
 
-    /// The backend for acting with `policy` alone.
+    /// Returns the backend for acting with `policy` alone.
     ///
     /// # Errors
     /// [`Error::Invalid`] describes the policy's tensors if the kernels cannot take them.
@@ -42,7 +42,7 @@ impl Compute {
         Ok(self.backend())
     }
 
-    /// The backend for learning with `policy` and `value`.
+    /// Returns the backend for learning with `policy` and `value`.
     ///
     /// # Errors
     /// [`Error::Invalid`] describes both networks' tensors if the kernels cannot take them.

@@ -22,15 +22,15 @@ pub trait Backend: Send + Sync {
     /// Returns what [`Policy::act`] returns. No gradient flows through the actions.
     ///
     /// # Errors
-    /// For tensors of other shapes.
+    /// If a tensor has another shape.
     fn act(&self, policy: &dyn Policy, obs: &Tensor, noise: &Tensor) -> Result<Acted>;
 
-    /// The losses `(T, E, N)` of a rollout's actions under the present parameters and statistics:
-    /// the `L_old` of the coming update. Composed operations take `chunk` steps at a time to bound
-    /// memory.
+    /// Returns the losses `(T, E, N)` of a rollout's actions under the present parameters and
+    /// statistics: the `L_old` of the coming update. Composed operations take `chunk` steps at a
+    /// time to bound memory.
     ///
     /// # Errors
-    /// For tensors of other shapes.
+    /// If a tensor has another shape.
     fn losses(
         &mut self,
         policy: &dyn Policy,
@@ -39,11 +39,11 @@ pub trait Backend: Send + Sync {
         chunk: usize,
     ) -> Result<Tensor>;
 
-    /// The losses of a minibatch, ready to be differentiated. Adds the time that each phase took
-    /// to `times`.
+    /// Returns the losses of a minibatch, ready to be differentiated. Adds the time that each phase
+    /// took to `times`.
     ///
     /// # Errors
-    /// Those of the tensor operations.
+    /// If a tensor operation fails.
     fn step_loss(
         &mut self,
         inputs: &LossInputs,

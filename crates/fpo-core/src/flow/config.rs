@@ -1,4 +1,5 @@
-//! What defines a flow policy but its weights: sizes, path, what is predicted and measured.
+//! Everything that defines a flow policy except its weights: sizes, path, and what is predicted and
+//! measured.
 //!
 //! The defaults are the paper's; the names are those of the configuration and of exported policies.
 
@@ -12,7 +13,7 @@ use crate::nn::mlp::{Activation, Mlp, validate_hidden};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reduction {
-    /// Their mean, as the official code; clip ranges of the paper go with it.
+    /// Their mean, as in the official code; the paper's clip ranges go with it.
     #[default]
     Mean,
     /// Their sum, as the paper writes it.
@@ -22,7 +23,7 @@ pub enum Reduction {
 }
 
 impl Reduction {
-    /// What the sum over `dim` dimensions is multiplied with.
+    /// Returns the factor on the sum over `dim` dimensions.
     pub fn factor(self, dim: usize) -> f64 {
         match self {
             Reduction::Mean => 1.0 / dim as f64,
@@ -39,7 +40,7 @@ pub enum Squash {
     /// `tanh(action)`, for environments with controls in [−1, 1].
     #[default]
     Tanh,
-    /// The action itself; the environment clips.
+    /// The action itself, which the environment clips.
     None,
 }
 
@@ -52,7 +53,7 @@ impl Squash {
     }
 }
 
-/// Everything that defines a flow policy but its weights.
+/// Everything that defines a flow policy except its weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FlowConfig {
     /// Length of an observation.
@@ -85,7 +86,8 @@ pub struct FlowConfig {
 }
 
 impl FlowConfig {
-    /// The paper's Playground policy: 4 × 32 SiLU, output scale 0.25, 10 Euler steps, ε-MSE.
+    /// Returns the paper's Playground policy: 4 × 32 SiLU, output scale 0.25, 10 Euler steps,
+    /// ε-MSE.
     pub fn new(obs_dim: usize, action_dim: usize) -> FlowConfig {
         FlowConfig {
             obs_dim,
@@ -103,7 +105,7 @@ impl FlowConfig {
         }
     }
 
-    /// Checks sizes that come from outside.
+    /// Checks every setting against its range.
     ///
     /// # Errors
     /// [`crate::Error::OutOfRange`] names the field and its range.
@@ -119,19 +121,19 @@ impl FlowConfig {
         validate_hidden(&self.hidden)
     }
 
-    /// The path, what is predicted along it, and what the loss measures.
+    /// Returns the path, what is predicted along it, and what the loss measures.
     pub fn parametrization(&self) -> Parametrization {
         let FlowConfig { path, prediction, output_mode: measure, .. } = *self;
         Parametrization { path, prediction, measure }
     }
 
-    /// Sizes of the network: input, hidden layers, output.
+    /// Returns the sizes of the network: input, hidden layers, output.
     pub fn sizes(&self) -> Vec<usize> {
         let input = self.obs_dim + self.action_dim + self.time_embedding;
         [&[input], &self.hidden[..], &[self.action_dim]].concat()
     }
 
-    /// The network.
+    /// Returns the network.
     ///
     /// # Errors
     /// Those of [`FlowConfig::validate`].

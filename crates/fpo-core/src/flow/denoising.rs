@@ -1,8 +1,8 @@
 //! The flow policy's sampler as a Markov decision process: DPPO's view of its steps.
 //!
 //! Noise of a fixed size is added after every step of the sampler, so that each is a Gaussian
-//! transition with a likelihood of its own. With `k_k·x + g_k·p` the undisturbed step
-//! ([`crate::flow::path::Parametrization::step`]; on the linear path Euler's `x + Δt·v`),
+//! transition with a likelihood of its own. Let `k_k·x + g_k·p` be the undisturbed step
+//! ([`crate::path::Parametrization::step`]), which is Euler's `x + Δt·v` on the linear path. Then
 //!
 //! ```text
 //! x_{k+1} = k_k·x_k + g_k·p(x_k, t_k, o) + σ·ε_k,   ε_k ~ N(0, I)
@@ -26,7 +26,7 @@ const SIGMA_GUARD: f64 = 1e-6;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScoredSteps {
-    /// All K.
+    /// All K steps.
     #[default]
     All,
     /// The last `K − ⌊K/2⌋` (the official `final_steps_only`).
@@ -43,14 +43,14 @@ pub struct DenoisingMdp {
 }
 
 impl Default for DenoisingMdp {
-    /// The σ = 0.05 of the paper's Table 1, all steps scored.
+    /// Returns the σ = 0.05 of the paper's Table 1, all steps scored.
     fn default() -> DenoisingMdp {
         DenoisingMdp { sigma: 0.05, steps: ScoredSteps::default() }
     }
 }
 
 impl DenoisingMdp {
-    /// Checks numbers that come from outside.
+    /// Checks σ against its range.
     ///
     /// # Errors
     /// [`crate::Error::OutOfRange`] names the field and its range.
@@ -59,7 +59,7 @@ impl DenoisingMdp {
         require(good, "sigma", self.sigma, "above 0")
     }
 
-    /// How many of a sampler's `flow_steps` steps are scored.
+    /// Returns how many of a sampler's `flow_steps` steps are scored.
     pub fn scored(&self, flow_steps: usize) -> usize {
         match self.steps {
             ScoredSteps::All => flow_steps,
@@ -67,12 +67,12 @@ impl DenoisingMdp {
         }
     }
 
-    /// The deviation that likelihoods are computed with.
+    /// Returns the deviation with which likelihoods are computed.
     pub(crate) fn deviation(&self) -> f64 {
         self.sigma + SIGMA_GUARD
     }
 
-    /// `−log p` of a transition without noise.
+    /// Returns `−log p` of a transition that no noise disturbed.
     pub(crate) fn constant(action_dim: usize) -> f64 {
         0.5 * action_dim as f64 * TAU.ln()
     }

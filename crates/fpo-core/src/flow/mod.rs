@@ -1,5 +1,5 @@
-//! Flows from noise to actions: the path, flow time, what defines a flow, and samplers
-//! (eq. 7 to 9).
+//! Flows from noise to actions: the path, flow time, the settings of a flow, and samplers (eq. 7 to
+//! 9).
 
 pub(crate) mod config;
 pub(crate) mod denoising;

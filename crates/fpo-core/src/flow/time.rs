@@ -1,4 +1,5 @@
-//! Flow time: the embedding the network sees and the grid the sampler walks.
+//! Flow time: the embedding that the network sees, the grid that the sampler walks, and the times
+//! that training draws.
 
 use candle_core::{Device, Shape, Tensor};
 
@@ -21,20 +22,23 @@ pub enum TrainingTimes {
     Beta(f64),
 }
 
-/// The `steps + 1` times from 1 (noise) to 0 (action), evenly spaced.
+/// Returns the `steps + 1` times from 1 (noise) to 0 (action), evenly spaced.
 pub fn grid(steps: usize) -> Vec<f64> {
     (0..=steps).map(|k| (steps - k) as f64 / steps as f64).collect()
 }
 
-/// The embedding of one time; see [`embed`].
+/// Returns the embedding of one time; see [`embed`].
 pub(crate) fn embedding(t: f64, dim: usize) -> Vec<f64> {
     let angles = || (0..dim / 2).map(|k| t * (1u64 << k) as f64);
     angles().map(f64::cos).chain(angles().map(f64::sin)).collect()
 }
 
-/// `concat(cos(t·2^k), sin(t·2^k))` for `k = 0 … dim/2 − 1`, without a factor of π.
+/// Returns `concat(cos(t·2^k), sin(t·2^k))` for `k = 0 … dim/2 − 1`, without a factor of π.
 ///
 /// `t` has shape `(…, 1)`, the result `(…, dim)`.
+///
+/// # Errors
+/// If a tensor operation fails.
 pub fn embed(t: &Tensor, dim: usize) -> Result<Tensor> {
     let frequencies: Vec<f64> = (0..dim / 2).map(|k| (1u64 << k) as f64).collect();
     let frequencies = upload(&frequencies, frequencies.len(), t)?;
@@ -43,8 +47,8 @@ pub fn embed(t: &Tensor, dim: usize) -> Result<Tensor> {
     Ok(Tensor::cat(&[angles.cos()?, angles.sin()?], last)?)
 }
 
-/// Host numbers as a tensor of the kind and on the device of `like`, rounded before they travel:
-/// not every device knows f64.
+/// Returns host numbers as a tensor with the dtype and on the device of `like`. They are rounded on
+/// the host, because not every device knows f64.
 pub(crate) fn upload(values: &[f64], shape: impl Into<Shape>, like: &Tensor) -> Result<Tensor> {
     let values = Tensor::from_slice(values, shape, &Device::Cpu)?;
     Ok(values.to_dtype(like.dtype())?.to_device(like.device())?)

@@ -1,11 +1,11 @@
-//! Averaged weights: what is evaluated and exported while training goes on with the live ones.
+//! Averaged weights, which are evaluated and exported while training goes on with the live ones.
 //!
 //! ```text
 //! θ̄ ← d·θ̄ + (1−d)·θ      after every update, once `warmup_updates` are done; until then θ̄ = θ
 //! ```
 //!
-//! FPO++ (arXiv 2602.02481) averages once per rollout, d = 0.95 after 500 of them. Averages that are
-//! too short for a long run are a known cause of its late collapse.
+//! FPO++ (arXiv 2602.02481) averages once per rollout, with d = 0.95 after the first 500. Averages
+//! that are too short for a long run are a known cause of its late collapse.
 
 use candle_core::Tensor;
 
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 /// How weights are averaged.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EmaConfig {
-    /// d, 0 up to, without, 1.
+    /// d, from 0 to below 1.
     pub decay: f64,
     /// Updates before averaging begins.
     pub warmup_updates: u64,
@@ -29,14 +29,20 @@ pub struct Ema {
 }
 
 impl Ema {
-    /// The weights `flat` as they are now.
+    /// Returns averaged weights that begin as a copy of `flat`.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn new(config: EmaConfig, flat: &Tensor) -> Result<Ema> {
-        // Detached, here and below: otherwise every average would keep all before it alive, as what
-        // it could be differentiated by.
+        // The weights are detached, here and below. Otherwise every average would keep all earlier
+        // ones alive, because it could be differentiated with respect to them.
         Ok(Ema { config, updates: 0, weights: flat.detach().copy()? })
     }
 
-    /// Takes note of the weights after an update.
+    /// Updates the average with the weights `flat` after an update.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn update(&mut self, flat: &Tensor) -> Result<()> {
         self.updates += 1;
         let flat = flat.detach();
@@ -47,12 +53,12 @@ impl Ema {
         Ok(())
     }
 
-    /// The averaged weights, flat.
+    /// Returns the averaged weights, flat.
     pub fn weights(&self) -> &Tensor {
         &self.weights
     }
 
-    /// Updates it has heard of.
+    /// Returns the number of calls of [`Ema::update`].
     pub fn updates(&self) -> u64 {
         self.updates
     }

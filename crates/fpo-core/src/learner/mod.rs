@@ -1,4 +1,4 @@
-//! The FPO update, readable from top to bottom like the paper's Algorithm 1.
+//! The learner: the update of the paper's Algorithm 1, readable from top to bottom like it.
 
 pub(crate) mod ema;
 pub(crate) mod state;
@@ -46,8 +46,8 @@ pub struct MinibatchSchedule {
     pub num_minibatches: usize,
     /// Passes over the rollout, at most.
     pub num_epochs: usize,
-    /// After a pass whose mean divergence between the old and the new policy exceeds this, no
-    /// other follows; `None` is no bound, and no look at the device before the update is over.
+    /// After a pass whose mean divergence between the old and the new policy exceeds this, no other
+    /// pass follows. `None` means no bound; the device is then not read before the update is over.
     pub max_divergence: Option<f64>,
 }
 
@@ -68,16 +68,16 @@ pub struct Learner {
     epochs: u64,
     /// Statistics of the observations.
     pub normalizer: Normalizer,
-    /// Where the time of gradient steps went; whoever reads it sets it back.
+    /// The time that each part of the gradient steps took, summed until the reader sets it back.
     pub times: PhaseTimes,
 }
 
 impl Learner {
-    /// A learner whose optimiser moves the parameters of both networks, and whose losses the
-    /// fastest possible backend computes.
+    /// Returns a learner whose optimiser moves the parameters of both networks, and whose losses
+    /// the fastest possible backend computes.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] for an objective that cannot be followed ([`Objective::validate`]).
+    /// [`Error::OutOfRange`] for an objective with a number out of range ([`Objective::validate`]).
     pub fn new(
         policy: Arc<dyn Policy>,
         value: ValueNet,
@@ -107,66 +107,66 @@ impl Learner {
         })
     }
 
-    /// The same learner computed by `compute`.
+    /// Returns the same learner computed by `compute`.
     ///
     /// # Errors
-    /// [`Error::Invalid`] names both networks where the kernels cannot take them.
+    /// [`Error::Invalid`] describes both networks' tensors if the kernels cannot take them.
     pub fn with_compute(self, compute: Compute) -> Result<Learner> {
         let backend = compute.for_networks(self.policy.as_ref(), &self.value)?;
         Ok(Learner { compute, backend, ..self })
     }
 
-    /// The same learner with `surrogate` maximised instead of the objective's.
+    /// Returns the same learner with `surrogate` maximised instead of the objective's.
     pub fn with_surrogate(self, surrogate: Arc<dyn Surrogate>) -> Learner {
         Learner { surrogate: Some(surrogate), ..self }
     }
 
-    /// The same learner as one of several participants that share every minibatch.
+    /// Returns the same learner as one of several participants that share every minibatch.
     pub fn with_reduce(self, reduce: Arc<dyn Reduce>) -> Learner {
         Learner { reduce, ..self }
     }
 
-    /// The same learner with averaged weights, which begin as the present ones.
+    /// Returns the same learner with averaged weights, which begin as the present ones.
     ///
     /// # Errors
-    /// Those of the tensor operations.
+    /// If a tensor operation fails.
     pub fn with_averaged_weights(self, config: EmaConfig) -> Result<Learner> {
         let ema = Ema::new(config, self.policy.params().flat())?;
         Ok(Learner { ema: Some(ema), ..self })
     }
 
-    /// The policy being trained.
+    /// Returns the policy being trained.
     pub fn policy(&self) -> &Arc<dyn Policy> {
         &self.policy
     }
 
-    /// The value network.
+    /// Returns the value network.
     pub fn value(&self) -> &ValueNet {
         &self.value
     }
 
-    /// The constants of the objective.
+    /// Returns the constants of the objective.
     pub fn objective(&self) -> &Objective {
         &self.objective
     }
 
-    /// Which code computes.
+    /// Returns the code that computes.
     pub fn compute(&self) -> Compute {
         self.compute
     }
 
-    /// Gradient steps taken.
+    /// Returns the number of gradient steps taken.
     pub fn gradient_steps(&self) -> u64 {
         self.gradient_steps
     }
 
-    /// Passes over rollouts made; the index of the next permutation.
+    /// Returns the number of passes over rollouts, which is the index of the next permutation.
     pub fn epochs(&self) -> u64 {
         self.epochs
     }
 
-    /// Whether a resumed run takes the steps of an uninterrupted one: whether the optimiser's state
-    /// can be saved.
+    /// Returns whether a resumed run takes the same steps as an uninterrupted one. It does if the
+    /// optimiser's state can be saved.
     pub fn resumes_exactly(&self) -> bool {
         self.optimizer.adam().is_some()
     }
@@ -176,16 +176,16 @@ impl Learner {
         self.optimizer.set_learning_rate(rate);
     }
 
-    /// Actions of the present policy for normalised `obs (B, O)` from unit normals `noise (B,
-    /// noise_len)`; see [`Policy::act`].
+    /// Returns actions of the present policy for normalised `obs (B, O)` from unit normals `noise
+    /// (B, noise_len)`; see [`Policy::act`].
     ///
     /// # Errors
-    /// For tensors of other shapes.
+    /// If a tensor has another shape.
     pub fn act(&self, obs: &Tensor, noise: &Tensor) -> Result<Acted> {
         self.backend.act(self.policy.as_ref(), obs, noise)
     }
 
-    /// The statistics of the observations with those of a collected rollout taken in.
+    /// Returns the statistics of the observations after those of a collected rollout are added.
     ///
     /// # Errors
     /// Those of [`Normalizer::update`].
@@ -197,16 +197,16 @@ impl Learner {
         Ok(statistics)
     }
 
-    /// Completes a collected rollout, as Algorithm 1 does before its update: draws what goes with the actions,
-    /// the pairs (ε, t) of a flow, and computes the stored losses `L_old` under the present policy
-    /// and statistics. `first_step` is the number of the rollout's first step since the start of
-    /// the run, the index of its draws.
+    /// Completes a collected rollout, as Algorithm 1 does before its update: draws the numbers that
+    /// go with the actions, such as the pairs (ε, t) of a flow, and computes the stored losses
+    /// `L_old` under the present policy and statistics. `first_step` is the number of the rollout's
+    /// first step since the start of the run, the index of its draws.
     ///
     /// With [`Truncation::Bootstrap`] it also computes the values of the observations at which the
     /// step limit cut episodes, under the present value network.
     ///
     /// # Errors
-    /// Those of the tensor operations.
+    /// If a tensor operation fails.
     pub fn complete<'a>(
         &mut self,
         storage: &'a mut RolloutStorage,
@@ -224,7 +224,7 @@ impl Learner {
             )?;
         }
         if self.objective.truncation == Truncation::Bootstrap {
-            let values = self.values_of_cuts(storage, size.obs_dim)?;
+            let values = self.cut_values(storage, size.obs_dim)?;
             storage.keep_cut_values(&values)?;
         }
         let losses = size.envs * size.stored.losses;
@@ -233,7 +233,7 @@ impl Learner {
         storage.finish(|rollout| self.stored_losses(rollout, chunk))
     }
 
-    fn values_of_cuts(&mut self, storage: &RolloutStorage, obs_dim: usize) -> Result<Vec<f32>> {
+    fn cut_values(&mut self, storage: &RolloutStorage, obs_dim: usize) -> Result<Vec<f32>> {
         let obs = storage.cut_obs();
         if obs.is_empty() {
             return Ok(Vec::new());
@@ -245,14 +245,14 @@ impl Learner {
         Ok(values)
     }
 
-    /// Several epochs of minibatch steps on one rollout, the update of Algorithm 1. After each
-    /// gradient step it calls `watch` with the number of steps of this update that are done; on a
-    /// GPU, queued.
+    /// Takes several epochs of minibatch steps on one rollout, the update of Algorithm 1. After
+    /// each gradient step it calls `watch` with the number of steps of this update that are done,
+    /// or on a GPU queued.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the schedule does not cover the rollout exactly;
-    /// [`Error::NonFinite`] names the first diagnostic that is not finite. That is seen when the
-    /// update is over, so the parameters are then spoilt: go back to saved ones.
+    /// [`Error::Invalid`] if the schedule does not cover the rollout exactly; [`Error::NonFinite`]
+    /// names the first diagnostic that is not finite. This is noticed only after the update, when
+    /// the parameters are spoilt already: go back to saved ones.
     pub fn update(
         &mut self,
         rollout: &Rollout,
@@ -293,11 +293,11 @@ impl Learner {
         Ok(metrics)
     }
 
-    /// The policy to evaluate and to export: with averaged weights where they are averaged, and
-    /// without disturbances that only training needs.
+    /// Returns the policy to evaluate and to export. It has the averaged weights if weights are
+    /// averaged, and none of the disturbances that only training needs.
     ///
     /// # Errors
-    /// Those of the tensor operations.
+    /// If a tensor operation fails.
     pub fn deployed(&self) -> Result<Arc<dyn Policy>> {
         let acting = match &self.ema {
             None => self.policy.frozen(),
@@ -310,31 +310,40 @@ impl Learner {
         Ok(acting.deployed())
     }
 
-    /// The policy that collects rollouts: the present one, from noise.
+    /// Returns an actor for collecting rollouts: the present policy, whose actions start from
+    /// noise.
     ///
     /// # Errors
-    /// Those of the tensor operations.
+    /// If a tensor operation fails.
     pub fn collecting_actor(&self) -> Result<Actor> {
         let normalizer = self.device_normalizer()?;
         Actor::new(self.policy.frozen(), normalizer, Start::Noise, self.compute)
     }
 
-    /// The policy that is evaluated and exported ([`Learner::deployed`]), from `start`.
+    /// Returns an actor of the policy that is evaluated and exported ([`Learner::deployed`]), whose
+    /// actions start from `start`.
     ///
     /// # Errors
-    /// Those of the tensor operations.
+    /// If a tensor operation fails.
     pub fn deployed_actor(&self, start: Start) -> Result<Actor> {
         Actor::new(self.deployed()?, self.device_normalizer()?, start, self.compute)
     }
 
-    /// Values of raw observations `(B, O)` under the present network and statistics, `(B,)`.
+    /// Returns the values `(B,)` of raw observations `(B, O)` under the present network and
+    /// statistics.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn values(&self, obs: &Tensor) -> Result<Tensor> {
         let obs = self.device_normalizer()?.normalize(obs)?;
         Ok(self.value.forward(&obs)?.detach())
     }
 
-    /// One pass over the rollout's sub-sequences in the given order; returns a row of diagnostics
-    /// per gradient step, still on the device.
+    /// Takes one pass over the rollout's sub-sequences in the given order. Returns a row of
+    /// diagnostics per gradient step, still on the device.
+    ///
+    /// # Errors
+    /// If `order` names a sub-sequence that the rollout does not have, or a tensor operation fails.
     pub fn epoch(
         &mut self,
         rollout: &Rollout,
@@ -353,7 +362,10 @@ impl Learner {
         Ok(metrics)
     }
 
-    /// One gradient step on one minibatch; returns its diagnostics as a row on the device.
+    /// Takes one gradient step on one minibatch. Returns its diagnostics as a row on the device.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn gradient_step(
         &mut self,
         minibatch: &Minibatch,
@@ -376,7 +388,10 @@ impl Learner {
         Ok(Tensor::cat(&[&loss.diagnostics, &grad_norm.unsqueeze(0)?], 0)?)
     }
 
-    /// The losses of a minibatch under the present parameters.
+    /// Returns the losses of a minibatch under the present parameters.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn loss(
         &mut self,
         minibatch: &Minibatch,
@@ -393,12 +408,12 @@ impl Learner {
         self.backend.step_loss(&inputs, minibatch, &mut self.times)
     }
 
-    /// The losses `(T, E, N)` of a rollout's actions under the current policy and statistics: the
-    /// `L_old` of the coming update. Composed operations take `chunk` steps at a time to bound
-    /// memory.
+    /// Returns the losses `(T, E, N)` of a rollout's actions under the current policy and
+    /// statistics: the `L_old` of the coming update. Composed operations take `chunk` steps at a
+    /// time to bound memory.
     ///
     /// # Errors
-    /// For tensors of other shapes.
+    /// If a tensor has another shape.
     pub fn stored_losses(
         &mut self,
         rollout: &Transitions<Tensor, ()>,
@@ -409,12 +424,15 @@ impl Learner {
         timed(&mut times.policy, || backend.losses(policy.as_ref(), &normalizer, rollout, chunk))
     }
 
-    /// The observation statistics where the networks are.
+    /// Returns the observation statistics on the networks' device.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn device_normalizer(&self) -> Result<DeviceNormalizer> {
         self.normalizer.on_device(self.dtype(), self.device())
     }
 
-    /// Where the networks are.
+    /// Returns the networks' device.
     pub fn device(&self) -> &Device {
         self.policy.params().var().device()
     }

@@ -43,14 +43,14 @@ const MOMENTS: [&str; 2] = ["policy", "value"];
 const EMA: &str = "ema.policy";
 
 impl LearnerState {
-    /// The current state of `learner`.
+    /// Returns the current state of `learner`.
     ///
     /// # Errors
     /// [`Error::NonFinite`] names a tensor that must not be saved because it is not finite.
     pub fn capture(learner: &Learner) -> Result<LearnerState> {
         let mut tensors = Vec::new();
         for params in [learner.policy.params(), learner.value.params()] {
-            // Copies: later steps change parameters and moments in place.
+            // These are copies, because later steps change parameters and moments in place.
             tensors.extend(params.layout().views(&params.flat().copy()?)?);
         }
         if let Some(adam) = learner.optimizer.adam() {
@@ -85,8 +85,8 @@ impl LearnerState {
         Ok(LearnerState { tensors, counters })
     }
 
-    /// The policy to export and the statistics of its observations, without a learner: `initial` is
-    /// the policy that learning began with, or any other of the same layout.
+    /// Returns the policy to export and the statistics of its observations, without a learner:
+    /// `initial` is the policy that learning began with, or any other of the same layout.
     ///
     /// # Errors
     /// [`Error::State`] names what is missing or does not fit.
@@ -113,7 +113,7 @@ impl LearnerState {
         self.find(name).ok_or_else(|| Error::State(format!("tensor `{name}` is missing")))
     }
 
-    /// The statistics of observations of this length.
+    /// Returns the statistics of observations of this length.
     fn statistics(&self, obs_dim: usize) -> Result<Normalizer> {
         let row = |name: &str| -> Result<Vec<f64>> {
             Ok(self.need(name)?.to_dtype(DType::F64)?.to_vec1()?)
@@ -121,7 +121,7 @@ impl LearnerState {
         let (mean, sum_squares) = (row("normalizer.mean")?, row("normalizer.sum_squares")?);
         if mean.len() != obs_dim {
             return Err(Error::State(format!(
-                "statistics of {} observations, the policy sees {obs_dim}",
+                "the statistics have {} numbers, but the policy's observations have {obs_dim}",
                 mean.len()
             )));
         }
@@ -152,16 +152,16 @@ impl LearnerState {
                 adam.restore(steps, moments)?;
             }
             (None, None) => {}
-            _ => return Err(Error::State("it is of another optimiser".into())),
+            _ => return Err(Error::State("it belongs to another optimiser".into())),
         }
         match (&mut learner.ema, self.counters.ema_updates) {
             (Some(ema), Some(updates)) => ema.restore(updates, &need(EMA.into())?)?,
             (None, None) => {}
-            _ => return Err(Error::State("only one of the two averages its weights".into())),
+            _ => return Err(Error::State("only it or the learner has averaged weights".into())),
         }
         if self.counters.normalizer_kind != learner.normalizer.kind() {
             return Err(Error::State(format!(
-                "statistics are of kind {:?}, the learner's of kind {:?}",
+                "its statistics are of kind {:?}, but the learner's are of kind {:?}",
                 self.counters.normalizer_kind,
                 learner.normalizer.kind()
             )));

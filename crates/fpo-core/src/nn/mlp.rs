@@ -1,7 +1,7 @@
 //! A multi-layer perceptron over a flat parameter vector: `h ← act(h·W + b)`, linear at the end.
 //!
-//! Weights start lecun-uniform, `U(−√(3/fan_in), √(3/fan_in))`, biases at zero, as in the official
-//! code.
+//! Weights start Lecun-uniform, `U(−√(3/fan_in), √(3/fan_in))`, and biases start at zero, as in the
+//! official code.
 
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
@@ -30,8 +30,9 @@ impl Activation {
     }
 }
 
-/// Widest hidden layer and most hidden layers of a network.
+/// The largest width of a hidden layer.
 const WIDEST: usize = 65_536;
+/// The largest number of hidden layers.
 const DEEPEST: usize = 64;
 
 /// Checks widths of hidden layers that come from outside.
@@ -53,7 +54,7 @@ pub struct Mlp {
 }
 
 impl Mlp {
-    /// A perceptron of `sizes` (input, hidden…, output) whose tensors are named
+    /// Returns a perceptron of `sizes` (input, hidden…, output) whose tensors are named
     /// `name.k.weight|bias`.
     pub fn new(name: &str, sizes: &[usize], activation: Activation) -> Mlp {
         let mut layout = Layout::default();
@@ -64,22 +65,22 @@ impl Mlp {
         Mlp { sizes: sizes.to_vec(), activation, layout }
     }
 
-    /// Sizes: input, hidden layers, output.
+    /// Returns the sizes: input, hidden layers, output.
     pub fn sizes(&self) -> &[usize] {
         &self.sizes
     }
 
-    /// The non-linearity.
+    /// Returns the non-linearity.
     pub fn activation(&self) -> Activation {
         self.activation
     }
 
-    /// Where the weights lie.
+    /// Returns the layout of the weights.
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
 
-    /// Lecun-uniform weights and zero biases, drawn from the stream of `purpose`.
+    /// Returns Lecun-uniform weights and zero biases, drawn from the stream of `purpose`.
     pub fn init(&self, noise: &Noise, purpose: Purpose) -> Vec<f32> {
         let mut values = vec![0.0; self.layout.len()];
         let mut offset = 0;
@@ -94,7 +95,10 @@ impl Mlp {
         values
     }
 
-    /// The output `(…, output)` for an input `(…, input)`.
+    /// Returns the output `(…, output)` for an input `(…, input)`.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn forward(&self, flat: &Tensor, x: &Tensor) -> Result<Tensor> {
         let mut lead = x.dims().to_vec();
         lead.pop();
@@ -105,7 +109,8 @@ impl Mlp {
         Ok(out.reshape(lead)?)
     }
 
-    /// The output `(rows, output)` given the first layer's pre-activations `(rows, hidden[0])`.
+    /// Returns the output `(rows, output)` given the first layer's pre-activations `(rows,
+    /// hidden[0])`.
     ///
     /// A caller whose input has a part shared by many rows computes that part's share once.
     pub(crate) fn forward_from_first(&self, flat: &Tensor, first: &Tensor) -> Result<Tensor> {
@@ -117,12 +122,12 @@ impl Mlp {
         Ok(h)
     }
 
-    /// The weight `(in, out)` of layer `k`.
+    /// Returns the weight `(in, out)` of layer `k`.
     pub(crate) fn weight(&self, flat: &Tensor, k: usize) -> Result<Tensor> {
         self.layout.view(flat, 2 * k)
     }
 
-    /// The bias `(out)` of layer `k`.
+    /// Returns the bias `(out)` of layer `k`.
     pub(crate) fn bias(&self, flat: &Tensor, k: usize) -> Result<Tensor> {
         self.layout.view(flat, 2 * k + 1)
     }

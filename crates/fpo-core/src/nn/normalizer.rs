@@ -8,14 +8,14 @@
 //! ```
 //!
 //! The official code forgets `M2 +`, so that its standard deviation decays like 1/√k over k
-//! updates. [`NormalizerKind::Official`] reproduces that fault by name.
+//! updates. [`NormalizerKind::Official`] reproduces that fault for those who ask for it.
 
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// Standard deviations below this count as this: a constant observation stays finite.
+/// Standard deviations below this are raised to it, so that a constant observation stays finite.
 const MIN_STD: f64 = 1e-6;
 
 /// Which statistics normalise observations.
@@ -41,12 +41,12 @@ pub struct Normalizer {
 }
 
 impl Normalizer {
-    /// Statistics of nothing yet: mean 0, standard deviation 1.
+    /// Returns statistics without any observation: mean 0, standard deviation 1.
     pub fn new(kind: NormalizerKind, obs_dim: usize) -> Normalizer {
         Normalizer { kind, count: 0, mean: vec![0.0; obs_dim], sum_squares: vec![0.0; obs_dim] }
     }
 
-    /// Statistics as saved by [`Normalizer::parts`].
+    /// Returns the statistics that [`Normalizer::parts`] returned.
     ///
     /// # Errors
     /// [`Error::State`] if the vectors differ in length or hold numbers that are not finite.
@@ -69,12 +69,12 @@ impl Normalizer {
         Ok(Normalizer { kind, count, mean, sum_squares })
     }
 
-    /// Count, mean and sum of squared deviations, for saving.
+    /// Returns count, mean and sum of squared deviations, for saving.
     pub fn parts(&self) -> (u64, &[f64], &[f64]) {
         (self.count, &self.mean, &self.sum_squares)
     }
 
-    /// Which statistics these are.
+    /// Returns which statistics these are.
     pub fn kind(&self) -> NormalizerKind {
         self.kind
     }
@@ -87,7 +87,7 @@ impl Normalizer {
         let dim = self.mean.len();
         if dim == 0 || !rows.len().is_multiple_of(dim) {
             let got = rows.len();
-            return Err(Error::Invalid(format!("{got} numbers are no rows of {dim} observations")));
+            return Err(Error::Invalid(format!("{got} numbers do not make observations of {dim}")));
         }
         if self.kind == NormalizerKind::None || rows.is_empty() {
             return Ok(());
@@ -114,12 +114,12 @@ impl Normalizer {
         Ok(())
     }
 
-    /// Current means.
+    /// Returns the current means.
     pub fn mean(&self) -> &[f64] {
         &self.mean
     }
 
-    /// Current standard deviations, at least 1e-6; 1 before the first batch.
+    /// Returns the current standard deviations, at least 1e-6; 1 before the first batch.
     pub fn std(&self) -> Vec<f64> {
         if self.count == 0 {
             return vec![1.0; self.mean.len()];
@@ -128,7 +128,10 @@ impl Normalizer {
         self.sum_squares.iter().map(|m2| (m2 / n).sqrt().max(MIN_STD)).collect()
     }
 
-    /// The affine map as tensors, for use inside an update.
+    /// Returns the affine map as tensors, for use inside an update.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn on_device(&self, dtype: DType, device: &Device) -> Result<DeviceNormalizer> {
         let row = |x: &[f64]| -> Result<Tensor> {
             Ok(Tensor::from_slice(x, x.len(), &Device::Cpu)?.to_dtype(dtype)?.to_device(device)?)
@@ -145,17 +148,20 @@ pub struct DeviceNormalizer {
 }
 
 impl DeviceNormalizer {
-    /// The map with the given means and standard deviations, both `(O,)`.
+    /// Returns the map with the given means and standard deviations, both `(O,)`.
     pub fn new(mean: Tensor, std: Tensor) -> DeviceNormalizer {
         DeviceNormalizer { mean, std }
     }
 
-    /// Means and standard deviations, both `(O,)`.
+    /// Returns means and standard deviations, both `(O,)`.
     pub(crate) fn parts(&self) -> (&Tensor, &Tensor) {
         (&self.mean, &self.std)
     }
 
-    /// `(obs − mean) / std` over the last dimension.
+    /// Returns `(obs − mean) / std` over the last dimension.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn normalize(&self, obs: &Tensor) -> Result<Tensor> {
         Ok(obs.broadcast_sub(&self.mean)?.broadcast_div(&self.std)?)
     }

@@ -30,27 +30,32 @@ impl Layout {
         self.entries.len() - 1
     }
 
-    /// Number of scalars.
+    /// Returns the number of scalars.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there is no parameter at all.
+    /// Returns whether there is no parameter at all.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The `index`-th tensor as a view of `flat`, differentiable with respect to it.
+    /// Returns the `index`-th tensor as a view of `flat`, differentiable with respect to it.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if there is no tensor number `index`.
     pub fn view(&self, flat: &Tensor, index: usize) -> Result<Tensor> {
-        let entry = self
-            .entries
-            .get(index)
-            .ok_or_else(|| Error::Invalid(format!("no parameter tensor number {index}")))?;
+        let entry = self.entries.get(index).ok_or_else(|| {
+            Error::Invalid(format!("there is no parameter tensor number {index}"))
+        })?;
         let len = entry.shape.iter().product();
         Ok(flat.narrow(0, entry.offset, len)?.reshape(entry.shape.as_slice())?)
     }
 
-    /// All tensors of `flat` by name, as views.
+    /// Returns all tensors of `flat` by name, as views.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn views(&self, flat: &Tensor) -> Result<Vec<(String, Tensor)>> {
         (0..self.entries.len())
             .map(|i| Ok((self.entries[i].name.clone(), self.view(flat, i)?)))
@@ -90,6 +95,9 @@ pub struct FlatParams {
 
 impl FlatParams {
     /// Wraps `values`, which must have `layout.len()` elements, as a variable.
+    ///
+    /// # Errors
+    /// If `values` has another length.
     pub fn new(
         layout: Layout,
         values: Vec<f32>,
@@ -102,33 +110,39 @@ impl FlatParams {
     }
 
     /// Wraps a copy of the flat tensor `flat` as a variable.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn from_flat(layout: Layout, flat: &Tensor) -> Result<FlatParams> {
         let var = Var::from_tensor(flat)?;
         Ok(FlatParams { flat: var.as_tensor().clone(), var, layout })
     }
 
-    /// The variable, for the optimiser and for gradients.
+    /// Returns the variable, for the optimiser and for gradients.
     pub fn var(&self) -> &Var {
         &self.var
     }
 
-    /// The flat vector as a tensor.
+    /// Returns the flat vector as a tensor.
     pub fn flat(&self) -> &Tensor {
         &self.flat
     }
 
-    /// The same parameters without gradients: what is computed from them keeps no graph. They
+    /// Returns the same parameters without gradients: a computation on them keeps no graph. They
     /// follow every change of the variable.
     pub fn frozen(&self) -> FlatParams {
         FlatParams { flat: self.flat.detach(), ..self.clone() }
     }
 
-    /// Names and shapes of the views.
+    /// Returns names and shapes of the views.
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
 
     /// Replaces all values by the named tensors that `find` yields.
+    ///
+    /// # Errors
+    /// [`Error::State`] names a tensor that is missing or has another shape.
     pub fn load(&self, find: impl Fn(&str) -> Option<Tensor>) -> Result<()> {
         let flat = self.layout.flatten(find)?;
         let flat = flat.to_dtype(self.var.dtype())?.to_device(self.var.device())?;

@@ -1,4 +1,4 @@
-//! The value network `V(obs)`.
+//! The value network `V(obs)`, from which advantages are estimated.
 
 use candle_core::{DType, Device, Tensor};
 
@@ -15,7 +15,7 @@ pub struct ValueNet {
 }
 
 impl ValueNet {
-    /// A network with freshly drawn weights.
+    /// Returns a network with freshly drawn weights.
     ///
     /// # Errors
     /// [`crate::Error::OutOfRange`] for sizes that cannot work.
@@ -35,17 +35,20 @@ impl ValueNet {
         Ok(ValueNet { mlp, params })
     }
 
-    /// The trainable parameters.
+    /// Returns the trainable parameters.
     pub fn params(&self) -> &FlatParams {
         &self.params
     }
 
-    /// Sizes and activation.
+    /// Returns the sizes and the activation.
     pub(crate) fn mlp(&self) -> &Mlp {
         &self.mlp
     }
 
-    /// Values `(…)` of normalised observations `(…, O)`.
+    /// Returns the values `(…)` of normalised observations `(…, O)`.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn forward(&self, obs: &Tensor) -> Result<Tensor> {
         let values = self.mlp.forward(self.params.flat(), obs)?;
         Ok(values.squeeze(values.rank() - 1)?)

@@ -4,10 +4,11 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::error::{Error, Result};
 
-/// Makes one list of diagnostics the fields of [`StepDiagnostics`] and the names of its columns.
+/// Turns one list of diagnostics into the fields of [`StepDiagnostics`] and the names of the
+/// columns.
 macro_rules! diagnostics {
     ($($(#[doc = $text:literal])+ $field:ident as $name:literal,)+) => {
-        /// What is reported of the loss of one gradient step, as numbers or as scalar tensors.
+        /// The diagnostics of the loss of one gradient step, as numbers or as scalar tensors.
         #[derive(Clone, Debug)]
         pub struct StepDiagnostics<T> {
             $($(#[doc = $text])+ pub $field: T,)+
@@ -17,7 +18,7 @@ macro_rules! diagnostics {
         const NAMES: &[&str] = &[$($name),+];
 
         impl<T> StepDiagnostics<T> {
-            /// All of them, in the order of [`StepMetrics::names`].
+            /// Returns all diagnostics, in the order of [`StepMetrics::names`].
             fn into_columns(self) -> Vec<T> {
                 vec![$(self.$field),+]
             }
@@ -25,8 +26,8 @@ macro_rules! diagnostics {
     };
 }
 
-// The losses come first, then what is computed from them, so that the first that is not finite is
-// near its source.
+// The losses come first, then what is computed from them, so that the first diagnostic that is not
+// finite is near its source.
 diagnostics! {
     /// Mean stored loss.
     loss_old as "cfm_loss_old",
@@ -62,11 +63,11 @@ diagnostics! {
     total_loss as "total_loss",
 }
 
-/// The name of the last column, which is not known before the optimiser step.
+/// The name of the last column, whose number is known only after the optimiser step.
 const GRAD_NORM: &str = "grad_norm";
 
 impl StepDiagnostics<f64> {
-    /// The diagnostics as a row on `device`.
+    /// Returns the diagnostics as a row on `device`.
     pub(crate) fn into_row(self, device: &Device) -> Result<Tensor> {
         let row: Vec<f32> = self.into_columns().into_iter().map(|x| x as f32).collect();
         Ok(Tensor::from_slice(&row, row.len(), device)?)
@@ -74,7 +75,7 @@ impl StepDiagnostics<f64> {
 }
 
 impl StepDiagnostics<Tensor> {
-    /// The diagnostics as a row, still on their device.
+    /// Returns the diagnostics as a row, still on their device.
     pub(crate) fn stack(self) -> Result<Tensor> {
         Ok(Tensor::stack(&self.into_columns(), 0)?)
     }
@@ -88,12 +89,12 @@ pub struct StepMetrics {
 }
 
 impl StepMetrics {
-    /// What the columns mean: the fields of [`StepDiagnostics`], then the gradient norm.
+    /// Returns the names of the columns: the fields of [`StepDiagnostics`], then the gradient norm.
     pub fn names() -> impl Iterator<Item = &'static str> {
         NAMES.iter().copied().chain([GRAD_NORM])
     }
 
-    /// The number of the column `name`.
+    /// Returns the number of the column `name`, if there is one.
     pub fn column(name: &str) -> Option<usize> {
         StepMetrics::names().position(|column| column == name)
     }
@@ -117,13 +118,14 @@ impl StepMetrics {
         Ok(StepMetrics { rows })
     }
 
-    /// Mean of the column `name`; not a number if there is no such column or no step.
+    /// Returns the mean of the column `name`, or NaN if there is no such column or no step.
     pub fn mean(&self, name: &str) -> f64 {
         let Some(column) = StepMetrics::column(name) else { return f64::NAN };
         self.rows.iter().map(|row| f64::from(row[column])).sum::<f64>() / self.rows.len() as f64
     }
 
-    /// Name and summary over the update: mean, but minimum and maximum of the ratio's extremes.
+    /// Returns the name and the summary of every column over the update: the mean, except that
+    /// `ratio_min` and `ratio_max` have their minimum and maximum.
     pub fn summary(&self) -> Vec<(&'static str, f64)> {
         let column = |k: usize| self.rows.iter().map(move |row| row[k] as f64);
         let summarise = |(k, name): (usize, &'static str)| {

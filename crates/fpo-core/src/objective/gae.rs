@@ -33,7 +33,7 @@ pub enum AdvantageKind {
     Vtrace,
 }
 
-/// What a step is worth after which the step limit cut the episode.
+/// What a step counts for if the step limit cut the episode after it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Truncation {
@@ -45,8 +45,9 @@ pub enum Truncation {
     /// advantages are normalised, and no surrogate. An entropy bonus, which asks for no outcome,
     /// still covers it.
     Exclude,
-    /// Its reward and the value of the observation it led to. That value is the value network's at
-    /// the start of the update; values of other observations follow the network from step to step.
+    /// It counts for its reward and the value of the observation it led to. That value is the value
+    /// network's at the start of the update; values of other observations follow the network from
+    /// step to step.
     Bootstrap,
 }
 
@@ -61,7 +62,7 @@ pub struct Advantages {
     pub uncut: Tensor,
 }
 
-/// What the estimator reads; all but `bootstrap` are `(T, B)`.
+/// The input of the estimator; all but `bootstrap` are `(T, B)`.
 pub struct Trajectory<'a> {
     /// Scaled rewards `r_t`.
     pub rewards: &'a Tensor,
@@ -78,7 +79,10 @@ pub struct Trajectory<'a> {
     pub cut_values: Option<&'a Tensor>,
 }
 
-/// Advantages and λ-returns of a batch of trajectories; no gradient flows through them.
+/// Returns advantages and λ-returns of a batch of trajectories. No gradient flows through them.
+///
+/// # Errors
+/// If a tensor operation fails.
 pub fn estimate(trajectory: &Trajectory, lambda: f64, kind: AdvantageKind) -> Result<Advantages> {
     let values = trajectory.values.detach();
     let bootstrap = trajectory.bootstrap.detach().unsqueeze(0)?;
@@ -108,7 +112,8 @@ pub fn estimate(trajectory: &Trajectory, lambda: f64, kind: AdvantageKind) -> Re
     Ok(Advantages { advantages, targets, uncut: mask })
 }
 
-/// `acc_t = δ_t + d_t·acc_{t+1}` for all steps at once, in ⌈log₂ T⌉ rounds of three operations.
+/// Computes `acc_t = δ_t + d_t·acc_{t+1}` for all steps at once, in ⌈log₂ T⌉ rounds of three
+/// operations.
 ///
 /// After the round of `reach`, row t holds the sum over its next `2·reach` steps and `d` the decay
 /// across them: `acc ← acc + d·acc[t + reach]`, `d ← d·d[t + reach]`. Steps beyond the last are
@@ -137,7 +142,7 @@ fn accumulate(deltas: Tensor, decay: Tensor) -> Result<Tensor> {
     Ok(sums)
 }
 
-/// Row `t + 1` at row `t`, and `last (1, B)` at the end.
+/// Returns `x` with row `t + 1` at row `t`, and `last (1, B)` at the end.
 fn shift(x: &Tensor, last: &Tensor) -> Result<Tensor> {
     let steps = x.dim(0)?;
     Ok(Tensor::cat(&[&x.narrow(0, 1, steps - 1)?, last], 0)?)

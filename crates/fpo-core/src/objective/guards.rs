@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 
-/// The bounds; `None` is no bound.
+/// The bounds; `None` means no bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Guards {
@@ -36,8 +36,11 @@ impl Guards {
         log_ratio_max: Some(3.0),
     };
 
-    /// The guarded difference `L_old − L_new`, `(T, B, N)`, from losses `(T, B, N)` and advantages
-    /// `(T, B)`.
+    /// Returns the guarded difference `L_old − L_new`, `(T, B, N)`, from losses `(T, B, N)` and
+    /// advantages `(T, B)`.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn difference(
         &self,
         loss_old: &Tensor,
@@ -55,7 +58,10 @@ impl Guards {
         Ok((old - new)?)
     }
 
-    /// The bounded log ratio, in any shape.
+    /// Returns the bounded log ratio, in any shape.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn bound(&self, log_ratio: Tensor) -> Result<Tensor> {
         match self.log_ratio_max {
             Some(max) => clamp_straight_through(&log_ratio, -max, max),
@@ -63,7 +69,8 @@ impl Guards {
         }
     }
 
-    /// The guarded difference of one pair of losses, and its derivative with respect to `loss_new`.
+    /// Returns the guarded difference of one pair of losses, and its derivative with respect to
+    /// `loss_new`.
     pub fn difference_scalar(&self, loss_old: f64, loss_new: f64, advantage: f64) -> (f64, f64) {
         let everywhere = self.loss_max.unwrap_or(f64::INFINITY);
         let max = match self.negative_advantage_loss_max {
@@ -74,29 +81,32 @@ impl Guards {
         (loss_old.min(everywhere) - loss_new.min(max), derivative)
     }
 
-    /// The bounded log ratio; its derivative is 1 everywhere.
+    /// Returns the bounded log ratio; its derivative is 1 everywhere.
     pub fn bound_scalar(&self, log_ratio: f64) -> f64 {
         let bound = self.log_ratio_max.unwrap_or(f64::INFINITY);
         log_ratio.clamp(-bound, bound)
     }
 }
 
-/// `min(x, max)`, whose gradient is 0 above `max` and 1 up to it.
+/// Returns `min(x, max)`, whose gradient is 0 above `max` and 1 up to it.
 fn at_most(x: &Tensor, max: f64) -> Result<Tensor> {
     let bound = x.ones_like()?.affine(max, 0.0)?;
     Ok(x.gt(max)?.where_cond(&bound, x)?)
 }
 
-/// `clip(x, −bound, bound)` without a gradient beyond the bounds, and with all of it up to them,
-/// where Candle's own clamp halves it.
+/// Returns `clip(x, −bound, bound)`, which has no gradient beyond the bounds and the whole gradient
+/// up to and at them. Candle's own clamp halves the gradient at the bounds.
 pub(crate) fn clamp_flat(x: &Tensor, bound: f64) -> Result<Tensor> {
     let clipped = x.detach().clamp(-bound, bound)?;
     Ok(x.abs()?.gt(bound)?.where_cond(&clipped, x)?)
 }
 
-/// `clip(x, low, high)` with the gradient of `x` itself, for finite `x`.
+/// Returns `clip(x, low, high)` with the gradient of `x` itself, for finite `x`.
 ///
-/// A plain clip has no gradient where it is at work, so what left the interval could not come back.
+/// A plain clip has no gradient outside the interval, so a number that left it could not come back.
+///
+/// # Errors
+/// If a tensor operation fails.
 pub fn clamp_straight_through(x: &Tensor, low: f64, high: f64) -> Result<Tensor> {
     let clipped = x.detach().clamp(low, high)?;
     Ok((clipped + (x - x.detach())?)?)

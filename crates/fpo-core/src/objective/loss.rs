@@ -1,7 +1,7 @@
 //! The loss of one minibatch in composed operations: advantages, ratio, surrogate, value loss.
 //!
-//! A policy's definition of `L` makes the algorithm ([`crate::Policy::evaluate`]); the rest is the
-//! same for FPO, FPO++ and the baselines.
+//! The policy defines `L` ([`crate::Policy::evaluate`]); the rest is the same for FPO, FPO++ and
+//! the baselines.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::objective::step_loss::{LossInputs, StepLoss};
 use crate::rollout::MinibatchTensors;
 use crate::timing::PhaseTimes;
 
-/// What the value network says of a minibatch; all but the loss are `(U, B)`.
+/// The value network's results on a minibatch; all but the loss are `(U, B)`.
 pub struct ValueTerms {
     /// Advantages before they are shaped, and value targets.
     pub estimates: Advantages,
@@ -28,17 +28,18 @@ pub struct ValueTerms {
     pub value_loss: Tensor,
 }
 
-/// The loss of one minibatch and what went into it.
+/// The loss of one minibatch and the terms that make it up.
 pub struct MinibatchLoss {
     /// `policy_loss + value_loss` and the entropy's share, the scalar that is differentiated.
     pub total: Tensor,
     /// `−mean surrogate`.
     pub policy_loss: Tensor,
-    /// Mean entropy and `−entropy_coefficient · entropy`, of policies that know theirs.
+    /// Mean entropy and `−entropy_coefficient · entropy`; `None` for policies without a known
+    /// entropy.
     pub entropy: Option<(Tensor, Tensor)>,
     /// Ratios `(U, B, R)`.
     pub ratio: Tensor,
-    /// Their logarithms.
+    /// Logarithms of the ratios.
     pub log_ratio: Tensor,
     /// Advantages as the surrogate sees them, `(U, B)`.
     pub advantages: Tensor,
@@ -48,8 +49,11 @@ pub struct MinibatchLoss {
     pub value_terms: ValueTerms,
 }
 
-/// The loss of `minibatch` in composed operations, differentiable with respect to both networks'
-/// parameters. Adds the time that each phase took to `times`.
+/// Returns the loss of `minibatch` in composed operations, differentiable with respect to both
+/// networks' parameters. Adds the time that each phase took to `times`.
+///
+/// # Errors
+/// If a tensor operation fails.
 pub fn minibatch_loss(
     inputs: &LossInputs,
     minibatch: &MinibatchTensors,
@@ -83,7 +87,7 @@ pub fn minibatch_loss(
     let estimates = gae::estimate(&trajectory, objective.gae_lambda, objective.advantage)?;
     lap(&mut times.gae);
 
-    // Value loss against the λ-returns; a step that the limit cut has no target.
+    // Value loss against the λ-returns; a step that the step limit cut has no target.
     let counts = match bootstraps {
         true => None,
         false => Some(estimates.uncut.clone()),
@@ -99,7 +103,8 @@ pub fn minibatch_loss(
     policy_loss(inputs, minibatch, &obs, value_terms, times)
 }
 
-/// Ratio and surrogate, given what the value network says; `obs` is normalised.
+/// Computes the ratio, the surrogate and the whole loss, given the value network's results. `obs`
+/// is normalised.
 pub(crate) fn policy_loss(
     inputs: &LossInputs,
     minibatch: &MinibatchTensors,
@@ -149,10 +154,13 @@ pub(crate) fn policy_loss(
 }
 
 impl MinibatchLoss {
-    /// The two losses with a row of diagnostics, still on the device. The policy's loss includes
-    /// the entropy bonus; of the columns `total_loss` does.
+    /// Returns the two losses with a row of diagnostics, still on the device. The policy's loss
+    /// includes the entropy bonus; among the diagnostics only `total_loss` includes it.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn into_step(self, loss_old: &Tensor, clip_epsilon: f64) -> Result<StepLoss> {
-        // All moments in a few operations: on a GPU each is a kernel launch.
+        // All moments are computed in a few operations, because on a GPU each is a kernel launch.
         let (ratio, log_ratio) = (self.ratio.detach(), self.log_ratio.detach());
         let off = (&ratio - 1.0)?;
         let clipped = off.abs()?.gt(clip_epsilon)?.to_dtype(ratio.dtype())?;
@@ -201,8 +209,8 @@ impl MinibatchLoss {
     }
 }
 
-/// Mean square of the value errors, and the variance of the errors as a share of that of the
-/// targets, over the steps that count; `rows` are the targets and the errors, `(2, steps)`.
+/// Returns the mean square of the value errors, and the variance of the errors as a share of that
+/// of the targets, over the steps that count; `rows` are the targets and the errors, `(2, steps)`.
 fn value_errors(rows: &Tensor, counts: &Tensor) -> Result<(Tensor, Tensor)> {
     let counts = counts.flatten_all()?.unsqueeze(1)?;
     let weights = counts.broadcast_div(&(counts.sum_all()? + 1e-12)?)?;

@@ -1,4 +1,4 @@
-//! The objective: what of losses, advantages and values is maximised, for every algorithm here.
+//! The objective that every algorithm here optimises, computed from losses, advantages and values.
 //!
 //! ```text
 //! log ratio = L_old − L_new                                          (eq. 6)
@@ -6,8 +6,8 @@
 //! ```
 //!
 //! `L` is an action's CFM loss (FPO), or a negative log-likelihood where a policy has one (the
-//! baselines). Its N samples are averaged first, which gives one ratio per action (FPO), or each
-//! stands for itself, which gives N (FPO++; DPPO's denoising steps).
+//! baselines). An action has N samples of `L`. Either they are averaged first, which gives one
+//! ratio per action (FPO), or each gives a ratio of its own (FPO++, and DPPO's denoising steps).
 
 pub(crate) mod diagnostics;
 pub mod gae;
@@ -77,14 +77,15 @@ pub struct Objective {
     /// have `"per_sample"`.
     pub ratio: RatioKind,
     /// The log ratio is clamped to `± log_ratio_clamp` before the exponential, without a gradient
-    /// beyond. Range above 0. Default: not set, no clamp; the official per-sample mode has 3.0.
+    /// beyond the bounds. Range above 0. Default: not set, no clamp; the official per-sample mode
+    /// has 3.0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_ratio_clamp: Option<f64>,
-    /// The log ratio is clamped to `± log_ratio_max`, with the gradient it would have without.
-    /// Range above 0. Default: not set; `"fpo++"` has 10.
+    /// The log ratio is clamped to `± log_ratio_max`, with the gradient that it would have without
+    /// the clamp. Range above 0. Default: not set; `"fpo++"` has 10.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_ratio_max: Option<f64>,
-    /// Losses above this count as this, without a gradient. Range above 0. Default: not set;
+    /// Losses above this are lowered to it, without a gradient. Range above 0. Default: not set;
     /// `"fpo++"` has 20.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loss_max: Option<f64>,
@@ -111,8 +112,8 @@ pub struct Objective {
     /// Over what advantages are normalised: `"minibatch"`, or `"none"`, which keeps noise small
     /// once every action does equally well. Default `"minibatch"` (official).
     pub normalize_advantages: AdvantageNormalization,
-    /// Advantages are clamped to `± advantage_clamp` after that. Range above 0. Default: not set;
-    /// FPO++ has 5 for motion tracking.
+    /// Advantages are clamped to `± advantage_clamp` after they are normalised. Range above 0.
+    /// Default: not set; FPO++ has 5 for motion tracking.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advantage_clamp: Option<f64>,
     /// Weight of the entropy bonus, for policies whose entropy is known (`"ppo"`). Range 0 and up.
@@ -175,7 +176,8 @@ impl Objective {
         Ok(())
     }
 
-    /// The bounds on losses, and on the log ratio with a gradient beyond it.
+    /// Returns the bounds on losses, and the bound on the log ratio beyond which the gradient still
+    /// passes.
     pub fn guards(&self) -> Guards {
         Guards {
             loss_max: self.loss_max,
@@ -184,8 +186,11 @@ impl Objective {
         }
     }
 
-    /// The log ratio `(T, B, R)` from losses `(T, B, N)` and the advantages `(T, B)` that the
-    /// surrogate will see: `R` is 1 per action, `N` per sample.
+    /// Returns the log ratio `(T, B, R)` from losses `(T, B, N)` and the advantages `(T, B)` that
+    /// the surrogate will see: `R` is 1 per action, `N` per sample.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn log_ratio(
         &self,
         loss_old: &Tensor,
@@ -206,9 +211,12 @@ impl Objective {
     }
 
     /// Advantages `(T, B)` as the surrogate sees them: `(A − mean A) / (std A + 1e-8)` with the
-    /// population standard deviation, as in the official code, then bounded. Steps at which
-    /// `counts (T, B)` is 0 rather than 1 have no part in mean and deviation, and come out as 0.
-    /// `reduce` sees the means, so that several participants can share a minibatch.
+    /// population standard deviation, as in the official code, then bounded. Steps at which `counts
+    /// (T, B)` is 0 rather than 1 have no part in mean and deviation, and their result is 0.
+    /// `reduce` turns the means into those of all participants that share the minibatch.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn shape_advantages(
         &self,
         advantages: &Tensor,

@@ -1,4 +1,5 @@
-//! What a gradient step differentiates, whoever computed it.
+//! The losses that a gradient step differentiates, and the inputs from which every backend computes
+//! them.
 
 use candle_core::Tensor;
 
@@ -19,17 +20,17 @@ pub struct LossInputs<'a> {
     pub value: &'a ValueNet,
     /// The constants of the objective.
     pub objective: &'a Objective,
-    /// What is maximised instead of the objective's named surrogate, if anything.
+    /// The surrogate to maximise; `None` for the one that the objective names.
     pub surrogate: Option<&'a dyn Surrogate>,
     /// Statistics of the observations.
     pub normalizer: &'a DeviceNormalizer,
-    /// Who else has a part of the minibatch.
+    /// The participants that share the minibatch.
     pub reduce: &'a dyn Reduce,
 }
 
 impl LossInputs<'_> {
-    /// What is maximised, `(T, B, R)`, of log ratios `(T, B, R)`, their exponentials, and shaped
-    /// advantages `(T, B)`.
+    /// Returns the quantity to maximise, `(T, B, R)`, from log ratios `(T, B, R)`, their
+    /// exponentials, and shaped advantages `(T, B)`.
     pub(crate) fn surrogate(
         &self,
         log_ratio: &Tensor,
@@ -44,13 +45,13 @@ impl LossInputs<'_> {
     }
 }
 
-/// The two losses of a minibatch, each differentiable with respect to its own network, and what is
-/// reported of them.
+/// The two losses of a minibatch, each differentiable with respect to its own network, and their
+/// diagnostics.
 pub struct StepLoss {
-    /// `−mean surrogate`, for a Gaussian policy less its entropy bonus.
+    /// `−mean surrogate`, for a Gaussian policy minus its entropy bonus.
     pub policy: Tensor,
     /// `value_coefficient · mean (R − V)²`.
     pub value: Tensor,
-    /// The columns of [`crate::StepMetrics`] but the last, the gradient norm.
+    /// The columns of [`crate::StepMetrics`] except the last, the gradient norm.
     pub diagnostics: Tensor,
 }

@@ -21,15 +21,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 
-/// What is maximised, where it is none of the named surrogates: the seam for an algorithm of your
-/// own.
+/// A surrogate other than the named ones, for an algorithm of your own.
 pub trait Surrogate: Debug + Send + Sync {
-    /// The quantity to maximise, `(T, B, R)`, of log ratios `L_old − L_new (T, B, R)`, after guards
-    /// and clamps, and advantages `(T, B)` as the objective shapes them. A gradient must flow to
-    /// the log ratios; `exp` of them are the ratios.
+    /// Returns the quantity to maximise, `(T, B, R)`, from log ratios `L_old − L_new (T, B, R)`,
+    /// after guards and clamps, and advantages `(T, B)` as the objective shapes them. A gradient
+    /// must flow to the log ratios, whose exponentials are the ratios.
     ///
     /// # Errors
-    /// Those of the tensor operations.
+    /// If a tensor operation fails.
     fn evaluate(&self, log_ratio: &Tensor, advantages: &Tensor) -> Result<Tensor>;
 }
 
@@ -47,7 +46,10 @@ pub enum SurrogateKind {
 }
 
 impl SurrogateKind {
-    /// The surrogate of ratios `(T, B, R)` and advantages `(T, B)`, `(T, B, R)`.
+    /// Returns the surrogate `(T, B, R)` of ratios `(T, B, R)` and advantages `(T, B)`.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn evaluate(self, ratio: &Tensor, advantages: &Tensor, epsilon: f64) -> Result<Tensor> {
         match self {
             SurrogateKind::Clip => ppo_clip(ratio, advantages, epsilon),
@@ -56,7 +58,7 @@ impl SurrogateKind {
         }
     }
 
-    /// The surrogate of one ratio, and its derivative with respect to the ratio.
+    /// Returns the surrogate of one ratio, and its derivative with respect to the ratio.
     pub fn evaluate_scalar(self, ratio: f64, advantage: f64, epsilon: f64) -> (f64, f64) {
         match self {
             SurrogateKind::Clip => ppo_clip_scalar(ratio, advantage, epsilon),
@@ -66,8 +68,11 @@ impl SurrogateKind {
     }
 }
 
-/// PPO's clipped surrogate of ratios `(T, B, R)` and advantages `(T, B)`: the quantity to
+/// Returns PPO's clipped surrogate of ratios `(T, B, R)` and advantages `(T, B)`: the quantity to
 /// maximise, `(T, B, R)`.
+///
+/// # Errors
+/// If a tensor operation fails.
 pub fn ppo_clip(ratio: &Tensor, advantages: &Tensor, epsilon: f64) -> Result<Tensor> {
     let advantages = advantages.unsqueeze(2)?;
     let unclipped = ratio.broadcast_mul(&advantages)?;
@@ -75,7 +80,11 @@ pub fn ppo_clip(ratio: &Tensor, advantages: &Tensor, epsilon: f64) -> Result<Ten
     Ok(unclipped.minimum(&clipped)?)
 }
 
-/// SPO of ratios `(T, B, R)` and advantages `(T, B)`: the quantity to maximise, `(T, B, R)`.
+/// Returns SPO of ratios `(T, B, R)` and advantages `(T, B)`: the quantity to maximise, `(T, B,
+/// R)`.
+///
+/// # Errors
+/// If a tensor operation fails.
 pub fn spo(ratio: &Tensor, advantages: &Tensor, epsilon: f64) -> Result<Tensor> {
     let advantages = advantages.unsqueeze(2)?;
     let penalty = (advantages.abs()? * (0.5 / epsilon))?;
@@ -83,7 +92,11 @@ pub fn spo(ratio: &Tensor, advantages: &Tensor, epsilon: f64) -> Result<Tensor> 
     Ok((ratio.broadcast_mul(&advantages)? - square.broadcast_mul(&penalty)?)?)
 }
 
-/// ASPO of ratios `(T, B, R)` and advantages `(T, B)`: the quantity to maximise, `(T, B, R)`.
+/// Returns ASPO of ratios `(T, B, R)` and advantages `(T, B)`: the quantity to maximise, `(T, B,
+/// R)`.
+///
+/// # Errors
+/// If a tensor operation fails.
 pub fn aspo(ratio: &Tensor, advantages: &Tensor, epsilon: f64) -> Result<Tensor> {
     let clipped = ppo_clip(ratio, advantages, epsilon)?;
     let pulled = spo(ratio, advantages, epsilon)?;
@@ -91,21 +104,21 @@ pub fn aspo(ratio: &Tensor, advantages: &Tensor, epsilon: f64) -> Result<Tensor>
     Ok(good.where_cond(&clipped, &pulled)?)
 }
 
-/// PPO's clipped surrogate of one ratio, and its derivative with respect to the ratio.
+/// Returns PPO's clipped surrogate of one ratio, and its derivative with respect to the ratio.
 pub fn ppo_clip_scalar(ratio: f64, advantage: f64, epsilon: f64) -> (f64, f64) {
     let unclipped = ratio * advantage;
     let clipped = ratio.clamp(1.0 - epsilon, 1.0 + epsilon) * advantage;
-    // Where the clip is at work its derivative is 0; where it is not, the two are the same.
+    // Where the clip binds, its derivative is 0; where it does not, the two are the same.
     if clipped < unclipped { (clipped, 0.0) } else { (unclipped, advantage) }
 }
 
-/// SPO of one ratio, and its derivative with respect to the ratio.
+/// Returns SPO of one ratio, and its derivative with respect to the ratio.
 pub fn spo_scalar(ratio: f64, advantage: f64, epsilon: f64) -> (f64, f64) {
     let (off, steepness) = (ratio - 1.0, advantage.abs() / epsilon);
     (ratio * advantage - 0.5 * steepness * off * off, advantage - steepness * off)
 }
 
-/// ASPO of one ratio, and its derivative with respect to the ratio.
+/// Returns ASPO of one ratio, and its derivative with respect to the ratio.
 pub fn aspo_scalar(ratio: f64, advantage: f64, epsilon: f64) -> (f64, f64) {
     if advantage >= 0.0 {
         ppo_clip_scalar(ratio, advantage, epsilon)

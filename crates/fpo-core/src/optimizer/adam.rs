@@ -24,7 +24,7 @@ pub struct Moments {
     pub second: Tensor,
 }
 
-/// The optimiser's state.
+/// Adam with its state.
 #[derive(Clone, Debug)]
 pub struct Adam {
     config: AdamConfig,
@@ -34,7 +34,10 @@ pub struct Adam {
 }
 
 impl Adam {
-    /// An optimiser of `vars` with moments at zero.
+    /// Returns an optimiser of `vars` with moments at zero.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn new(vars: Vec<Var>, config: AdamConfig) -> Result<Adam> {
         let zero = |var: &Var| var.zeros_like();
         let moments = vars
@@ -44,7 +47,7 @@ impl Adam {
         Ok(Adam { config, vars, moments, steps: 0 })
     }
 
-    /// One step along `grads`, one gradient per variable in their order.
+    /// Takes one step down `grads`, which holds one gradient per variable in their order.
     ///
     /// # Errors
     /// [`Error::Invalid`] if there is not one gradient per variable.
@@ -72,7 +75,8 @@ impl Adam {
             if learning_rate == 0.0 {
                 continue;
             }
-            // Rate and corrections go into the constants: as few kernels as there can be.
+            // The rate and the corrections are folded into the constants, so that as few kernels as
+            // possible run.
             let scale = correction1 / learning_rate;
             let root = moments.second.sqrt()?;
             let root = root.affine(scale / correction2.sqrt(), scale * epsilon)?;
@@ -86,17 +90,17 @@ impl Adam {
         Ok(())
     }
 
-    /// The step size of the coming steps.
+    /// Sets the step size of the coming steps.
     pub fn set_learning_rate(&mut self, rate: f64) {
         self.config.learning_rate = rate;
     }
 
-    /// Steps taken.
+    /// Returns the number of steps taken.
     pub fn steps(&self) -> u64 {
         self.steps
     }
 
-    /// Moments, one entry per variable.
+    /// Returns the moments, one entry per variable.
     pub fn moments(&self) -> &[Moments] {
         &self.moments
     }
@@ -115,7 +119,7 @@ impl Adam {
             return Err(Error::State("Adam's moments do not fit the parameters".into()));
         }
         self.steps = steps;
-        // Steps change moments in place; the caller's tensors are not ours to change.
+        // Steps change moments in place, so the caller's tensors are copied first.
         let copy = |m: Moments| -> Result<Moments> {
             Ok(Moments { first: m.first.copy()?, second: m.second.copy()? })
         };
@@ -128,7 +132,10 @@ fn in_host_memory(tensor: &Tensor) -> bool {
     tensor.device().is_cpu() && tensor.dtype() == DType::F32
 }
 
-/// The global norm `√Σ‖g‖²` as a scalar tensor.
+/// Returns the global norm `√Σ‖g‖²` as a scalar tensor.
+///
+/// # Errors
+/// If a tensor operation fails.
 pub fn global_norm(grads: &[Tensor]) -> Result<Tensor> {
     if grads.iter().all(in_host_memory) {
         return Ok(Tensor::new(sum_of_squares(grads)?.sqrt() as f32, &Device::Cpu)?);
@@ -150,6 +157,9 @@ pub fn global_norm(grads: &[Tensor]) -> Result<Tensor> {
 /// Scales `grads` so that their global norm is at most `max_norm`; returns the norm before.
 ///
 /// The factor is `min(1, max_norm / (norm + 1e-6))`, computed on the device.
+///
+/// # Errors
+/// If a tensor operation fails.
 pub fn clip_global_norm(grads: &mut [Tensor], max_norm: f64) -> Result<Tensor> {
     let norm = global_norm(grads)?;
     let factor = ((&norm + 1e-6)?.recip()? * max_norm)?;

@@ -11,7 +11,7 @@ use crate::tensor::slices::with_slices;
 /// Numbers per parallel task; sums over a chunk do not depend on the number of threads.
 const CHUNK: usize = 32_768;
 
-/// What one step does to the parameters once both moments are up to date.
+/// The change that one step makes to the parameters, once both moments are up to date.
 pub(crate) struct Move {
     rate: f32,
     /// 1/(1−β₁ᵗ) and 1/(1−β₂ᵗ).
@@ -27,7 +27,7 @@ pub(crate) struct Average {
 }
 
 impl Move {
-    /// With the two bias corrections `1 − βᵗ`.
+    /// Returns the change with the two bias corrections `1 − βᵗ`.
     pub(crate) fn new(config: &AdamConfig, corrections: [f64; 2]) -> Move {
         Move {
             rate: config.learning_rate as f32,
@@ -39,12 +39,12 @@ impl Move {
 }
 
 impl Average {
-    /// Of the gradient.
+    /// Returns the running average of the gradient.
     pub(crate) fn first(config: &AdamConfig) -> Average {
         Average { beta: config.beta1, squared: false }
     }
 
-    /// Of the squared gradient.
+    /// Returns the running average of the squared gradient.
     pub(crate) fn second(config: &AdamConfig) -> Average {
         Average { beta: config.beta2, squared: true }
     }
@@ -115,13 +115,13 @@ impl InplaceOp3 for Move {
     }
 }
 
-/// `Σ g²` over all `gradients`, contiguous f32 tensors on the CPU.
+/// Returns `Σ g²` over all `gradients`, contiguous f32 tensors on the CPU.
 pub(crate) fn sum_of_squares(gradients: &[Tensor]) -> Result<f64> {
     let mut sum = 0.0;
     for gradient in gradients {
         let chunks: Vec<f64> = with_slices([gradient], |[gradient]| {
-            let of_chunk = |chunk: &[f32]| chunk.iter().map(|&g| f64::from(g).powi(2)).sum();
-            gradient.par_chunks(CHUNK).map(of_chunk).collect()
+            let chunk_sum = |chunk: &[f32]| chunk.iter().map(|&g| f64::from(g).powi(2)).sum();
+            gradient.par_chunks(CHUNK).map(chunk_sum).collect()
         })?;
         sum += chunks.iter().sum::<f64>();
     }

@@ -34,9 +34,9 @@ pub struct OptimizerConfig {
     pub kind: OptimizerKind,
     /// Learning rate, at the start of training. Range above 0. Default 3e-4 (paper).
     pub learning_rate: f64,
-    /// How it changes from iteration to iteration: `{ kind = "constant" }`, `{ kind = "linear", to =
-    /// 0.0 }` (a fraction of the rate at the end), `{ kind = "exponential", decay = 1.5e-4, floor =
-    /// 0.2 }`, or `{ kind = "adaptive", target = 0.01 }` (`train/divergence` of an iteration, in
+    /// How it changes from iteration to iteration: `{ kind = "constant" }`, `{ kind = "linear", to
+    /// = 0.0 }` (a fraction of the rate at the end), `{ kind = "exponential", decay = 1.5e-4, floor
+    /// = 0.2 }`, or `{ kind = "adaptive", target = 0.01 }` (`train/divergence` of an iteration, in
     /// nats; also `factor`, `min` and `max`). Default constant (paper).
     pub schedule: RateSchedule,
     /// Decay of the mean of gradients. Range 0 up to, without, 1. Default 0.9 (official).
@@ -56,7 +56,7 @@ pub struct OptimizerConfig {
 }
 
 impl Default for OptimizerConfig {
-    /// Adam's own defaults.
+    /// Returns Adam's own defaults.
     fn default() -> Self {
         let adam = AdamConfig::default();
         OptimizerConfig {
@@ -73,7 +73,7 @@ impl Default for OptimizerConfig {
 }
 
 impl OptimizerKind {
-    /// Whether its weight decay may be other than 0.
+    /// Returns whether its weight decay may be other than 0.
     pub fn takes_weight_decay(self) -> bool {
         self != OptimizerKind::Rmsprop
     }
@@ -103,7 +103,7 @@ impl OptimizerConfig {
         }
     }
 
-    /// The constants that Adam takes from it.
+    /// Returns the constants that Adam takes from the settings.
     pub(crate) fn adam(&self) -> AdamConfig {
         AdamConfig {
             learning_rate: self.learning_rate,

@@ -1,7 +1,7 @@
 //! The choice of optimiser.
 //!
-//! Adam is ours, so that its state can be saved. The others are candle-optimisers'; they keep
-//! their state private, so a run that uses one resumes with fresh moments, and says so.
+//! Adam is ours, so that its state can be saved. The others are candle-optimisers'; they keep their
+//! state private, so a run that uses one of them resumes with fresh moments, and reports that.
 
 pub(crate) mod adam;
 pub(crate) mod adam_config;
@@ -39,7 +39,10 @@ enum Inner {
 }
 
 impl Optimizer {
-    /// An optimiser of `vars` in its initial state.
+    /// Returns an optimiser of `vars` in its initial state.
+    ///
+    /// # Errors
+    /// If a setting is out of range.
     pub fn new(vars: Vec<Var>, config: OptimizerConfig) -> Result<Optimizer> {
         config.validate()?;
         let adam = config.adam();
@@ -78,7 +81,7 @@ impl Optimizer {
     /// Takes the gradients of the variables out of `grads`, in the order of the variables.
     ///
     /// # Errors
-    /// Those of the tensor operations.
+    /// If a tensor operation fails.
     pub fn take_gradients(&self, grads: &mut GradStore) -> Result<Vec<Tensor>> {
         let take = |var: &Var| match grads.remove(var) {
             Some(grad) => Ok(grad),
@@ -87,12 +90,12 @@ impl Optimizer {
         self.vars.iter().map(take).collect()
     }
 
-    /// Moves the variables one step down `flat`, one gradient each in their order; returns the
-    /// gradients' global norm before clipping. Other optimisers than Adam read their gradients from
-    /// a store: `grads`, from which they were taken, serves as one.
+    /// Moves the variables one step down `flat`, which holds one gradient per variable in their
+    /// order. Returns the gradients' global norm before clipping. Optimisers other than Adam read
+    /// their gradients from a store; `grads`, from which they were taken, serves as that store.
     ///
     /// # Errors
-    /// Those of the tensor operations.
+    /// If a tensor operation fails.
     pub fn step(&mut self, mut flat: Vec<Tensor>, grads: &mut GradStore) -> Result<Tensor> {
         let norm = match self.config.max_grad_norm {
             Some(max_norm) => clip_global_norm(&mut flat, max_norm)?,
@@ -115,7 +118,7 @@ impl Optimizer {
         Ok(norm)
     }
 
-    /// The step size of the coming steps.
+    /// Sets the step size of the coming steps.
     pub fn set_learning_rate(&mut self, rate: f64) {
         match &mut self.inner {
             Inner::Adam(adam) => adam.set_learning_rate(rate),
@@ -126,7 +129,7 @@ impl Optimizer {
         }
     }
 
-    /// Adam's state, or `None` for an optimiser whose state cannot be saved.
+    /// Returns Adam with its state, or `None` for an optimiser whose state cannot be saved.
     pub fn adam(&self) -> Option<&Adam> {
         match &self.inner {
             Inner::Adam(adam) => Some(adam),
@@ -134,7 +137,7 @@ impl Optimizer {
         }
     }
 
-    /// Adam's state for restoring.
+    /// Returns Adam for restoring its state, or `None` for another optimiser.
     pub fn adam_mut(&mut self) -> Option<&mut Adam> {
         match &mut self.inner {
             Inner::Adam(adam) => Some(adam),
@@ -160,7 +163,7 @@ mod tests {
                 ..OptimizerConfig::default()
             };
             let mut optimizer = Optimizer::new(vec![var.clone()], config).unwrap();
-            // A rate of nothing moves nothing, whatever the first rate was.
+            // A rate of 0 moves nothing, whatever the first rate was.
             optimizer.set_learning_rate(0.0);
             let mut grads = var.sqr().unwrap().sum_all().unwrap().backward().unwrap();
             let flat = optimizer.take_gradients(&mut grads).unwrap();

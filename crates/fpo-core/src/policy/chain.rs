@@ -25,17 +25,17 @@ pub struct ChainPolicy {
 }
 
 impl ChainPolicy {
-    /// The chain of `flow`.
+    /// Returns the chain policy of `flow`.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] for noise that cannot be.
+    /// [`Error::OutOfRange`] if the noise's σ is out of range.
     pub fn new(flow: FlowPolicy, mdp: DenoisingMdp) -> Result<ChainPolicy> {
         mdp.validate()?;
         let spec = ChainPolicy::spec_of(flow.spec(), flow.config().flow_steps, &mdp);
         Ok(ChainPolicy { flow, mdp, spec })
     }
 
-    /// The chain's description, given that of its flow of `flow_steps` steps.
+    /// Returns the chain's description, given that of its flow of `flow_steps` steps.
     pub fn spec_of(flow: &PolicySpec, flow_steps: usize, mdp: &DenoisingMdp) -> PolicySpec {
         PolicySpec {
             noise_len: (flow_steps + 1) * flow.action_dim,
@@ -44,11 +44,14 @@ impl ChainPolicy {
         }
     }
 
-    /// Chains `(B, K + 1, A)` of the sampler for normalised `obs (B, O)`; the last entry is the
-    /// action before squashing.
+    /// Returns chains `(B, K + 1, A)` of the sampler for normalised `obs (B, O)`; the last entry is
+    /// the action before squashing.
     ///
-    /// Of the unit normals `noise (B, K + 1, A)`, the first are the chain's start, the others
-    /// disturb the steps. Without disturbance the action is [`FlowPolicy::sample`]'s.
+    /// The first of the unit normals `noise (B, K + 1, A)` start the chain, and the others disturb
+    /// the steps. Without disturbances the action would be that of [`FlowPolicy::sample`].
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn states(&self, obs: &Tensor, noise: &Tensor) -> Result<Tensor> {
         let draw = |k: usize| noise.narrow(1, k, 1)?.squeeze(1)?.contiguous();
         let start = draw(0)?;
@@ -61,8 +64,9 @@ impl ChainPolicy {
         Ok(Tensor::stack(&states.into_inner(), 1)?)
     }
 
-    /// `−log p_k (…, S)` of the transitions of `chain (…, S + 1, A)`, the end of a chain of
-    /// this policy, at normalised `obs (…, O)`: of all K steps, or of those that are scored.
+    /// Returns `−log p_k (…, S)` of the transitions of `chain (…, S + 1, A)`, the end of a chain of
+    /// this policy, at normalised `obs (…, O)`. The S transitions must be all K steps, or those
+    /// that are scored.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a chain of another length.
@@ -73,7 +77,7 @@ impl ChainPolicy {
         let steps = chain.dim(along)? - 1;
         if steps != flow_steps && steps != self.mdp.scored(flow_steps) {
             return Err(Error::Invalid(format!(
-                "a chain of {} states does not belong to {flow_steps} steps of a sampler",
+                "a chain of {} states does not fit a sampler of {flow_steps} steps",
                 steps + 1
             )));
         }
@@ -103,8 +107,8 @@ impl ChainPolicy {
     }
 }
 
-/// The last states of whole chains `states (B, K + 1, A)`, the actions, and the ends that lead to
-/// them through `scored` transitions.
+/// Returns the actions, which are the last states of whole chains `states (B, K + 1, A)`, and the
+/// ends of the chains that lead to them through `scored` transitions.
 pub(crate) fn scored_end(states: &Tensor, scored: usize) -> Result<Acted> {
     let last = states.dim(1)? - 1;
     let action = states.narrow(1, last, 1)?.squeeze(1)?.contiguous()?;
@@ -126,7 +130,7 @@ impl Policy for ChainPolicy {
         Arc::new(ChainPolicy { flow, ..self.clone() })
     }
 
-    /// The flow without its disturbances. The official code leaves them on.
+    /// Returns the flow without its disturbances. The official code leaves them on.
     fn deployed(&self) -> Arc<dyn Policy> {
         Arc::new(self.flow.clone())
     }

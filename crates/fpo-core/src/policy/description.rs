@@ -1,6 +1,6 @@
-//! What a policy file says of a policy besides its weights: a JSON object for each kind.
+//! What a policy file says about a policy besides its weights: one JSON object for each kind.
 //!
-//! That of a flow also holds the times of its steps and what each step does, so that a reader
+//! The object of a flow also holds the times of its steps and what each step does, so that a reader
 //! needs no formulas; reading checks them against this program's own.
 
 use serde::{Deserialize, Serialize};
@@ -11,9 +11,9 @@ use crate::flow::config::FlowConfig;
 use crate::flow::time::grid;
 use crate::policy::gaussian_config::GaussianConfig;
 
-/// The name of flows.
+/// The `kind` of a flow.
 pub(crate) const FLOW: &str = "flow";
-/// The name of Gaussians.
+/// The `kind` of a Gaussian.
 pub(crate) const GAUSSIAN: &str = "gaussian";
 
 #[derive(Serialize, Deserialize)]
@@ -34,22 +34,22 @@ struct GaussianDescription {
     config: GaussianConfig,
 }
 
-/// The description of a flow.
+/// Returns the description of a flow.
 pub(crate) fn flow(config: &FlowConfig) -> Result<Value> {
     let (schedule, step_factors) = steps(config);
     let config = config.clone();
     json(&FlowDescription { kind: FLOW.into(), config, schedule, step_factors })
 }
 
-/// The description of a Gaussian.
+/// Returns the description of a Gaussian.
 pub(crate) fn gaussian(config: &GaussianConfig) -> Result<Value> {
     json(&GaussianDescription { kind: GAUSSIAN.into(), config: config.clone() })
 }
 
-/// The settings of a flow that was described.
+/// Returns the settings in the description of a flow.
 ///
 /// # Errors
-/// Names what is missing, out of range, or not what this program would compute.
+/// The error names the entry that is missing, out of range, or not what this program would compute.
 pub(crate) fn read_flow(description: Value) -> Result<FlowConfig> {
     let described: FlowDescription = serde_json::from_value(description).map_err(unreadable)?;
     let FlowDescription { config, schedule, step_factors, .. } = described;
@@ -57,7 +57,7 @@ pub(crate) fn read_flow(description: Value) -> Result<FlowConfig> {
     let count = config.flow_steps;
     let (times, factors) = steps(&config);
     if !agree(&schedule, &times) {
-        let what = format!("the schedule is not that of {count} even steps");
+        let what = format!("`schedule` does not hold the times of {count} even steps");
         return Err(Error::File(what));
     }
     if !agree(step_factors.as_flattened(), factors.as_flattened()) {
@@ -67,10 +67,10 @@ pub(crate) fn read_flow(description: Value) -> Result<FlowConfig> {
     Ok(config)
 }
 
-/// The settings of a Gaussian that was described.
+/// Returns the settings in the description of a Gaussian.
 ///
 /// # Errors
-/// Names what is missing or out of range.
+/// The error names the entry that is missing or out of range.
 pub(crate) fn read_gaussian(description: Value) -> Result<GaussianConfig> {
     let described: GaussianDescription = serde_json::from_value(description).map_err(unreadable)?;
     described.config.validate()?;
@@ -85,7 +85,7 @@ fn unreadable(error: serde_json::Error) -> Error {
     Error::File(error.to_string())
 }
 
-/// Times of the steps of a flow, and the factors of each.
+/// Returns the times of a flow's steps, and the factors of each step.
 fn steps(config: &FlowConfig) -> (Vec<f64>, Vec<[f64; 2]>) {
     let schedule = grid(config.flow_steps);
     let factors = |pair: &[f64]| {
@@ -96,9 +96,9 @@ fn steps(config: &FlowConfig) -> (Vec<f64>, Vec<[f64; 2]>) {
     (schedule, step_factors)
 }
 
-/// Whether two lists are the same but for rounding, relative to their numbers or, where those are
-/// all but zero, to a thousandth: sines and cosines of another machine may differ in their last
-/// digits.
+/// Returns whether two lists are equal up to rounding, because sines and cosines of another machine
+/// may differ in their last digits. The tolerance is relative to the numbers, or to 1e-3 where they
+/// are smaller than that.
 fn agree(found: &[f64], expected: &[f64]) -> bool {
     let near = |(x, y): (&f64, &f64)| (x - y).abs() <= 1e-9 * x.abs().max(y.abs()).max(1e-3);
     found.len() == expected.len() && found.iter().zip(expected).all(near)

@@ -1,7 +1,7 @@
 //! The flow policy: a velocity field over actions, its CFM loss, and Euler sampling.
 //!
 //! The network sees `concat(obs, x_t, embed(t))` and its output, times `output_scale`, predicts the
-//! velocity, the noise or the action ([`crate::flow::path`]). The CFM loss of one (ε, t) pair compares it
+//! velocity, the noise or the action ([`crate::path`]). The CFM loss of one (ε, t) pair compares it
 //! with the truth; by default, on the linear path,
 //!
 //! ```text
@@ -37,7 +37,7 @@ pub struct FlowPolicy {
 }
 
 impl FlowPolicy {
-    /// A policy with freshly drawn weights.
+    /// Returns a policy with freshly drawn weights.
     ///
     /// # Errors
     /// [`crate::Error::Invalid`] for sizes that cannot work.
@@ -53,7 +53,7 @@ impl FlowPolicy {
         Ok(FlowPolicy::assemble(config, mlp, params))
     }
 
-    /// A policy with the weights `policy.k.weight|bias` that `find` yields.
+    /// Returns a policy with the weights `policy.k.weight|bias` that `find` yields.
     ///
     /// # Errors
     /// [`crate::Error::State`] names a tensor that is missing or does not fit.
@@ -68,7 +68,7 @@ impl FlowPolicy {
         Ok(FlowPolicy::assemble(config, mlp, params))
     }
 
-    /// Sizes and conventions.
+    /// Returns the sizes and conventions.
     pub fn config(&self) -> &FlowConfig {
         &self.config
     }
@@ -78,7 +78,7 @@ impl FlowPolicy {
         FlowPolicy { config, mlp, params, spec }
     }
 
-    /// The description of a policy with these settings.
+    /// Returns the description of a policy with these settings.
     pub fn spec_of(config: &FlowConfig) -> PolicySpec {
         PolicySpec {
             obs_dim: config.obs_dim,
@@ -91,17 +91,23 @@ impl FlowPolicy {
         }
     }
 
-    /// The same flow with other parameters of the same layout.
+    /// Returns the same flow with other parameters of the same layout.
     pub(crate) fn replace_params(&self, params: FlatParams) -> FlowPolicy {
         FlowPolicy { params, ..self.clone() }
     }
 
-    /// The velocity `(…, A)` at `x_t (…, A)` and `t (…, 1)` for normalised `obs (…, O)`.
+    /// Returns the velocity `(…, A)` at `x_t (…, A)` and `t (…, 1)` for normalised `obs (…, O)`.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn velocity(&self, obs: &Tensor, x_t: &Tensor, t: &Tensor) -> Result<Tensor> {
         self.config.parametrization().velocity_of(self.predict(obs, x_t, t)?, x_t, t)
     }
 
-    /// What the network predicts, in the shapes of [`FlowPolicy::velocity`].
+    /// Returns the network's prediction, in the shapes of [`FlowPolicy::velocity`].
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn predict(&self, obs: &Tensor, x_t: &Tensor, t: &Tensor) -> Result<Tensor> {
         let rows = x_t.elem_count() / self.config.action_dim;
         let obs = obs.reshape((rows, self.config.obs_dim))?;
@@ -111,10 +117,13 @@ impl FlowPolicy {
         Ok(self.finish(&first)?.reshape(x_t.shape())?)
     }
 
-    /// The CFM loss per sample, `(T, B, N)`.
+    /// Returns the CFM loss per sample, `(T, B, N)`.
     ///
     /// `obs (T, B, O)` is normalised, `action (T, B, A)` is the taken action before squashing,
     /// `eps (T, B, N, A)` and `t (T, B, N, 1)` are the Monte-Carlo pairs.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn cfm_loss(
         &self,
         obs: &Tensor,
@@ -152,13 +161,21 @@ impl FlowPolicy {
         Ok(losses.reshape((steps, batch, samples))?)
     }
 
-    /// Actions `(B, A)` before squashing: even steps ([`crate::path::Parametrization::step`]) from
-    /// `start` (noise at `t = 1`) to `t = 0`, for normalised `obs (B, O)`.
+    /// Returns actions `(B, A)` before squashing for normalised `obs (B, O)`. They are the ends of
+    /// even steps ([`crate::path::Parametrization::step`]) from `start` (noise at `t = 1`) to `t =
+    /// 0`.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn sample(&self, obs: &Tensor, start: &Tensor) -> Result<Tensor> {
         self.integrate(obs, start, |_, x| Ok(x))
     }
 
-    /// As [`FlowPolicy::sample`], with `disturb(k, x)` applied after step `k`.
+    /// Does what [`FlowPolicy::sample`] does, but replaces the state `x` after step `k` by
+    /// `disturb(k, x)`.
+    ///
+    /// # Errors
+    /// If a tensor operation fails. Also any error of `disturb`.
     pub fn integrate(
         &self,
         obs: &Tensor,
@@ -179,32 +196,33 @@ impl FlowPolicy {
         Ok(x)
     }
 
-    /// The actions' part of the first layer's weight, and the shares of the starts of the Euler
-    /// steps in its output, `(K, hidden[0])`: the same for every row.
+    /// Returns the actions' part of the first layer's weight, and the shares of the steps' starting
+    /// times in that layer's output, `(K, hidden[0])`. Both are the same for every row.
     fn sampling_weights(&self, times: &[f64], like: &Tensor) -> Result<(Tensor, Tensor)> {
         let FlowConfig { obs_dim, action_dim, flow_steps, time_embedding, .. } = self.config;
         let weight = self.mlp.weight(self.params.flat(), 0)?;
         let starts = upload(&times[..flow_steps], (flow_steps, 1), like)?;
         let embedded = embed(&starts, time_embedding)?;
-        let of_time = weight.narrow(0, obs_dim + action_dim, time_embedding)?;
-        Ok((weight.narrow(0, obs_dim, action_dim)?, embedded.matmul(&of_time)?))
+        let time_weight = weight.narrow(0, obs_dim + action_dim, time_embedding)?;
+        Ok((weight.narrow(0, obs_dim, action_dim)?, embedded.matmul(&time_weight)?))
     }
 
-    /// `concat(x_t, embed(t))` as rows.
+    /// Returns `concat(x_t, embed(t))` as rows.
     fn flow_inputs(&self, x_t: &Tensor, t: &Tensor) -> Result<Tensor> {
         let last = x_t.rank() - 1;
         let inputs = Tensor::cat(&[x_t, &embed(t, self.config.time_embedding)?], last)?;
         Ok(inputs.reshape(((), self.config.action_dim + self.config.time_embedding))?)
     }
 
-    /// The observation's share of the first layer, bias included: the same for all samples.
+    /// Returns the observation's share in the first layer's output, bias included, which is the
+    /// same for all samples.
     fn obs_share(&self, obs: &Tensor) -> Result<Tensor> {
         let flat = self.params.flat();
         let weight = self.mlp.weight(flat, 0)?.narrow(0, 0, self.config.obs_dim)?;
         Ok(obs.matmul(&weight)?.broadcast_add(&self.mlp.bias(flat, 0)?)?)
     }
 
-    /// The share of `concat(x_t, embed(t))` in the first layer.
+    /// Returns the share of `concat(x_t, embed(t))` in the first layer's output.
     fn flow_share(&self, flow: &Tensor) -> Result<Tensor> {
         let len = self.config.action_dim + self.config.time_embedding;
         let weight = self.mlp.weight(self.params.flat(), 0)?;

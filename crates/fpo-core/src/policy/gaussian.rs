@@ -26,7 +26,7 @@ pub struct GaussianPolicy {
 }
 
 impl GaussianPolicy {
-    /// A policy with freshly drawn weights.
+    /// Returns a policy with freshly drawn weights.
     ///
     /// # Errors
     /// [`crate::Error::OutOfRange`] for settings that cannot work.
@@ -42,7 +42,7 @@ impl GaussianPolicy {
         Ok(GaussianPolicy::assemble(config, mlp, params))
     }
 
-    /// A policy with the weights `policy.k.weight|bias` that `find` yields.
+    /// Returns a policy with the weights `policy.k.weight|bias` that `find` yields.
     ///
     /// # Errors
     /// [`crate::Error::State`] names a tensor that is missing or does not fit.
@@ -57,7 +57,7 @@ impl GaussianPolicy {
         Ok(GaussianPolicy::assemble(config, mlp, params))
     }
 
-    /// Sizes and conventions.
+    /// Returns the sizes and conventions.
     pub fn config(&self) -> &GaussianConfig {
         &self.config
     }
@@ -67,7 +67,7 @@ impl GaussianPolicy {
         GaussianPolicy { config, mlp, params, spec }
     }
 
-    /// The description of a policy with these settings.
+    /// Returns the description of a policy with these settings.
     pub fn spec_of(config: &GaussianConfig) -> PolicySpec {
         PolicySpec {
             obs_dim: config.obs_dim,
@@ -80,7 +80,10 @@ impl GaussianPolicy {
         }
     }
 
-    /// The distributions over actions at normalised `obs (…, O)`.
+    /// Returns the distributions over actions at normalised `obs (…, O)`.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn distribution(&self, obs: &Tensor) -> Result<SquashedNormal> {
         let out = self.mlp.forward(self.params.flat(), obs)?;
         let dim = self.config.action_dim;
@@ -89,13 +92,20 @@ impl GaussianPolicy {
         Ok(SquashedNormal { mean, std, squash: self.config.squash })
     }
 
-    /// Actions `(…, A)` before squashing at normalised `obs (…, O)`, from unit normals
+    /// Returns actions `(…, A)` before squashing at normalised `obs (…, O)`, from unit normals
     /// `noise (…, A)`.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn sample(&self, obs: &Tensor, noise: &Tensor) -> Result<Tensor> {
         self.distribution(obs)?.sample(noise)
     }
 
-    /// The deterministic actions `(…, A)` before squashing: the means, as in official evaluations.
+    /// Returns the deterministic actions `(…, A)` before squashing: the means, as in official
+    /// evaluations.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn mode(&self, obs: &Tensor) -> Result<Tensor> {
         Ok(self.distribution(obs)?.mean)
     }

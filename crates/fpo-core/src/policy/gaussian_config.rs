@@ -1,4 +1,4 @@
-//! What defines a Gaussian policy but its weights.
+//! The settings of a Gaussian policy: everything that defines it except its weights.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use crate::error::{Result, require};
 use crate::flow::config::Squash;
 use crate::nn::mlp::{Activation, validate_hidden};
 
-/// Everything that defines a Gaussian policy but its weights.
+/// Everything that defines a Gaussian policy except its weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GaussianConfig {
     /// Length of an observation.
@@ -24,7 +24,8 @@ pub struct GaussianConfig {
 }
 
 impl GaussianConfig {
-    /// The baseline of the official Playground code: 4 × 32 SiLU, least deviation 1e-3, `tanh`.
+    /// Returns the baseline of the official Playground code: 4 × 32 SiLU, least deviation 1e-3,
+    /// `tanh`.
     pub fn new(obs_dim: usize, action_dim: usize) -> GaussianConfig {
         GaussianConfig {
             obs_dim,
@@ -36,7 +37,7 @@ impl GaussianConfig {
         }
     }
 
-    /// Checks numbers that come from outside.
+    /// Checks every setting against its range.
     ///
     /// # Errors
     /// [`crate::Error::OutOfRange`] names the field and its range.
@@ -48,7 +49,7 @@ impl GaussianConfig {
         validate_hidden(&self.hidden)
     }
 
-    /// Sizes of the network: input, hidden layers, output.
+    /// Returns the sizes of the network: input, hidden layers, output.
     pub(crate) fn sizes(&self) -> Vec<usize> {
         [&[self.obs_dim], &self.hidden[..], &[2 * self.action_dim]].concat()
     }

@@ -1,16 +1,16 @@
-//! Who acts and learns: what the update needs to know of a policy, whatever its kind.
+//! Policies, and the interface through which acting and the update use a policy of any kind.
 //!
-//! The update knows of a policy only the losses `L` of an action that was taken, N of them:
+//! All that the update sees of a policy are N losses `L` of each action that was taken:
 //!
 //! | policy | an action is | stored with it | L |
 //! |---|---|---|---|
 //! | [`flow::FlowPolicy`] | the flow's end | N pairs of noise and time | N CFM losses |
-//! | [`chain::ChainPolicy`] | the end of a noisy chain | the chain's scored end | `−log p` of each step |
+//! | [`chain::ChainPolicy`] | a noisy chain's end | the chain's scored end | `−log p` per step |
 //! | [`gaussian::GaussianPolicy`] | `mean + std·ε` | noise for the entropy | `−log p`, N = 1 |
 //!
-//! Everything after that, `ratio = exp(L_old − L_new)` and the surrogate, is shared. A policy does
-//! not know who computes it: its own methods are composed Candle operations, the reference on every
-//! device; [`crate::Backend`] does the same faster where it can.
+//! Everything after that, `ratio = exp(L_old − L_new)` and the surrogate, is shared. A policy's own
+//! methods are composed Candle operations, the reference on every device; a [`crate::Backend`]
+//! computes the same numbers, faster where it can.
 
 pub(crate) mod chain;
 pub(crate) mod description;
@@ -35,23 +35,30 @@ use crate::rollout::stored::{Source, Stored};
 
 /// A policy: a map from observations to actions, with its parameters.
 pub trait Policy: Debug + Send + Sync {
-    /// Sizes and conventions.
+    /// Returns the sizes and conventions.
     fn spec(&self) -> &PolicySpec;
 
-    /// The trainable parameters.
+    /// Returns the trainable parameters.
     fn params(&self) -> &FlatParams;
 
-    /// The same policy with other parameters of the same layout.
+    /// Returns the same policy with other parameters of the same layout.
     fn with_params(&self, params: FlatParams) -> Arc<dyn Policy>;
 
-    /// The policy that is evaluated and exported: without disturbances that only training needs.
+    /// Returns the policy that is evaluated and exported: without disturbances that only training
+    /// needs.
     fn deployed(&self) -> Arc<dyn Policy>;
 
-    /// Actions for normalised `obs (B, O)` from unit normals `noise (B, noise_len)`.
+    /// Returns actions for normalised `obs (B, O)` from unit normals `noise (B, noise_len)`.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     fn act(&self, obs: &Tensor, noise: &Tensor) -> Result<Acted>;
 
-    /// The losses of actions under the present parameters, for normalised `obs (T, B, O)`, `action
-    /// (T, B, A)`, and what was stored: `stored (T, B, rows, A)` and `t (T, B, N, 1)`.
+    /// Returns the losses of actions under the present parameters, for normalised `obs (T, B, O)`,
+    /// `action (T, B, A)`, and what was stored: `stored (T, B, rows, A)` and `t (T, B, N, 1)`.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     fn evaluate(
         &self,
         obs: &Tensor,
@@ -61,62 +68,62 @@ pub trait Policy: Debug + Send + Sync {
     ) -> Result<Evaluated>;
 
     /// Fills `out` with the flow times that go with the losses of actions; `index` is the rollout
-    /// step. Policies without a flow time keep zeros.
+    /// step. Policies without flow times fill it with zeros.
     fn fill_times(&self, _times: TrainingTimes, _noise: &Noise, _index: u64, out: &mut [f32]) {
         out.fill(0.0);
     }
 
-    /// The velocity field whose end the actions are, for samplers other than the policy's own;
-    /// `None` for a policy that is no flow.
+    /// Returns the velocity field that leads to the actions, for samplers other than the policy's
+    /// own, or `None` if the policy is not a flow.
     fn field(&self) -> Option<&dyn VelocityField> {
         None
     }
 
-    /// What the fused kernels need to compute this policy; `None` where there are no kernels, so
-    /// that its part of a gradient step is composed.
+    /// Returns what the fused kernels need to compute this policy, or `None` if there are no
+    /// kernels for it. Its part of a gradient step is then composed of Candle operations.
     fn kernel_form(&self) -> Option<KernelForm<'_>> {
         None
     }
 
-    /// What a policy file says of the policy besides its weights: an object whose `kind` names the
-    /// reader ([`crate::PolicyKind`]) and whose other entries are that reader's.
+    /// Returns what a policy file says about the policy besides its weights: an object whose `kind`
+    /// names the reader ([`crate::PolicyKind`]) and whose other entries are for that reader.
     ///
     /// # Errors
     /// If the settings cannot be written as JSON.
     fn description(&self) -> Result<serde_json::Value>;
 
-    /// The same policy without gradients, for acting and for stored losses.
+    /// Returns the same policy without gradients, for acting and for stored losses.
     fn frozen(&self) -> Arc<dyn Policy> {
         self.with_params(self.params().frozen())
     }
 
-    /// Length of an observation.
+    /// Returns the length of an observation.
     fn obs_dim(&self) -> usize {
         self.spec().obs_dim
     }
 
-    /// Length of an action.
+    /// Returns the length of an action.
     fn action_dim(&self) -> usize {
         self.spec().action_dim
     }
 
-    /// How actions reach the environment.
+    /// Returns how actions reach the environment.
     fn squash(&self) -> Squash {
         self.spec().squash
     }
 
-    /// Unit normals that acting takes per action.
+    /// Returns the number of unit normals that acting takes per action.
     fn noise_len(&self) -> usize {
         self.spec().noise_len
     }
 
-    /// What is stored with every action when `num_samples` Monte-Carlo pairs are asked for.
+    /// Returns the sizes of what is stored with every action, for `num_samples` Monte-Carlo pairs.
     fn stored(&self, num_samples: usize) -> Stored {
         self.spec().source.stored(num_samples)
     }
 }
 
-/// What is known of a policy before it is built.
+/// The description of a policy, which is known before the policy is built.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PolicySpec {
     /// Length O of an observation.
@@ -136,7 +143,7 @@ pub struct PolicySpec {
 }
 
 impl PolicySpec {
-    /// The largest width of a hidden layer.
+    /// Returns the largest width of a hidden layer.
     pub fn width(&self) -> usize {
         let hidden = self.layers.len().saturating_sub(1).max(1);
         self.layers[1..hidden].iter().copied().max().unwrap_or(1)
@@ -152,12 +159,12 @@ pub struct KernelForm<'a> {
     pub chain: Option<DenoisingMdp>,
 }
 
-/// Actions, and what of their making must be stored.
+/// Actions, and the states that training stores with them.
 #[derive(Clone, Debug)]
 pub struct Acted {
     /// Actions before squashing, `(B, A)`.
     pub action: Tensor,
-    /// The scored end of the chain, `(B, S + 1, A)`, of policies whose actions end one.
+    /// The scored end of the chain, `(B, S + 1, A)`; `None` for policies without chains.
     pub chain: Option<Tensor>,
 }
 
@@ -165,6 +172,6 @@ pub struct Acted {
 pub struct Evaluated {
     /// L, `(T, B, N)`.
     pub losses: Tensor,
-    /// In nats, a scalar.
+    /// Mean entropy in nats, a scalar.
     pub entropy: Option<Tensor>,
 }

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! The last term is the density's change under `tanh`. It does not depend on the parameters, so
-//! ratios do without it; the entropy needs it. The entropy has no closed form, so it is the normal's
-//! entropy plus the mean of that term over drawn `u`, through which gradients flow.
+//! ratios can leave it out, but the entropy needs it. The entropy has no closed form, so it is the
+//! normal's entropy plus the mean of that term over drawn `u`, through which gradients flow.
 
 use std::f64::consts::{LN_2, TAU};
 
@@ -31,34 +31,51 @@ pub struct SquashedNormal {
 }
 
 impl SquashedNormal {
-    /// Actions before squashing, `mean + std·noise`, for unit normals `noise (…, A)`.
+    /// Returns actions before squashing, `mean + std·noise`, for unit normals `noise (…, A)`.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn sample(&self, noise: &Tensor) -> Result<Tensor> {
         Ok((&self.mean + (&self.std * noise)?)?)
     }
 
-    /// Log density `(…)` of the squashed actions whose values before squashing are `action (…, A)`.
+    /// Returns the log density `(…)` of the squashed actions whose values before squashing are
+    /// `action (…, A)`.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn log_prob(&self, action: &Tensor) -> Result<Tensor> {
         Ok((self.log_prob_unsquashed(action)? - self.log_slope(action)?.sum(D::Minus1)?)?)
     }
 
-    /// Log density `(…)` of `action (…, A)` before squashing: enough for ratios, and what the
-    /// official code stores.
+    /// Returns the log density `(…)` of `action (…, A)` before squashing. It is enough for ratios,
+    /// and the official code stores it.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn log_prob_unsquashed(&self, action: &Tensor) -> Result<Tensor> {
         let deviation = ((action - &self.mean)? / &self.std)?;
         let normal = ((deviation.sqr()? * -0.5)? - self.std.log()?)?;
         Ok((normal - 0.5 * TAU.ln())?.sum(D::Minus1)?)
     }
 
-    /// Entropy `(…)` in nats, estimated from one draw per row, `noise (…, A)` unit normals.
+    /// Returns the entropy `(…)` in nats, estimated from one draw per row, `noise (…, A)` unit
+    /// normals.
     ///
-    /// Exact, whatever the noise, without squashing.
+    /// Without squashing it is exact, whatever the noise.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn entropy(&self, noise: &Tensor) -> Result<Tensor> {
         let normal = (self.std.log()? + 0.5 * (1.0 + TAU.ln()))?;
         Ok((normal + self.log_slope(&self.sample(noise)?)?)?.sum(D::Minus1)?)
     }
 
-    /// The mean entropy of `(U, B, A)` distributions in nats, a scalar, over draws from the unit
-    /// normals `noise (U, B, N, A)`.
+    /// Returns the mean entropy of `(U, B, A)` distributions in nats, a scalar, over draws from the
+    /// unit normals `noise (U, B, N, A)`.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn mean_entropy(&self, noise: &Tensor) -> Result<Tensor> {
         let over_draws = |x: &Tensor| x.unsqueeze(2)?.broadcast_as(noise.shape());
         let (mean, std) = (over_draws(&self.mean)?, over_draws(&self.std)?);
@@ -66,7 +83,7 @@ impl SquashedNormal {
         Ok(distribution.entropy(noise)?.mean_all()?)
     }
 
-    /// Log of the squashing's derivative, elementwise.
+    /// Returns the logarithm of the squashing's derivative, elementwise.
     fn log_slope(&self, action: &Tensor) -> Result<Tensor> {
         Ok(match self.squash {
             Squash::None => action.zeros_like()?,
@@ -78,7 +95,7 @@ impl SquashedNormal {
     }
 }
 
-/// `ln(1 + eˣ) = max(x, 0) + ln(1 + e^−|x|)`, which never overflows.
+/// Returns `ln(1 + eˣ)` as `max(x, 0) + ln(1 + e^−|x|)`, which never overflows.
 pub(crate) fn softplus(x: &Tensor) -> Result<Tensor> {
     Ok((x.relu()? + (x.abs()?.neg()?.exp()? + 1.0)?.log()?)?)
 }

@@ -12,16 +12,16 @@ use crate::policy::description::{FLOW, GAUSSIAN, read_flow, read_gaussian};
 use crate::policy::flow::FlowPolicy;
 use crate::policy::gaussian::GaussianPolicy;
 
-/// A kind of policies, and how one is made of its description and its tensors.
+/// A kind of policies, and the function that makes one from its description and its tensors.
 #[derive(Clone, Copy, Debug)]
 pub struct PolicyKind {
     /// Its name, the `kind` of a description ([`Policy::description`]).
     pub name: &'static str,
-    /// Makes the policy of a description, on a device, with the tensors that are found by name.
+    /// Makes the policy from its description, on a device, with tensors that are found by name.
     pub read: Reader,
 }
 
-/// A function that makes a policy of a description and named tensors.
+/// A function that makes a policy from a description and named tensors.
 pub type Reader = fn(Value, &Device, &dyn Fn(&str) -> Option<Tensor>) -> Result<Arc<dyn Policy>>;
 
 /// The kinds of this crate.

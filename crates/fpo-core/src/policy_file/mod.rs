@@ -40,7 +40,7 @@ use crate::policy_file::tensor_file::{Data, TensorFile};
 const FORMAT: &str = "fpo-policy";
 const VERSION: u32 = 2;
 
-/// What a policy file says of the training behind the policy, besides the policy itself.
+/// What a policy file says about the training of its policy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PolicyInfo {
     /// The task that the policy was trained on.
@@ -59,12 +59,12 @@ pub struct PolicyInfo {
     pub start: Start,
 }
 
-/// What files without `starts` mean.
+/// Returns the `starts` of files that have no such entry.
 fn drawn() -> String {
     "drawn".into()
 }
 
-/// What files without `action_repeat` mean.
+/// Returns the `action_repeat` of files that have no such entry.
 fn one() -> usize {
     1
 }
@@ -80,10 +80,10 @@ struct Metadata {
     created_by: String,
 }
 
-/// A policy that was read.
+/// A policy that was read from a file.
 #[derive(Clone, Debug)]
 pub struct PolicyFile {
-    /// What is said of its training.
+    /// Information about its training.
     pub info: PolicyInfo,
     /// The policy, frozen.
     pub policy: Arc<dyn Policy>,
@@ -92,7 +92,7 @@ pub struct PolicyFile {
 }
 
 impl PolicyFile {
-    /// The bytes of a file with `policy`, the statistics of its observations and `info`;
+    /// Returns the bytes of a file with `policy`, the statistics of its observations and `info`;
     /// `created_by` names the program that writes it. Equal arguments give equal bytes.
     ///
     /// # Errors
@@ -139,7 +139,7 @@ impl PolicyFile {
         PolicyFile::from_bytes_of(bytes, device, &POLICY_KINDS)
     }
 
-    /// As [`PolicyFile::from_bytes`], for policies of these kinds.
+    /// Does what [`PolicyFile::from_bytes`] does, for policies of these kinds.
     ///
     /// # Errors
     /// As [`PolicyFile::from_bytes`].
@@ -184,7 +184,7 @@ impl PolicyFile {
         Ok(PolicyFile { info, policy: policy.frozen(), normalizer })
     }
 
-    /// The policy at work, computed by the fastest code for its device.
+    /// Returns an actor for the policy, computed by the fastest code for its device.
     ///
     /// # Errors
     /// Those of [`Actor::new`].
@@ -194,7 +194,7 @@ impl PolicyFile {
     }
 }
 
-/// The metadata, of this format and version.
+/// Returns the metadata, or fails unless it is of this format and version.
 fn metadata(text: &str) -> Result<Metadata> {
     let head: Value = serde_json::from_str(text)
         .map_err(|error| Error::File(format!("metadata is not JSON: {error}")))?;
@@ -218,7 +218,8 @@ fn check_numbers(file: &TensorFile) -> Result<()> {
         let positive = name != "normalizer.std" || values.iter().all(|&x| x > 0.0);
         if !positive || !values.iter().all(|x| x.is_finite()) {
             return Err(Error::File(format!(
-                "tensor `{name}` holds a number that is not finite, or no positive deviation"
+                "tensor `{name}` holds a number that is not finite or a deviation that is not \
+                 positive"
             )));
         }
     }

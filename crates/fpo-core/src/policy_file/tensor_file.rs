@@ -45,7 +45,7 @@ impl Data {
             Dtype::U64 => Data::U64(eight.iter().map(|b| u64::from_le_bytes(*b)).collect()),
             other => {
                 return Err(file_error(format!(
-                    "numbers of type {other:?}, expected F32, F64, U32 or U64"
+                    "its numbers are of type {other:?}, expected F32, F64, U32 or U64"
                 )));
             }
         })
@@ -133,6 +133,9 @@ impl TensorFile {
     }
 
     /// Returns the file's bytes; equal contents give equal bytes.
+    ///
+    /// # Errors
+    /// [`Error::File`] if the shape of an array does not fit its numbers.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let bytes: Vec<_> =
             self.arrays.iter().map(|(name, a)| (name, &a.shape, a.data.to_bytes())).collect();

@@ -54,7 +54,7 @@ pub struct Noise {
 }
 
 impl Noise {
-    /// The family of streams of `seed`.
+    /// Returns the family of streams of `seed`.
     pub fn new(seed: u64) -> Noise {
         Noise { base: ChaCha8Rng::seed_from_u64(seed) }
     }
@@ -104,7 +104,10 @@ impl Noise {
         });
     }
 
-    /// Standard normals as an f32 tensor of the given shape.
+    /// Returns standard normals as an f32 tensor of the given shape.
+    ///
+    /// # Errors
+    /// If the tensor cannot be made on `device`.
     pub fn normal_tensor(
         &self,
         purpose: Purpose,
@@ -117,7 +120,7 @@ impl Noise {
         Ok(Tensor::from_vec(values, shape, device)?)
     }
 
-    /// A uniformly drawn permutation of `0..n` (Fisher–Yates).
+    /// Returns a uniformly drawn permutation of `0..n` (Fisher–Yates).
     pub fn permutation(&self, purpose: Purpose, index: u64, n: usize) -> Vec<u32> {
         let mut rng = self.stream(purpose, index, 0);
         let mut order: Vec<u32> = (0..n as u32).collect();

@@ -4,11 +4,11 @@
 //! (a, b) = √(−2 ln u) · (cos 2πv, sin 2πv),   u and v from one word each
 //! ```
 //!
-//! Only additions, multiplications and square roots, each rounded as IEEE 754 says, and no fused
-//! multiply-add: a loop over words vectorises to any width and gives the same bits on every
-//! processor.
+//! It uses only additions, multiplications and square roots, each rounded as IEEE 754 says, and no
+//! fused multiply-add. A loop over words therefore vectorises to any width and gives the same bits
+//! on every processor.
 
-/// Two standard normals from two words.
+/// Returns two standard normals from two words.
 #[inline(always)]
 pub(crate) fn normals(first: u32, second: u32) -> (f32, f32) {
     let radius = (-2.0 * ln(unit_interval(first))).sqrt();
@@ -16,15 +16,16 @@ pub(crate) fn normals(first: u32, second: u32) -> (f32, f32) {
     (radius * cos, radius * sin)
 }
 
-/// The centre of one of 2²⁴ equal cells of (0, 1).
+/// Returns the centre of one of 2²⁴ equal cells of (0, 1).
 #[inline(always)]
 pub(crate) fn unit_interval(word: u32) -> f32 {
     ((word >> 8) as i32 as f32 + 0.5) * (1.0 / (1 << 24) as f32)
 }
 
-/// `ln x` for normal x > 0, absolute error below 2e-7 times `1 + |ln x|`.
+/// Returns `ln x` for normal x > 0, with an absolute error below 2e-7 times `1 + |ln x|`.
 ///
-/// `x = m·2ᵉ` with m in [√½, √2), and `ln m` by the Cephes polynomial in `m − 1`.
+/// It splits `x = m·2ᵉ` with m in [√½, √2), and computes `ln m` by the Cephes polynomial in `m −
+/// 1`.
 #[inline(always)]
 fn ln(x: f32) -> f32 {
     /// The bits of √½.
@@ -53,7 +54,7 @@ fn ln(x: f32) -> f32 {
     m + tail + exponent * 0.693_359_4
 }
 
-/// `(cos 2πv, sin 2πv)` for v in [0, 1], absolute error below 2e-7.
+/// Returns `(cos 2πv, sin 2πv)` for v in [0, 1], with an absolute error below 2e-7.
 #[inline(always)]
 fn cos_sin_turns(v: f32) -> (f32, f32) {
     // v is a multiple of 2⁻²⁵, so what is left after whole quarter turns is exact.

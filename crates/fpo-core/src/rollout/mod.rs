@@ -11,8 +11,8 @@ use candle_core::Tensor;
 
 use crate::error::{Error, Result};
 
-/// The arrays of a rollout, time-major, in shapes as a [`Rollout`] has them. `L` is the type of the
-/// stored losses, which come last and are not there while a rollout is being collected.
+/// The arrays of a rollout, time-major, with the shapes that a [`Rollout`] has. `L` is the type of
+/// the stored losses: `()` as long as they have not been computed.
 #[derive(Clone, Copy, Debug)]
 pub struct Transitions<T, L = T> {
     /// Raw observations `(T, E, O)`.
@@ -39,11 +39,11 @@ pub struct Transitions<T, L = T> {
     pub loss_old: L,
 }
 
-/// What was collected, on the device of the learner.
+/// A whole rollout with its stored losses, on the device of the learner.
 pub type Rollout = Transitions<Tensor>;
 
 /// `U` steps of `B` sub-sequences, gathered: shapes as in [`Transitions`] with `U` for `T` and `B`
-/// for `E`, but `bootstrap_obs`, which is `(B, O)`.
+/// for `E`, except that `bootstrap_obs` is `(B, O)`.
 pub type MinibatchTensors = Transitions<Tensor>;
 
 /// Some sub-sequences of a rollout.
@@ -58,14 +58,14 @@ pub struct Minibatch<'a> {
 }
 
 impl<T, L> Transitions<T, L> {
-    /// All arrays but the stored losses, in the order of the fields.
+    /// Returns all arrays except the stored losses, in the order of the fields.
     pub(crate) fn arrays(&self) -> [&T; 9] {
         let Transitions { obs, bootstrap_obs, action, reward, terminated, .. } = self;
         let Transitions { truncated, cut_value, stored, t, .. } = self;
         [obs, bootstrap_obs, action, reward, terminated, truncated, cut_value, stored, t]
     }
 
-    /// The transitions with these arrays, in the order of the fields, and stored losses.
+    /// Returns the transitions with these arrays, in the order of the fields, and stored losses.
     pub(crate) fn from_arrays(arrays: [T; 9], loss_old: L) -> Transitions<T, L> {
         let [obs, bootstrap_obs, action, reward, terminated, truncated, cut_value, stored, t] =
             arrays;
@@ -83,7 +83,7 @@ impl<T, L> Transitions<T, L> {
         }
     }
 
-    /// The transitions that `map` makes of each array, with these stored losses.
+    /// Returns the transitions that `map` makes of each array, with these stored losses.
     pub(crate) fn try_map<U, M>(
         &self,
         map: impl Fn(&T) -> Result<U>,
@@ -95,14 +95,14 @@ impl<T, L> Transitions<T, L> {
 }
 
 impl Transitions<Tensor, ()> {
-    /// The rollout with these stored losses.
+    /// Returns the rollout with these stored losses.
     pub fn with_loss_old(self, loss_old: Tensor) -> Rollout {
         Transitions::from_arrays(self.arrays().map(Tensor::clone), loss_old)
     }
 }
 
 impl Rollout {
-    /// The sub-sequences numbered `picks` as one minibatch.
+    /// Returns the sub-sequences numbered `picks` as one minibatch.
     ///
     /// # Errors
     /// [`Error::Invalid`] if `unroll_length` does not divide the rollout, or a number is too large.
@@ -128,7 +128,10 @@ impl Rollout {
 }
 
 impl Minibatch<'_> {
-    /// Its numbers as tensors of their own.
+    /// Returns the minibatch as tensors of its own.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn gather(&self) -> Result<MinibatchTensors> {
         let Minibatch { rollout, picks, unroll_length } = *self;
         let (steps, envs) = rollout.reward.dims2()?;

@@ -1,4 +1,5 @@
-//! The memory that rollouts are collected in: allocated for the first of a run, used by all.
+//! The memory in which rollouts are collected. It is allocated for the first rollout of a run and
+//! used by all.
 
 use std::marker::PhantomData;
 use std::ops::{Deref, Range};
@@ -27,7 +28,7 @@ pub struct RolloutSize {
     pub action_dim: usize,
 }
 
-/// What one step of all environments brought, one entry or row per environment.
+/// The outcome of one step of all environments, with one entry or row per environment.
 #[derive(Clone, Copy, Debug)]
 pub struct StepOutcome<'a> {
     /// Rewards.
@@ -42,7 +43,7 @@ pub struct StepOutcome<'a> {
     pub final_obs: &'a [f32],
 }
 
-/// A rollout but for its stored losses, in memory that the host writes.
+/// A rollout without its stored losses, in memory that the host writes.
 #[derive(Debug)]
 pub struct RolloutStorage {
     size: RolloutSize,
@@ -86,7 +87,10 @@ impl Deref for RolloutView<'_> {
 }
 
 impl RolloutStorage {
-    /// Memory for rollouts of `size` that learning reads on `device`.
+    /// Returns memory for rollouts of `size` that learning reads on `device`.
+    ///
+    /// # Errors
+    /// If the memory cannot be allocated.
     pub fn new(size: RolloutSize, device: &Device) -> Result<RolloutStorage> {
         let RolloutSize { length, unroll_length, envs, stored, obs_dim, action_dim } = size;
         let zeros = |shape: &[usize]| HostTensor::zeros(shape, device);
@@ -109,7 +113,11 @@ impl RolloutStorage {
         })
     }
 
-    /// The memory in `kept` if it is made for this; else a new one.
+    /// Returns the memory in `kept`, which is replaced by a new one if it was not made for `size`
+    /// and `device`.
+    ///
+    /// # Errors
+    /// If the memory cannot be allocated.
     pub fn fit<'a>(
         kept: &'a mut Option<RolloutStorage>,
         size: RolloutSize,
@@ -124,18 +132,22 @@ impl RolloutStorage {
         Ok(kept.insert(storage))
     }
 
-    /// Forgets the rollout before, so that the next can be collected.
+    /// Forgets the previous rollout, so that the next can be collected.
     pub fn begin(&mut self) {
         self.cuts.at.clear();
         self.cuts.obs.clear();
     }
 
-    /// The lengths that this memory is made for.
+    /// Returns the lengths for which this memory is made.
     pub fn size(&self) -> RolloutSize {
         self.size
     }
 
-    /// Keeps the rows of the environments `envs` in `obs`, their observations before step `t`.
+    /// Keeps the observations of the environments `envs` before step `t`, which are their rows of
+    /// `obs`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Invalid`] for a step or environments beyond the size of the rollout.
     pub fn keep_obs(&mut self, t: usize, envs: &Range<usize>, obs: &[f32]) -> Result<()> {
         let width = self.size.obs_dim;
         let rows = &obs[envs.start * width..envs.end * width];
@@ -143,7 +155,10 @@ impl RolloutStorage {
         self.arrays.obs.write(cells, |to| to.copy_from_slice(rows))
     }
 
-    /// Hands the kept observations of the environments `envs` before step `t` to `look`.
+    /// Calls `look` with the kept observations of the environments `envs` before step `t`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Invalid`] for a step or environments beyond the size of the rollout.
     pub fn with_obs<R>(
         &self,
         t: usize,
@@ -153,25 +168,37 @@ impl RolloutStorage {
         self.arrays.obs.read(self.cells(t, envs, self.size.obs_dim), look)
     }
 
-    /// Hands all kept observations, `T × E × O`, to `look`.
+    /// Calls `look` with all kept observations, `T × E × O`.
+    ///
+    /// # Errors
+    /// If the memory cannot be read.
     pub fn with_all_obs<R>(&self, look: impl FnOnce(&[f32]) -> R) -> Result<R> {
         let obs = &self.arrays.obs;
         obs.read(0..obs.dims().iter().product(), look)
     }
 
     /// Keeps the actions of the environments `envs` at step `t`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Invalid`] for a step or environments beyond the size of the rollout.
     pub fn keep_action(&mut self, t: usize, envs: &Range<usize>, actions: &[f32]) -> Result<()> {
         let cells = self.cells(t, envs, self.size.action_dim);
         self.arrays.action.write(cells, |to| to.copy_from_slice(actions))
     }
 
     /// Keeps the ends of the chains that led the environments `envs` to their actions at step `t`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Invalid`] for a step or environments beyond the size of the rollout.
     pub fn keep_chain(&mut self, t: usize, envs: &Range<usize>, chain: &[f32]) -> Result<()> {
         let cells = self.cells(t, envs, self.size.stored.rows * self.size.action_dim);
         self.arrays.stored.write(cells, |to| to.copy_from_slice(chain))
     }
 
-    /// Keeps what step `t` of all environments brought.
+    /// Keeps the outcome of step `t` of all environments.
+    ///
+    /// # Errors
+    /// [`crate::Error::Invalid`] for a step or environments beyond the size of the rollout.
     pub fn keep_outcome(&mut self, t: usize, outcome: StepOutcome) -> Result<()> {
         let RolloutSize { unroll_length, envs, obs_dim, .. } = self.size;
         let StepOutcome { reward, terminated, truncated, next_obs, final_obs } = outcome;
@@ -197,8 +224,8 @@ impl RolloutStorage {
         Ok(())
     }
 
-    /// Fills what is drawn for the actions of step `t`: noise by `noise`, unless it is a chain, and
-    /// flow times by `times`.
+    /// Fills in the numbers that are drawn for the actions of step `t`. `noise` writes the noise,
+    /// unless the policy stores chains, and `times` writes the flow times.
     pub(crate) fn draw(
         &mut self,
         t: usize,
@@ -215,7 +242,7 @@ impl RolloutStorage {
         self.arrays.t.write(cells, times)
     }
 
-    /// The raw observations at which the step limit cut episodes, one row each.
+    /// Returns the raw observations at which the step limit cut episodes, one row each.
     pub(crate) fn cut_obs(&self) -> &[f32] {
         &self.cuts.obs
     }
@@ -230,7 +257,7 @@ impl RolloutStorage {
         })
     }
 
-    /// The rollout as tensors on the learner's device, with the stored losses that `losses`
+    /// Returns the rollout as tensors on the learner's device, with the stored losses that `losses`
     /// computes from it.
     pub(crate) fn finish(
         &self,
@@ -242,7 +269,7 @@ impl RolloutStorage {
         Ok(RolloutView { rollout, storage: PhantomData })
     }
 
-    /// Where the environments `envs` have their `width` numbers of step `t`.
+    /// Returns the range of the numbers of the environments `envs` at step `t`, `width` for each.
     fn cells(&self, t: usize, envs: &Range<usize>, width: usize) -> Range<usize> {
         let row = t * self.size.envs;
         (row + envs.start) * width..(row + envs.end) * width

@@ -27,7 +27,7 @@ pub struct Stored {
 }
 
 impl Source {
-    /// The sizes when `num_samples` Monte-Carlo pairs are asked for.
+    /// Returns the sizes for `num_samples` Monte-Carlo pairs.
     pub fn stored(self, num_samples: usize) -> Stored {
         let (losses, rows) = match self {
             Source::NoiseAndTime => (num_samples, num_samples),
@@ -37,7 +37,7 @@ impl Source {
         Stored { losses, rows, source: self }
     }
 
-    /// Whether the rows are drawn after acting; those of a chain come from acting.
+    /// Returns whether the rows are drawn after acting. Those of a chain come from acting.
     pub fn is_drawn(self) -> bool {
         !matches!(self, Source::Chain { .. })
     }

@@ -17,7 +17,7 @@ pub(crate) struct AlignedVec {
 }
 
 impl AlignedVec {
-    /// `len` zeros.
+    /// Returns `len` zeros.
     pub(crate) fn zeros(len: usize) -> AlignedVec {
         AlignedVec { lines: vec![Line([0.0; LINE]); len.div_ceil(LINE)], len }
     }

@@ -1,4 +1,4 @@
-//! Which instruction set the kernels run on.
+//! The choice of the instruction set on which the kernels run.
 
 use std::sync::OnceLock;
 
@@ -9,7 +9,7 @@ use crate::simd::x86::{Avx2, Avx512};
 /// An instruction set that the kernels are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Isa {
-    /// Whatever the build targets; the compiler vectorises.
+    /// The build's own target, for which the compiler vectorises.
     Portable,
     /// AVX2 with FMA.
     Avx2,
@@ -24,8 +24,9 @@ impl Isa {
     /// All of them, the slowest first.
     pub const ALL: [Isa; 3] = [Isa::Portable, Isa::Avx2, Isa::Avx512];
 
-    /// The fastest that this processor has; or, where the environment variable `FPO_SIMD` names
-    /// one of `portable`, `avx2` and `avx512` that it has, that one. Decided once per process.
+    /// Returns the fastest that this processor has. If the environment variable `FPO_SIMD` names
+    /// one of `portable`, `avx2` and `avx512` that the processor has, it returns that one instead.
+    /// The choice is made once per process.
     pub fn best() -> Isa {
         static BEST: OnceLock<Isa> = OnceLock::new();
         *BEST.get_or_init(|| {
@@ -36,7 +37,7 @@ impl Isa {
         })
     }
 
-    /// Its name, as `FPO_SIMD` takes it.
+    /// Returns its name, as `FPO_SIMD` takes it.
     pub fn name(self) -> &'static str {
         match self {
             Isa::Portable => "portable",
@@ -45,7 +46,7 @@ impl Isa {
         }
     }
 
-    /// Whether this processor has it.
+    /// Returns whether this processor has it.
     pub fn is_available(self) -> bool {
         match self {
             Isa::Portable => true,

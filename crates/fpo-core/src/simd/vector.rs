@@ -2,7 +2,7 @@
 //!
 //! A kernel is written once, generic over [`Simd`], and runs inside [`Simd::vectorize`], whose body
 //! is compiled for the instruction set. A value of such a type is the proof that the processor has
-//! it, so that the operations themselves are safe to call.
+//! the instruction set, so that the operations themselves are safe to call.
 
 /// Vector operations of one instruction set.
 ///
@@ -39,9 +39,9 @@ pub(crate) trait Simd: Copy + Send + Sync {
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a·b + c`, rounded once where the instruction set can.
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
-    /// The smaller.
+    /// The smaller of both.
     fn min(self, a: Self::V, b: Self::V) -> Self::V;
-    /// The larger.
+    /// The larger of both.
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
     /// The nearest whole number, ties to even.
     fn round(self, a: Self::V) -> Self::V;
@@ -57,11 +57,11 @@ pub(crate) trait Simd: Copy + Send + Sync {
 
 /// Work on consecutive rows, a fixed number at a time.
 pub(crate) trait RowTile {
-    /// Does rows `row … row + ROWS − 1`.
+    /// Computes rows `row … row + ROWS − 1`.
     fn run<const ROWS: usize>(&self, row: usize);
 }
 
-/// Tiles of `HIGH` rows, and of 4, 2 and 1 for the rest.
+/// Runs `tile` on `HIGH` rows at a time, and on 4, 2 and 1 for the rest.
 #[inline(always)]
 pub(crate) fn cut<const HIGH: usize>(rows: usize, tile: &impl RowTile) {
     let mut row = 0;

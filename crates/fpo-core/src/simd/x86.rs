@@ -13,14 +13,14 @@ pub(crate) struct Avx2(());
 pub(crate) struct Avx512(());
 
 impl Avx2 {
-    /// The proof, if it can be given.
+    /// Returns the proof, if the processor has the instructions.
     pub(crate) fn detect() -> Option<Avx2> {
         (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Avx2(()))
     }
 }
 
 impl Avx512 {
-    /// The proof, if it can be given.
+    /// Returns the proof, if the processor has the instructions.
     pub(crate) fn detect() -> Option<Avx512> {
         let found = is_x86_feature_detected!("avx512f") && Avx2::detect().is_some();
         found.then_some(Avx512(()))
@@ -31,9 +31,11 @@ impl Avx512 {
 macro_rules! simd {
     ($set:ident, $vector:ty, $lanes:literal, $rows:literal, $features:literal,
      $load:ident, $store:ident, $splat:ident, $add:ident, $sub:ident, $mul:ident,
-     $fma:ident, $fnma:ident, $min:ident, $max:ident, $round:expr, $exp2:expr, $minus_bits:expr, $step:expr) => {
+     $fma:ident, $fnma:ident, $min:ident, $max:ident, $round:expr, $exp2:expr,
+     $minus_bits:expr, $step:expr) => {
         // SAFETY (all blocks below): `self` exists only where detection found the features; the
-        // pointers of `load` and `store` are the caller's promise, and need no alignment.
+        // caller promises that the pointers of `load` and `store` are valid, and they need no
+        // alignment.
         #[allow(clippy::undocumented_unsafe_blocks, reason = "one argument for all, above")]
         impl Simd for $set {
             type V = $vector;

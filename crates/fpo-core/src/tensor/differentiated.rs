@@ -1,7 +1,7 @@
 //! A loss whose gradient is known already, as an operation of Candle's graph.
 //!
-//! Applied to a network's flat parameters it makes `backward` and the optimiser see no difference
-//! from a loss that was composed of Candle operations.
+//! Applied to a network's flat parameters, it looks to `backward` and to the optimiser like a loss
+//! that was composed of Candle operations.
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Shape, Tensor};
 

@@ -22,12 +22,15 @@ pub struct HostTensor {
 enum Memory {
     /// The tensor itself.
     Shared(Tensor),
-    /// What is uploaded, and where to.
+    /// The numbers to upload, and the device that they are for.
     Staged(Vec<f32>, Device),
 }
 
 impl HostTensor {
-    /// Zeros.
+    /// Returns a tensor of zeros.
+    ///
+    /// # Errors
+    /// If the memory cannot be allocated.
     pub fn zeros(shape: &[usize], device: &Device) -> Result<HostTensor> {
         let memory = match device {
             Device::Cpu => Memory::Shared(Tensor::zeros(shape, DType::F32, device)?),
@@ -36,12 +39,12 @@ impl HostTensor {
         Ok(HostTensor { memory, shape: shape.to_vec() })
     }
 
-    /// The lengths of its axes.
+    /// Returns the lengths of the axes.
     pub fn dims(&self) -> &[usize] {
         &self.shape
     }
 
-    /// Hands the numbers at `range` of the row-major order to `fill`.
+    /// Calls `fill` with the numbers at `range` of the row-major order, and returns its result.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a range beyond the end.
@@ -62,7 +65,7 @@ impl HostTensor {
         result.ok_or_else(|| self.beyond(range))
     }
 
-    /// Hands the numbers at `range` of the row-major order to `look`.
+    /// Calls `look` with the numbers at `range` of the row-major order, and returns its result.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a range beyond the end.
@@ -76,8 +79,11 @@ impl HostTensor {
         result.ok_or_else(|| self.beyond(range))
     }
 
-    /// The tensor as it is now. On the CPU it shares the memory: it changes with the next
-    /// [`HostTensor::write`].
+    /// Returns the tensor as it is now. On the CPU it shares the memory, so that it changes with
+    /// the next [`HostTensor::write`].
+    ///
+    /// # Errors
+    /// If the numbers cannot be uploaded.
     pub fn tensor(&self) -> Result<Tensor> {
         match &self.memory {
             Memory::Shared(tensor) => Ok(tensor.clone()),
@@ -123,7 +129,7 @@ mod tests {
         of.tensor().unwrap().flatten_all().unwrap().to_vec1().unwrap()
     }
 
-    /// The same as where there is a device with memory of its own.
+    /// Returns a tensor as for a device with memory of its own.
     fn staged(shape: &[usize]) -> HostTensor {
         let numbers = vec![0.0; shape.iter().product()];
         HostTensor { memory: Memory::Staged(numbers, Device::Cpu), shape: shape.to_vec() }

@@ -1,5 +1,5 @@
-//! What Candle tensors lack: their host memory as slices, memory that the host writes again and
-//! again, and losses whose gradient is known already.
+//! What this crate adds to Candle's tensors: their host memory as slices, memory that the host
+//! writes again and again, and losses whose gradient is known already.
 
 pub(crate) mod differentiated;
 pub(crate) mod host_tensor;

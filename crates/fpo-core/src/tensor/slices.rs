@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 /// Calls `f` with the memory of `tensors`, which must be contiguous f32 tensors on the CPU.
 ///
 /// # Errors
-/// [`Error::Invalid`] for a tensor that is not.
+/// [`Error::Invalid`] if one of them is not.
 pub(crate) fn with_slices<const N: usize, R>(
     tensors: [&Tensor; N],
     f: impl FnOnce([&[f32]; N]) -> R,
@@ -22,7 +22,7 @@ pub(crate) fn with_slices<const N: usize, R>(
         *slice = memory
             .zip(layout.contiguous_offsets())
             .and_then(|(memory, (from, to))| memory.get(from..to))
-            .ok_or_else(|| Error::Invalid("no contiguous f32 tensor on the CPU".into()))?;
+            .ok_or_else(|| Error::Invalid("a tensor is not contiguous f32 on the CPU".into()))?;
     }
     Ok(f(slices))
 }

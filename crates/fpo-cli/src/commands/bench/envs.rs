@@ -10,7 +10,7 @@ use fpo_envs::{VecEnv, VecEnvOptions, VecEnvState};
 
 use crate::commands::bench::measurement::{Case, Kind, Measurement};
 use crate::commands::bench::stats::{Repeats, Timing};
-use crate::training::stage::Stage;
+use crate::training::stepped_envs::SteppedEnvs;
 use fpo_core::require_finite;
 
 /// How long one run steps, and how many steps are made before the first.
@@ -36,15 +36,15 @@ pub fn measure(task: &str, envs: usize, effort: Effort, case: Case) -> Result<Me
         stagger: true,
         ..VecEnvOptions::default()
     };
-    let mut stage = Stage::new(fpo_envs::make(task, &options)?)?;
+    let mut stage = SteppedEnvs::new(fpo_envs::make(task, &options)?)?;
     let mut actions = Actions::new(envs * stage.spec().action_dim);
-    let mut step = |stage: &mut Stage| -> Result<Duration> {
+    let mut step = |stage: &mut SteppedEnvs| -> Result<Duration> {
         let actions = actions.next();
         let clock = Instant::now();
         stage.step(actions)?;
         Ok(clock.elapsed())
     };
-    let mut run = |stage: &mut Stage, steps: usize| -> Result<Duration> {
+    let mut run = |stage: &mut SteppedEnvs, steps: usize| -> Result<Duration> {
         (0..steps).map(|_| step(stage)).sum()
     };
     run(&mut stage, effort.warmup)?;

@@ -1,11 +1,11 @@
 //! Times one gradient step through the interface that training uses: [`Learner::epoch`] over a
 //! rollout of one minibatch, which gathers it, computes loss and gradients, and steps Adam.
 //!
-//! Operations counted, with `m` multiply-adds of a network's forward pass and `m₁` of its first
-//! layer, for `B` transitions of `N` losses: `2·(B·N·(3·m − m₁) + B·(3·m − m₁))`, policy and
-//! value. A backward pass costs twice the forward one, without the gradient of the input. A loss is
-//! one pass of a flow's network, for a sample or for a step of a chain; a Gaussian's operations are
-//! not counted.
+//! For `B` transitions with `N` losses each, it counts `2·(B·N·(3·m − m₁) + B·(3·m − m₁))`
+//! operations. The first term is for the policy and the second for the value network; a network's
+//! forward pass has `m` multiply-adds, of which its first layer has `m₁`. A backward pass costs
+//! twice the forward pass, without the gradient of the input. A loss is one pass of a flow's
+//! network, for a sample or for a step of a chain. The operations of a Gaussian are not counted.
 
 use std::time::Instant;
 
@@ -21,13 +21,14 @@ use crate::commands::bench::sizes::Sizes;
 use crate::commands::bench::stats::{Repeats, Timing};
 use crate::training::build;
 
-/// Stored losses differ from the present ones by this much, so that ratios differ from 1.
+/// Stored losses differ from the present losses by normal noise of this deviation, so that ratios
+/// differ from 1.
 const LOSS_NOISE: f32 = 0.02;
 
 /// Times gradient steps on minibatches of `batch_size` sequences.
 ///
 /// # Errors
-/// Where the learner fails, or a step left the parameters as they were.
+/// If the learner fails, or if a step left the parameters as they were.
 pub fn measure(
     sizes: &Sizes,
     batch_size: usize,
@@ -58,7 +59,7 @@ pub fn measure(
         let taken = clock.elapsed();
         let metrics = StepMetrics::collect(&rows, learner.gradient_steps() - 1)?;
         let norm = metrics.summary().into_iter().find(|(name, _)| *name == "grad_norm");
-        ensure!(norm.is_some_and(|(_, norm)| norm > 0.0), "a gradient step without a gradient");
+        ensure!(norm.is_some_and(|(_, norm)| norm > 0.0), "a gradient step had no gradient");
         Ok(taken)
     };
     Repeats::exactly(2).take(&mut step)?;
@@ -71,8 +72,8 @@ pub fn measure(
     }
 }
 
-/// Random numbers in the place of everything that a rollout holds, but for chains: the likelihood
-/// of one that was not taken would be out of all range.
+/// Returns a rollout of random numbers. Only chains are really taken by the policy, because the
+/// likelihood of a chain that it did not take would be out of all range.
 fn random_rollout(
     sizes: &Sizes,
     envs: usize,
@@ -96,15 +97,18 @@ fn random_rollout(
     };
     let obs = normal(0, &[steps, envs, obs_dim])?;
     learner.normalizer.update(&obs.flatten_all()?.to_vec1::<f32>()?)?;
-    let (action_shape, eps_shape) = ([steps, envs, action_dim], [steps, envs, rows, action_dim]);
+    let action_shape = [steps, envs, action_dim];
+    let stored_shape = [steps, envs, rows, action_dim];
     let (action, stored) = match source {
-        Source::NoiseAndTime | Source::Noise => (normal(1, &action_shape)?, normal(2, &eps_shape)?),
+        Source::NoiseAndTime | Source::Noise => {
+            (normal(1, &action_shape)?, normal(2, &stored_shape)?)
+        }
         Source::Chain { .. } => {
             let obs = learner.device_normalizer()?.normalize(&obs.flatten(0, 1)?)?;
             let drawn = normal(1, &[steps * envs, policy.noise_len()])?;
             let acted = policy.frozen().act(&obs, &drawn)?;
             let chain = acted.chain.context("the policy acts without a chain")?;
-            (acted.action.reshape(&action_shape)?, chain.contiguous()?.reshape(&eps_shape)?)
+            (acted.action.reshape(&action_shape)?, chain.contiguous()?.reshape(&stored_shape)?)
         }
     };
     let mut times = vec![0.0; steps * envs * losses];
@@ -131,12 +135,13 @@ fn random_rollout(
     Ok(rollout)
 }
 
-/// Multiply-adds of one row through layers of these widths.
+/// Returns the multiply-adds of one row through layers of these widths.
 pub fn macs(widths: &[usize]) -> usize {
     widths.windows(2).map(|pair| pair[0] * pair[1]).sum()
 }
 
-/// Operations of a gradient step on `transitions` transitions, for a flow.
+/// Returns the operations of a gradient step on `transitions` transitions, or `None` if the policy
+/// is not a flow.
 fn flop(sizes: &Sizes, policy: &dyn Policy, transitions: usize) -> Option<f64> {
     policy.kernel_form()?;
     let (config, spec) = (&sizes.config, &sizes.spec);

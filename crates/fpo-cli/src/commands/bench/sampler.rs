@@ -1,7 +1,8 @@
-//! Times how a policy acts: from noise to actions of all environments, of a flow by Euler steps.
+//! Times how long a policy takes to turn noise into the actions of all environments, which a flow
+//! does by Euler steps.
 //!
-//! Operations counted, of a flow: `2·steps·environments·m` with `m` multiply-adds of the policy's
-//! pass.
+//! For a flow it counts `2·steps·environments·m` operations, with `m` multiply-adds of one pass of
+//! its network. The operations of a Gaussian are not counted.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,8 @@ use crate::training::build;
 /// Times [`fpo_core::Policy::act`] for `envs` environments.
 ///
 /// # Errors
-/// Where sampling fails, or an action is not finite or still the noise it began as.
+/// If sampling fails, if an action is not finite, or if the actions are still the noise they began
+/// as.
 pub fn measure(
     sizes: &Sizes,
     envs: usize,
@@ -48,7 +50,8 @@ pub fn measure(
         ensure!(moved.iter().any(|&x| x > 0.0), "sampling left the noise as it was");
         Ok(taken)
     };
-    // Long enough for the system to have spread the threads over the cores, as in a rollout.
+    // This warm-up is long enough for the system to spread the threads over the cores, as in a
+    // rollout.
     Repeats { least: 3, most: 1000, enough: Duration::from_millis(300) }.take(&mut sample)?;
     let durations = repeats.take(&mut sample)?;
     let measured = Measurement::new(Kind::Sample, case, Timing::of(&durations, 1.0)?);

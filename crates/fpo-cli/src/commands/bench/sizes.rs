@@ -1,4 +1,4 @@
-//! The network and minibatch sizes that learner and sampler are measured at.
+//! The network and minibatch sizes at which learner and sampler are measured.
 
 use anyhow::Result;
 use fpo_envs::EnvSpec;
@@ -12,7 +12,7 @@ const OFFICIAL_BATCHES: [usize; 2] = [128, 1024];
 /// `configs/desk/base.toml`, carried along so that the program needs no file.
 const DESK: &str = include_str!("../../../../../configs/desk/base.toml");
 
-/// Sizes under a name.
+/// Sizes with a name.
 #[derive(Clone, Debug)]
 pub struct Sizes {
     /// `official`, `desk` or the configuration file.
@@ -26,8 +26,8 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// The sizes of that name: `official` (policy 4 × 32, value 5 × 256), `desk` (those of
-    /// `configs/desk`), both on CheetahRun, or a configuration file.
+    /// Returns the sizes of that name. It is `official` (policy 4 × 32, value 5 × 256) or `desk`
+    /// (the sizes of `configs/desk`), both on CheetahRun, or the path of a configuration file.
     ///
     /// # Errors
     /// Those of the configuration and its task.
@@ -55,7 +55,7 @@ impl Sizes {
 
 #[cfg(test)]
 impl Sizes {
-    /// Sizes that take no time, of the algorithm `kind` with more lines of `[algorithm]`.
+    /// Returns sizes that take no time, for the algorithm `kind` with more lines of `[algorithm]`.
     pub fn small(kind: &str, more: &str) -> Sizes {
         let text = format!(
             "env.task = 'CheetahRun'\ntrain.unroll_length = 5\nvalue.hidden = [32, 32]\n\
@@ -66,7 +66,7 @@ impl Sizes {
     }
 }
 
-/// CheetahRun at desk size.
+/// Returns the configuration of CheetahRun at desk size.
 ///
 /// # Errors
 /// Those of the configuration.
@@ -75,7 +75,8 @@ pub fn desk_cheetah() -> Result<Config> {
     Ok(Config::from_toml_str(&text, "desk")?)
 }
 
-/// Sizes of CheetahRun, known in builds without MuJoCo too: networks need no physics.
+/// Returns the sizes of CheetahRun. Builds without MuJoCo know them too, because networks need no
+/// physics.
 fn cheetah() -> EnvSpec {
     EnvSpec {
         name: "CheetahRun".into(),

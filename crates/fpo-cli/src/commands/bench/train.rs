@@ -1,4 +1,4 @@
-//! Times whole iterations of training, with the time of their phases.
+//! Times whole iterations of training, and the phases of each.
 
 use std::time::Instant;
 
@@ -11,10 +11,10 @@ use crate::config::resolved::Config;
 use crate::run::metrics::Metrics;
 use crate::training::trainer::Trainer;
 
-/// What else stands between `time/` and `_s`: the whole, and a rate.
+/// Names between `time/` and `_s` that are not those of phases: the whole iteration, and a rate.
 const NO_PHASES: [&str; 2] = ["iteration", "steps_per"];
 
-/// Times iterations under `config`, after one that does not count.
+/// Times iterations under `config`, after a first one that does not count.
 ///
 /// # Errors
 /// Those of training.
@@ -44,7 +44,8 @@ pub fn measure(
     Ok(measured)
 }
 
-/// The medians of all `time/…_s` metrics that are parts, in the order they were recorded.
+/// Returns the medians of all `time/…_s` metrics that belong to phases, in the order in which they
+/// were recorded.
 fn phases(iterations: &[Metrics], ms_total: f64) -> Vec<PhaseTime> {
     let keys = iterations.first().into_iter().flatten().map(|(key, _)| key);
     keys.filter_map(|key| {
@@ -52,8 +53,10 @@ fn phases(iterations: &[Metrics], ms_total: f64) -> Vec<PhaseTime> {
         if NO_PHASES.contains(&name) {
             return None;
         }
-        let of = |metrics: &Metrics| metrics.iter().find(|(k, _)| k == key).map(|(_, s)| s * 1e3);
-        let ms_median = median(iterations.iter().filter_map(of));
+        let milliseconds = |metrics: &Metrics| {
+            metrics.iter().find(|(found, _)| found == key).map(|(_, seconds)| seconds * 1e3)
+        };
+        let ms_median = median(iterations.iter().filter_map(milliseconds));
         Some(PhaseTime { name: name.into(), ms_median, share: ms_median / ms_total })
     })
     .collect()

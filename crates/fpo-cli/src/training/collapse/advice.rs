@@ -1,4 +1,4 @@
-//! What may help after a collapse, from what changed with it.
+//! Advises what may help after a collapse, depending on what changed with it.
 
 use crate::training::collapse::diagnostics::Change;
 
@@ -15,13 +15,14 @@ const CONVERGED: &str = "the return had converged, where advantages are mostly n
 const IN_GENERAL: &str = "lower optimizer.learning_rate or algorithm.clip_epsilon, or take the \
     FPO++ preset";
 
-/// Advice that fits `changes` in the diagnostics, beginning with the most likely to help.
+/// Returns advice that fits `changes` in the diagnostics, the most likely to help first.
 /// `converged` says whether the best return was on a plateau.
 pub(crate) fn on(changes: &[Change], converged: bool) -> Vec<&'static str> {
     let find = |name: &str| changes.iter().find(|change| change.name == name);
-    // Whether a diagnostic changed beyond its habit, to where `condition(then, now)` holds.
+    // Tells whether a diagnostic changed more than it does by itself, and `condition(then, now)`
+    // holds.
     let has = |name: &str, condition: fn(f64, f64) -> bool| {
-        find(name).is_some_and(|c| c.is_telling() && condition(c.then, c.now))
+        find(name).is_some_and(|change| change.is_telling() && condition(change.then, change.now))
     };
     // PPO-like updates clip about a tenth of the ratios; a ratio of 2 doubles a probability.
     let moves_too_far = has("clip_fraction", |then, now| now > then && now > 0.3)

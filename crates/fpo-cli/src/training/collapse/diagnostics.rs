@@ -1,7 +1,8 @@
-//! The diagnostics of the last iterations, and which of them changed most since the best return.
+//! Keeps the diagnostics of the last iterations, and finds those that changed most since the best
+//! return.
 //!
-//! A change is measured against what the diagnostic did by itself before, and a tenth of its
-//! size, so that numbers of all scales compare:
+//! A change is measured against how much the diagnostic varied before, plus a tenth of its size, so
+//! that numbers of all scales can be compared:
 //!
 //! ```text
 //! weight = |now − then| / (std then + |then|/10)
@@ -14,14 +15,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::training::collapse::window::{PATIENCE, WINDOW, is_usable};
 
-/// Iterations that are remembered.
+/// Number of iterations that are remembered.
 const HISTORY: usize = 16;
 
-/// A change of at least this weight tells something.
+/// Least weight of a change that tells something.
 const TELLING: f64 = 2.0;
 
-/// What only mirrors other numbers: the values follow the returns, the total its parts, the stored
-/// losses those of the iteration before.
+/// Diagnostics that only mirror other numbers: the values follow the returns, the total loss
+/// follows its parts, and the stored losses follow the losses of the iteration before.
 const MIRRORS: [&str; 4] = ["value_mean", "value_target_mean", "total_loss", "cfm_loss_old"];
 
 /// A diagnostic at the best return and now.
@@ -37,7 +38,7 @@ pub struct Change {
 }
 
 impl Change {
-    /// Whether it is more than the diagnostic does by itself.
+    /// Returns whether the diagnostic changed more than it does by itself.
     pub(crate) fn is_telling(&self) -> bool {
         self.weight >= TELLING
     }
@@ -67,7 +68,7 @@ pub(crate) struct Recent {
 /// The diagnostics around one iteration.
 pub(crate) type Snapshot = BTreeMap<String, Level>;
 
-/// Where a diagnostic stood.
+/// The level of a diagnostic: its mean and how much it varied.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Level {
@@ -76,7 +77,7 @@ pub(crate) struct Level {
 }
 
 impl Recent {
-    /// Takes in those of an iteration.
+    /// Takes in the diagnostics of one iteration.
     pub fn push(&mut self, diagnostics: &[(String, f64)]) {
         for (key, value) in diagnostics {
             let name = key.strip_prefix("train/").unwrap_or(key);
@@ -91,7 +92,7 @@ impl Recent {
         }
     }
 
-    /// Where they stand now.
+    /// Returns the present levels of the diagnostics.
     pub fn snapshot(&self) -> Snapshot {
         let level = |values: &VecDeque<f64>| Level {
             mean: mean(last(values, WINDOW)),
@@ -100,7 +101,7 @@ impl Recent {
         self.values.iter().map(|(name, values)| (name.clone(), level(values))).collect()
     }
 
-    /// All changes since `then`, the weightiest first.
+    /// Returns all changes since `then`, the weightiest first.
     pub fn changes_since(&self, then: &Snapshot) -> Vec<Change> {
         let change = |(name, level): (&String, &Level)| {
             let now = mean(last(self.values.get(name)?, PATIENCE as usize));
@@ -114,23 +115,24 @@ impl Recent {
     }
 }
 
+/// Returns the last `count` values, or all if there are fewer.
 fn last(values: &VecDeque<f64>, count: usize) -> impl Iterator<Item = f64> + Clone {
     values.iter().skip(values.len().saturating_sub(count)).copied()
 }
 
-/// The mean of at least one number.
+/// Returns the mean of at least one number.
 pub(crate) fn mean(values: impl Iterator<Item = f64> + Clone) -> f64 {
     values.clone().sum::<f64>() / values.count() as f64
 }
 
-/// The standard deviation of numbers; 0 of fewer than two.
+/// Returns the standard deviation of the numbers, which is 0 for fewer than two.
 pub(crate) fn std(values: impl Iterator<Item = f64> + Clone) -> f64 {
     let (mean, count) = (mean(values.clone()), values.clone().count());
     let squares: f64 = values.map(|x| (x - mean) * (x - mean)).sum();
     if count > 1 { (squares / (count - 1) as f64).sqrt() } else { 0.0 }
 }
 
-/// A number in two significant digits, or all those before the point.
+/// Formats a number in two significant digits, or in all digits before the point if there are more.
 pub(crate) fn short(value: f64) -> String {
     let magnitude = value.abs();
     if magnitude != 0.0 && !(1e-3..1e6).contains(&magnitude) {
@@ -201,7 +203,8 @@ mod tests {
         let names: Vec<&str> = changes.iter().map(|change| change.name.as_str()).collect();
         assert_eq!(names, ["clip_fraction", "policy_loss"]);
         assert!(changes[0].is_telling() && !changes[1].is_telling());
-        // Then 0.1 without spread, now the mean of three: 0.5/(0.1/10).
+        // The diagnostic was 0.1 without spread, and the mean of the last three is 0.6, so that the
+        // weight is 0.5/(0.1/10).
         assert!((changes[0].weight - 50.0).abs() < 1e-6, "{}", changes[0].weight);
         assert_eq!(changes[0].to_string(), "clip fraction 0.1 → 0.6");
     }

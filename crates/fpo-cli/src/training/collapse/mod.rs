@@ -4,19 +4,21 @@
 //! drop from best = (best − now) / max(best − first, noise/0.3)
 //! ```
 //!
-//! A run has collapsed when this is above 0.3 in one of three comparisons; 30 % of the gain is what
-//! FPO++ users watch for on the G1, whose return of 35 to 37 breaks down late in training:
+//! A run has collapsed when this drop is above 0.3 in one of three comparisons. A loss of 30 % of
+//! the gain is what FPO++ users watch for on the G1, whose return of 35 to 37 breaks down late in
+//! training. The comparisons are:
 //!
-//! - training returns, three in a row, with the best mean of five;
-//! - the mean of the last sixteen training returns with the best such mean, slower and finer;
+//! - three training returns in a row with the best mean of five;
+//! - the mean of the last sixteen training returns with the best such mean, which is slower and
+//!   finer;
 //! - an evaluation with the best one.
 //!
 //! `first` is the return at the start. The second term of the denominator keeps what may be chance
-//! from counting, see the file `track.rs`.
+//! from counting as a drop; see the file `track.rs`.
 //!
 //! A collapse is reported once, and another one only after the return has recovered to half of
-//! that drop. All of the state goes into checkpoints, so that a resumed run warns as the run that
-//! was never interrupted.
+//! that drop. All of the state goes into checkpoints, so that a resumed run gives the same warnings
+//! as one that was never interrupted.
 
 mod advice;
 mod diagnostics;
@@ -45,7 +47,7 @@ const LONG_WINDOW: usize = 16;
 /// Changes that a report names.
 const MAX_CHANGES: usize = 4;
 
-/// What an iteration brought.
+/// The results of one iteration.
 #[derive(Clone, Copy, Debug)]
 pub struct Iteration<'a> {
     /// Environment steps after it.
@@ -81,21 +83,21 @@ pub struct CollapseDetector {
     last: VecDeque<f64>,
 }
 
-/// What an iteration showed.
+/// What the detector saw in one iteration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observed {
     /// How much of the gain is lost, 0 to 1 or more, where there was a training return.
     pub drop_from_best: Option<f64>,
-    /// The collapse, in the iteration in which it became one.
+    /// The collapse, in the iteration in which it is noticed.
     pub collapse: Option<Collapse>,
 }
 
 /// Which return fell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// That of the episodes trained on.
+    /// The return of the episodes that are trained on.
     Training,
-    /// That of the evaluations.
+    /// The return of the evaluations.
     Evaluation,
 }
 
@@ -106,7 +108,7 @@ pub struct Collapse {
     pub source: Source,
     /// The return at the start.
     pub first: f64,
-    /// The best return, smoothed if it is that of training.
+    /// The best return, which is smoothed if it is a training return.
     pub best: f64,
     /// Environment steps at the best.
     pub best_step: u64,
@@ -114,14 +116,14 @@ pub struct Collapse {
     pub now: f64,
     /// Environment steps now.
     pub step: u64,
-    /// What changed most in the diagnostics from the best to now, beginning with the most.
+    /// The diagnostics that changed most from the best return to now, the largest change first.
     pub changes: Vec<Change>,
-    /// What may help, beginning with the most likely.
+    /// What may help, the most likely first.
     pub advice: Vec<&'static str>,
 }
 
 impl CollapseDetector {
-    /// Takes in one iteration.
+    /// Takes in one iteration, and returns what it shows.
     pub fn observe(&mut self, iteration: &Iteration) -> Observed {
         self.diagnostics.push(iteration.diagnostics);
         let had_fallen = self.fallen().is_some();
@@ -158,7 +160,7 @@ impl CollapseDetector {
         drop
     }
 
-    /// The comparison that shows a collapse, if one does.
+    /// Returns the comparison that shows a collapse, if one does.
     fn fallen(&self) -> Option<(Source, &Track)> {
         let all = [
             (Source::Training, &self.training),
@@ -168,7 +170,7 @@ impl CollapseDetector {
         all.into_iter().find(|(_, track)| track.has_fallen())
     }
 
-    /// The report on it.
+    /// Returns the report on the collapse that a comparison shows, if one does.
     fn collapse(&self, step: u64) -> Option<Collapse> {
         let (source, track) = self.fallen()?;
         let best = track.best()?;
@@ -190,14 +192,14 @@ impl CollapseDetector {
 }
 
 impl Observed {
-    /// [`DROP_METRIC`], where there was a training return.
+    /// Returns [`DROP_METRIC`] if there was a training return, and no metric otherwise.
     pub fn metrics(&self) -> Metrics {
         self.drop_from_best.map(|drop| (DROP_METRIC.to_string(), drop)).into_iter().collect()
     }
 }
 
 impl Collapse {
-    /// The warning, in lines; `best` is the policy that is kept.
+    /// Returns the warning, in several lines; `best` is the best policy that the run has kept.
     pub fn describe(&self, best: Option<&Best>) -> String {
         let which = match self.source {
             Source::Training => "training",
@@ -231,7 +233,7 @@ impl Collapse {
     }
 }
 
-/// A return, to a tenth if it is large and in two digits else.
+/// Formats a return: to a tenth if its size is 10 or more, otherwise in two digits.
 fn amount(value: f64) -> String {
     if value.abs() >= 10.0 { format!("{value:.1}") } else { short(value) }
 }

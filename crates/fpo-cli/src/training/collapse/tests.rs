@@ -1,11 +1,12 @@
-//! Tests of the collapse detector: what is one, what is none, and what it says.
+//! Tests of the collapse detector: what is a collapse, what is not, and what the report says.
 
 use fpo_core::{Noise, Purpose};
 
 use super::*;
 use crate::run::best::Score;
 
-/// Returns to watch, one per iteration of 1000 steps, without diagnostics.
+/// Returns the collapses that are reported for `returns`, one per iteration of 1000 steps, without
+/// diagnostics.
 fn collapses(returns: impl IntoIterator<Item = f64>) -> Vec<Collapse> {
     let mut detector = CollapseDetector::default();
     let observe = |(i, value)| detector.observe(&training(i, value, &[])).collapse;
@@ -28,7 +29,7 @@ fn normals(seed: u64, len: usize) -> Vec<f64> {
     values.into_iter().map(f64::from).collect()
 }
 
-/// A learning curve from 0 towards 1000 with most of it in the first 40 iterations.
+/// A learning curve from 0 towards 1000, which rises most in the first 40 iterations.
 fn learned(i: usize) -> f64 {
     1000.0 * (1.0 - (-(i as f64) / 15.0).exp())
 }
@@ -56,7 +57,8 @@ fn what_lasts_for_less_than_three_iterations_or_costs_less_than_thirty_percent_i
 
 #[test]
 fn the_humanoid_that_falls_late_in_training_is_reported() {
-    // FPO++ on the G1: 35 to 37 for thousands of iterations, then down; rewards may be negative.
+    // FPO++ on the G1 keeps 35 to 37 for thousands of iterations and then falls. Rewards may be
+    // negative.
     let noise = normals(1, 4200);
     let level = |i: usize| match i {
         0..800 => -2.0 + 38.0 * i as f64 / 800.0,
@@ -81,7 +83,7 @@ fn a_slow_decline_is_reported_once_when_thirty_percent_are_lost() {
 
 #[test]
 fn noise_on_a_plateau_is_no_collapse() {
-    // Of a gain of 1000, the standard deviation of single returns is 1 % to 80 %. (Of 300 such
+    // The standard deviation of single returns is 1 % to 80 % of the gain of 1000. (Of 300 such
     // runs, one is reported by mistake where it is 20 % or more, and none where it is less.)
     for sigma in [10.0, 60.0, 100.0, 200.0, 400.0, 800.0] {
         for seed in 0..20 {
@@ -94,7 +96,7 @@ fn noise_on_a_plateau_is_no_collapse() {
 
 #[test]
 fn a_collapse_in_noise_is_found_all_the_same() {
-    // The more noise and the smaller the fall, the later.
+    // The more noise there is and the smaller the fall, the later it is found.
     for (sigma, fall, within) in
         [(50.0, 500.0, 5), (100.0, 350.0, 20), (100.0, 900.0, 5), (200.0, 1000.0, 20)]
     {
@@ -121,7 +123,7 @@ fn random_returns_at_the_start_are_no_collapse() {
 
 #[test]
 fn negative_returns_are_compared_by_their_differences() {
-    // Pendulum: from −1400 to −150 and back to −1000, which is 68 % of the gain.
+    // The pendulum rises from −1400 to −150 and falls back to −1000, which is 68 % of the gain.
     let noise = normals(3, 400);
     let level = |i: usize| match i {
         0..60 => -1400.0 + 1250.0 * i as f64 / 60.0,
@@ -151,7 +153,7 @@ fn a_sparse_task_without_or_with_rare_successes_has_not_collapsed() {
 
 #[test]
 fn a_good_start_that_is_lost_is_a_collapse_and_a_dip_at_the_start_is_none() {
-    // Fine-tuning: there is no gain, so the start itself is at stake.
+    // When a policy is fine-tuned there may be no gain, so that the start itself is at stake.
     assert_eq!(collapses([900.0; 50].into_iter().chain([500.0; 10])).len(), 1);
     // Learning often begins by making things a little worse.
     let dip = (0..100).map(|i| -1200.0 - 200.0 * (i as f64 / 10.0).min(1.0));
@@ -207,7 +209,7 @@ fn one_collapse_seen_in_both_returns_is_reported_once() {
 fn a_second_collapse_is_reported_after_a_recovery_only() {
     let risen = || (0..100).map(learned);
     let again = |between: f64| risen().chain([300.0; 20]).chain([between; 20]).chain([300.0; 20]);
-    // 15 % of the gain must be all that is missing.
+    // The return has recovered once less than 15 % of the gain is missing.
     assert_eq!(collapses(again(800.0)).len(), 1);
     assert_eq!(collapses(again(900.0)).len(), 2);
 }
@@ -297,8 +299,8 @@ fn a_detector_saved_and_restored_anywhere_goes_on_alike() {
     }
 }
 
-/// The report on a cliff from 1000 to 100 after `len` iterations, with these diagnostics before
-/// and after it.
+/// Returns the report on a cliff from 1000 to 100 after `len` iterations. Each of `diagnostics` has
+/// a name, a value before the cliff and a value after it.
 fn report(len: usize, diagnostics: &[(&str, f64, f64)]) -> Collapse {
     let mut detector = CollapseDetector::default();
     let mut observe = |i: usize| {
@@ -348,7 +350,7 @@ fn the_report_names_what_changed_where_the_best_is_and_what_fits() {
 #[test]
 fn advice_follows_the_evidence() {
     let advice = |len, diagnostics: &[(&str, f64, f64)]| report(len, diagnostics).advice.join("; ");
-    // While still rising, and nothing known: general advice.
+    // A return that was still rising and no diagnostics at all lead to general advice.
     let general = advice(20, &[]);
     assert!(general.contains("FPO++ preset") && !general.contains("converged"), "{general}");
     assert!(advice(100, &[]).starts_with("the return had converged"));

@@ -1,12 +1,13 @@
-//! How many numbers are looked at, and which of them count.
+//! How many numbers the comparisons look at, and which numbers count.
 
-/// Training returns whose mean can be the best.
+/// Number of training returns whose mean can be the best.
 pub(crate) const WINDOW: usize = 5;
 
-/// Returns in a row that make a fall or a recovery, where one alone says little.
+/// Number of returns in a row that make a fall or a recovery, where one alone says little.
 pub(crate) const PATIENCE: u32 = 3;
 
-/// Larger numbers could overflow in sums of squares, and JSON cannot keep what is not finite.
+/// Returns whether a number counts. Larger numbers could overflow in sums of squares, and JSON
+/// cannot keep numbers that are not finite.
 pub(crate) fn is_usable(value: f64) -> bool {
     value.abs() <= 1e100
 }

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! where `rows` vectors and N losses are stored with an action ([`fpo_core::Stored`]). Besides, it
-//! holds the networks with Adam's moments and what a gradient step works with: a few accumulators in
-//! the fused kernels, but the whole graph of a minibatch in composed operations.
+//! holds the networks with Adam's moments and what a gradient step works with: a few accumulators
+//! in the fused kernels, but the whole graph of a minibatch in composed operations.
 
 use std::fmt;
 

@@ -25,14 +25,14 @@ impl Batch<'_> {
         self.picks.len() * self.unroll_length
     }
 
-    /// The rollout's row of step `step` of sub-sequence `sequence`.
+    /// Returns the rollout's row of step `step` of sub-sequence `sequence`.
     pub(crate) fn row(&self, sequence: usize, step: usize) -> usize {
         let pick = self.picks[sequence] as usize;
         let (unroll, env) = (pick % self.unrolls, pick / self.unrolls);
         (unroll * self.unroll_length + step) * self.envs + env
     }
 
-    /// The row of `bootstrap_obs` of sub-sequence `sequence`.
+    /// Returns the row of `bootstrap_obs` of sub-sequence `sequence`.
     pub(crate) fn bootstrap_row(&self, sequence: usize) -> usize {
         let pick = self.picks[sequence] as usize;
         pick % self.unrolls * self.envs + pick / self.unrolls

@@ -22,7 +22,7 @@ fn chunks(blocks: usize) -> usize {
     blocks.div_ceil(BLOCKS_PER_CHUNK).clamp(CHUNKS.0, CHUNKS.1).min(blocks)
 }
 
-/// The blocks of chunk `chunk` out of `chunks`.
+/// Returns the blocks of chunk `chunk` out of `chunks`.
 fn range(chunk: usize, chunks: usize, blocks: usize) -> Range<usize> {
     chunk * blocks / chunks..(chunk + 1) * blocks / chunks
 }

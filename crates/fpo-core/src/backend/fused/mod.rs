@@ -163,7 +163,7 @@ impl Backend for Fused {
 }
 
 impl Fused {
-    /// Kernels on `isa`.
+    /// Returns the backend of kernels on `isa`.
     pub(crate) fn new(isa: Isa) -> Fused {
         Fused { isa, value: None, policy: None, estimates: Vec::new() }
     }

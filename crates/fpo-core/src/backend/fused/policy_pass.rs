@@ -75,7 +75,7 @@ impl PolicyPass {
         }
     }
 
-    /// Whether the buffers are made for this policy.
+    /// Returns whether the buffers are made for this policy.
     pub(crate) fn is_for(&self, config: &FlowConfig, chain: Option<DenoisingMdp>) -> bool {
         self.config == *config && self.chain == chain
     }

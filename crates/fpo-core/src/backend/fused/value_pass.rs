@@ -55,7 +55,7 @@ impl ValuePass {
         }
     }
 
-    /// Whether the buffers are made for this network.
+    /// Returns whether the buffers are made for this network.
     pub(crate) fn is_for(&self, mlp: &Mlp) -> bool {
         self.sizes == mlp.sizes() && self.activation == mlp.activation()
     }

@@ -31,14 +31,15 @@ use crate::error::{Error, Result};
 /// Neighbours that make a good compromise: more reduce the variance and raise the bias.
 pub const DEFAULT_NEIGHBOURS: usize = 3;
 
-/// Distances below this count as this. Near 1, numbers in f32 are about this far apart.
+/// Distances below this are raised to it. Near 1, numbers in f32 are about this far apart.
 pub const MIN_DISTANCE: f64 = 1e-7;
 
-/// Larger numbers would overflow when squared.
+/// The largest magnitude of a sample. Larger numbers would overflow when squared.
 const MAX_MAGNITUDE: f64 = 1e150;
 
-/// The entropy in nats of the distribution behind `samples`, rows of `dim` numbers, from the
-/// distances to their `neighbours`-th nearest neighbours. Takes time in the square of the rows.
+/// Returns the entropy in nats of the distribution behind `samples`, rows of `dim` numbers, from
+/// the distances to their `neighbours`-th nearest neighbours. The time taken grows with the square
+/// of the number of rows.
 ///
 /// # Errors
 /// [`Error::Invalid`] if `samples` are not whole rows, are no more than `neighbours`, or hold a
@@ -61,8 +62,8 @@ where
     Ok(digamma(n) - digamma(neighbours as f64) + ln_ball_volume(dim) + d / n * logs)
 }
 
-/// The mean over states of [`knn_entropy`] of each state's samples, laid out
-/// `(states × num_samples × dim)`: how undecided a policy is about what to do, on average.
+/// Returns the mean over states of [`knn_entropy`] of each state's samples, laid out `(states ×
+/// num_samples × dim)`: how undecided a policy is about what to do, on average.
 ///
 /// # Errors
 /// As [`knn_entropy`], for the first state at fault; [`Error::Invalid`] if there is no whole state.
@@ -79,21 +80,24 @@ where
     if size == 0 || samples.is_empty() || !samples.len().is_multiple_of(size) {
         let got = samples.len();
         return Err(Error::Invalid(format!(
-            "entropy: {got} numbers are no states of {num_samples} samples of {dim}"
+            "entropy: {got} numbers do not make whole states of {num_samples} samples of {dim}"
         )));
     }
-    let of_state = |state: &[T]| knn_entropy(state, dim, neighbours);
-    // Collected first and added in order: the bits do not depend on the number of threads.
-    let all = samples.par_chunks_exact(size).map(of_state).collect::<Vec<_>>();
+    let state_entropy = |state: &[T]| knn_entropy(state, dim, neighbours);
+    // They are collected first and added in order, so that the bits do not depend on the number of
+    // threads.
+    let all = samples.par_chunks_exact(size).map(state_entropy).collect::<Vec<_>>();
     let entropies = all.into_iter().collect::<Result<Vec<f64>>>()?;
     Ok(entropies.iter().sum::<f64>() / entropies.len() as f64)
 }
 
-/// The number of rows, if they will do.
+/// Returns the number of rows, or fails if the sizes make no sense.
 fn check<T>(samples: &[T], dim: usize, neighbours: usize) -> Result<usize> {
     if dim == 0 || !samples.len().is_multiple_of(dim) {
         let got = samples.len();
-        return Err(Error::Invalid(format!("entropy: {got} numbers are no samples of {dim}")));
+        return Err(Error::Invalid(format!(
+            "entropy: {got} numbers do not make whole samples of {dim}"
+        )));
     }
     let count = samples.len() / dim;
     if neighbours == 0 || count <= neighbours {
@@ -105,7 +109,8 @@ fn check<T>(samples: &[T], dim: usize, neighbours: usize) -> Result<usize> {
     Ok(count)
 }
 
-/// The distance, at least [`MIN_DISTANCE`], from row `i` to its neighbour number `nearest.len()`.
+/// Returns the distance, at least [`MIN_DISTANCE`], from row `i` to its neighbour number
+/// `nearest.len()`.
 fn kth_distance(points: &[f64], dim: usize, i: usize, nearest: &mut [f64]) -> f64 {
     let last = nearest.len() - 1;
     nearest.fill(f64::INFINITY);
@@ -121,16 +126,16 @@ fn kth_distance(points: &[f64], dim: usize, i: usize, nearest: &mut [f64]) -> f6
     nearest[last].sqrt().max(MIN_DISTANCE)
 }
 
-/// `ln V_d` of the unit ball, from `V_0 = 1`, `V_1 = 2` and `V_d = V_{d−2}·2π/d`.
+/// Returns `ln V_d` of the unit ball, from `V_0 = 1`, `V_1 = 2` and `V_d = V_{d−2}·2π/d`.
 fn ln_ball_volume(dim: usize) -> f64 {
     let start = if dim.is_multiple_of(2) { 0.0 } else { 2.0f64.ln() };
     (2..=dim).rev().step_by(2).fold(start, |sum, d| sum + (2.0 * PI / d as f64).ln())
 }
 
-/// `ψ(x) = d/dx ln Γ(x)` for `x > 0`, to about 1e-14.
+/// Returns `ψ(x) = d/dx ln Γ(x)` for `x > 0`, to about 1e-14.
 ///
-/// `ψ(x) = ψ(x + 1) − 1/x` carries `x` to where the asymptotic series
-/// `ln x − 1/2x − Σ B_2k/(2k·x^2k)` is exact to that.
+/// `ψ(x) = ψ(x + 1) − 1/x` moves `x` up to where the asymptotic series `ln x − 1/2x − Σ
+/// B_2k/(2k·x^2k)` is that exact.
 fn digamma(mut x: f64) -> f64 {
     const FAR: f64 = 10.0;
     /// `B_2k/2k` for k = 1, 2, …: 1/12, −1/120, 1/252, −1/240, 1/132, −691/32760, 1/12.

@@ -145,13 +145,13 @@ fn the_mean_over_states_is_that_of_each_state_for_any_number_of_threads() {
 fn what_cannot_be_estimated_is_refused_with_the_reason() {
     let refused = |result: Result<f64>| result.unwrap_err().to_string();
     for (error, reason) in [
-        (refused(knn_entropy(&[1.0f32; 5], 2, 1)), "5 numbers are no samples of 2"),
-        (refused(knn_entropy(&[1.0f32; 5], 0, 1)), "no samples of 0"),
+        (refused(knn_entropy(&[1.0f32; 5], 2, 1)), "5 numbers do not make whole samples of 2"),
+        (refused(knn_entropy(&[1.0f32; 5], 0, 1)), "whole samples of 0"),
         (refused(knn_entropy(&[1.0f32; 6], 2, 3)), "3 samples and neighbour number 3"),
         (refused(knn_entropy(&[1.0f32; 6], 2, 0)), "neighbour number 0"),
         (refused(knn_entropy(&[0.0, 1.0, 2.0, f32::NAN], 2, 1)), "sample 1 holds NaN"),
         (refused(knn_entropy(&[f64::INFINITY, 1.0], 1, 1)), "sample 0 holds inf"),
-        (refused(mean_knn_entropy(&[1.0f32; 9], 4, 2, 3)), "no states of 4 samples of 2"),
+        (refused(mean_knn_entropy(&[1.0f32; 9], 4, 2, 3)), "whole states of 4 samples of 2"),
         (refused(mean_knn_entropy::<f32>(&[], 4, 2, 3)), "0 numbers"),
         (refused(mean_knn_entropy(&[1.0f32; 8], 2, 2, 3)), "2 samples and neighbour"),
     ] {

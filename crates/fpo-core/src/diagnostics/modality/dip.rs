@@ -15,11 +15,11 @@
 
 use crate::error::{Error, Result};
 
-/// The dip of `samples`, in [1/2n, 1/4] for `n ≥ 2` numbers that are not all equal, and 0 where
-/// all are equal.
+/// Returns the dip of `samples`, in [1/2n, 1/4] for `n ≥ 2` numbers that are not all equal, and 0
+/// where all are equal.
 ///
 /// # Errors
-/// [`Error::Invalid`] without a sample or with one that is not finite.
+/// [`Error::Invalid`] if there is no sample, or one that is not finite.
 pub fn dip(samples: &[f64]) -> Result<f64> {
     if samples.is_empty() || samples.iter().any(|x| !x.is_finite()) {
         return Err(Error::Invalid("the dip needs at least one number, all finite".into()));
@@ -39,7 +39,7 @@ pub(crate) struct Steps {
 }
 
 impl Steps {
-    /// The steps of numbers in ascending order, at least one.
+    /// Returns the steps of numbers in ascending order, at least one.
     pub(crate) fn new(ascending: &[f64]) -> Steps {
         let mut steps = Steps { x: Vec::new(), below: Vec::new(), up_to: Vec::new() };
         for (index, &x) in ascending.iter().enumerate() {
@@ -78,8 +78,8 @@ impl Steps {
         gap / (2.0 * samples)
     }
 
-    /// The steps `low..=high` on which the greatest convex minorant of `heights` rests (`sign` 1),
-    /// or the least concave majorant (`sign` −1).
+    /// Returns the steps `low..=high` on which the greatest convex minorant of `heights` rests
+    /// (`sign` 1), or the least concave majorant (`sign` −1).
     fn hull(&self, low: usize, high: usize, heights: &[f64], sign: f64) -> Vec<usize> {
         let mut hull: Vec<usize> = Vec::new();
         for step in low..=high {
@@ -96,7 +96,7 @@ impl Steps {
         hull
     }
 
-    /// The height of a hull at `step`, which must lie between its ends.
+    /// Returns the height of a hull at `step`, which must lie between its ends.
     fn height(&self, hull: &[usize], heights: &[f64], step: usize) -> f64 {
         let after = hull.partition_point(|&corner| corner < step);
         let b = hull[after];
@@ -108,8 +108,8 @@ impl Steps {
         heights[a] + share * (heights[b] - heights[a])
     }
 
-    /// The largest distance between the hulls, and the corners of the minorant (before) and of
-    /// the majorant (after) around it.
+    /// Returns the largest distance between the hulls, and the corners of the minorant (before) and
+    /// of the majorant (after) around it.
     fn furthest(&self, minorant: &[usize], majorant: &[usize]) -> (f64, usize, usize) {
         let mut best = (0.0, minorant[0], majorant[majorant.len() - 1]);
         for &corner in minorant {

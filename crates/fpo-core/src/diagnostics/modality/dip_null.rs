@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::diagnostics::modality::dip::Steps;
 use crate::error::{Error, Result};
 
-/// Uniform samples behind a p-value: none is below 1 / 2001.
+/// Simulated uniform samples behind a p-value, which is therefore never below 1 / 2001.
 const REPLICATES: u64 = 2000;
 
 /// The distribution of the dip of uniform samples of one size.
@@ -22,12 +22,13 @@ pub struct DipNull {
 }
 
 impl DipNull {
-    /// Simulates it for `count` samples, always with the same random numbers.
+    /// Simulates the distribution for `count` samples, always with the same random numbers.
     ///
-    /// Sums of exponential numbers are spaced as ordered uniform numbers are, up to a scale.
+    /// The samples are sums of exponential numbers, which are spaced as ordered uniform numbers
+    /// are, up to a scale; the dip does not depend on the scale.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where `count` is below 4: fewer numbers cannot show two modes.
+    /// [`Error::Invalid`] if `count` is below 4, because fewer numbers cannot show two modes.
     pub fn simulate(count: usize) -> Result<DipNull> {
         if count < 4 {
             return Err(Error::Invalid(format!("a dip test needs 4 samples or more, not {count}")));
@@ -49,12 +50,12 @@ impl DipNull {
         Ok(DipNull { count, ascending })
     }
 
-    /// The number of samples that it is for.
+    /// Returns the number of samples that the distribution is for.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// The probability of a dip of at least `dip`, in [1/2001, 1].
+    /// Returns the probability of a dip of at least `dip`, in [1/2001, 1].
     pub fn p_value(&self, dip: f64) -> f64 {
         let below = self.ascending.partition_point(|&null| null < dip);
         (1 + self.ascending.len() - below) as f64 / (1 + self.ascending.len()) as f64

@@ -1,17 +1,17 @@
-//! Whether a policy has one way at a state or several: statistics of action samples.
+//! Statistics of action samples that tell whether a policy has one mode at a state or several.
 //!
-//! [`Modality`] puts together what is known of one set of samples:
+//! [`Modality`] holds the statistics of one set of samples:
 //!
 //! - Hartigan's dip ([`dip`]) along one axis with its p-value ([`DipNull`]): is there more than one
 //!   mode? The axis is the one of largest spread ([`principal_axis`]) or a given one.
 //! - The number of modes in all dimensions ([`mode_count`]).
 //!
 //! The dip is a test against *all* distributions with one mode, so it finds unequal modes and is
-//! not misled by skewness or heavy tails. The two usual shorter numbers are. The bimodality
-//! coefficient `(skewness² + 1) / kurtosis` has 5/9 as its threshold, which is its value for the
-//! uniform distribution and for the exponential one too: half of all uniform samples are above it.
-//! Ashman's D compares two halves that were made by cutting: of a uniform distribution cut in the
-//! middle it is √12 = 3.5, far above its threshold 2.
+//! not misled by skewness or heavy tails. Two simpler statistics that are in common use can
+//! mislead. The bimodality coefficient `(skewness² + 1) / kurtosis` has 5/9 as its threshold, which
+//! is its value for the uniform distribution and for the exponential one too: half of all uniform
+//! samples are above it. Ashman's D compares two halves that were made by cutting: for a uniform
+//! distribution cut in the middle it is √12 = 3.5, far above its threshold 2.
 
 mod dip;
 mod dip_null;
@@ -39,18 +39,19 @@ pub struct Modality {
     pub axis: Vec<f64>,
     /// Hartigan's dip, 0 to 1/4; small for one mode.
     pub dip: f64,
-    /// How often a uniform sample of this size has such a dip, 1/2001 to 1; small for several.
+    /// Probability that a uniform sample of this size has a dip at least as large, 1/2001 to 1;
+    /// small for several modes.
     pub p_value: f64,
     /// Shares of the samples in each mode, the largest first.
     pub mode_shares: Vec<f64>,
 }
 
 impl Modality {
-    /// The modality of `samples`, rows of `dim` numbers; `axis` defaults to the direction of
-    /// largest spread. `null` must have been simulated for as many samples.
+    /// Returns the modality of `samples`, rows of `dim` numbers; `axis` defaults to the direction
+    /// of largest spread. `null` must have been simulated for as many samples.
     ///
     /// # Errors
-    /// [`Error::Invalid`] as [`mode_shares`], or where `null` or `axis` is for other sizes.
+    /// [`Error::Invalid`] as [`mode_shares`], or if `null` or `axis` is for other sizes.
     pub fn of(samples: &[f32], dim: usize, axis: Option<&[f64]>, null: &DipNull) -> Result<Self> {
         let mode_shares = mode_shares(samples, dim)?;
         let axis = match axis {
@@ -60,8 +61,8 @@ impl Modality {
         let along = along(samples, &axis)?;
         if axis.len() != dim || along.len() != null.count() {
             return Err(Error::Invalid(format!(
-                "{} samples of {dim} numbers against an axis of {} and a null distribution of {} \
-                 samples",
+                "{} samples of {dim} numbers do not fit an axis of {} numbers or a null \
+                 distribution for {} samples",
                 samples.len() / dim,
                 axis.len(),
                 null.count()
@@ -71,7 +72,7 @@ impl Modality {
         Ok(Modality { axis, dip, p_value: null.p_value(dip), mode_shares })
     }
 
-    /// The number of modes, at least 1.
+    /// Returns the number of modes, at least 1.
     pub fn mode_count(&self) -> usize {
         self.mode_shares.len()
     }

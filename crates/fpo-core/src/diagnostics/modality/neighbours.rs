@@ -1,14 +1,15 @@
-//! Which samples are linked: each with its nearest ones, and all by the shortest tree.
+//! The links between samples: each sample is linked with its nearest ones, and the shortest tree
+//! links them all.
 //!
-//! Nearest neighbours alone can leave a mode in pieces, the tree alone has but one way between two
-//! samples. Both together have the ways through the dense places and are connected.
+//! Nearest neighbours alone can leave a mode in pieces, and the tree alone has only one way between
+//! two samples. Together they connect all samples and have the ways through the dense places.
 
 use crate::diagnostics::modality::points::Points;
 
 /// Neighbours of each sample.
 const NEIGHBOURS: usize = 10;
 
-/// Pairs of different points, some of them twice, that connect all points.
+/// Returns pairs of different points, some of them twice, that connect all points.
 pub(crate) fn links(points: &Points) -> Vec<(usize, usize)> {
     let count = points.len();
     let mut links = shortest_tree(points);
@@ -26,11 +27,11 @@ pub(crate) fn links(points: &Points) -> Vec<(usize, usize)> {
     links
 }
 
-/// The tree of least total length (Prim's algorithm).
+/// Returns the tree of least total length (Prim's algorithm).
 fn shortest_tree(points: &Points) -> Vec<(usize, usize)> {
     let mut links = Vec::new();
     let mut outside: Vec<usize> = (1..points.len()).collect();
-    // For each point its nearest one in the tree, and how far that is.
+    // For each point, the distance to its nearest point in the tree, and that point.
     let mut nearest: Vec<(f64, usize)> =
         (0..points.len()).map(|b| (points.distance2(0, b), 0)).collect();
     while !outside.is_empty() {

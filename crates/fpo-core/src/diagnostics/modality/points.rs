@@ -1,13 +1,14 @@
-//! Distances between the samples of a state.
+//! The samples of a state with standardised axes, their distances and their density.
 
-/// Points whose every axis has standard deviation 1; axes without any are left out.
+/// Points with standard deviation 1 along every axis; axes along which they are all equal are left
+/// out.
 pub(crate) struct Points {
     values: Vec<f64>,
     pub(crate) dim: usize,
 }
 
 impl Points {
-    /// The rows of `samples`, `dim` numbers each, with every axis divided by its deviation.
+    /// Returns the rows of `samples`, `dim` numbers each, with every axis divided by its deviation.
     pub(crate) fn standardized(samples: &[f32], dim: usize) -> Points {
         let count = samples.len() / dim;
         let column = |axis: usize| samples.iter().skip(axis).step_by(dim).map(|&x| f64::from(x));
@@ -25,22 +26,22 @@ impl Points {
         Points { values: values.collect(), dim: columns.len() }
     }
 
-    /// How many points there are.
+    /// Returns the number of points.
     pub(crate) fn len(&self) -> usize {
         self.values.len() / self.dim
     }
 
-    /// The numbers of a point.
+    /// Returns the numbers of a point.
     pub(crate) fn row(&self, index: usize) -> &[f64] {
         &self.values[index * self.dim..(index + 1) * self.dim]
     }
 
-    /// The squared distance of two points.
+    /// Returns the squared distance of two points.
     pub(crate) fn distance2(&self, a: usize, b: usize) -> f64 {
         squared_distance(self.row(a), self.row(b))
     }
 
-    /// A sum of Gaussian bumps at all points, taken at `place`.
+    /// Returns the value at `place` of a sum of Gaussian kernels around all points.
     pub(crate) fn density(&self, place: &[f64], bandwidth: f64) -> f64 {
         let scale = -0.5 / (bandwidth * bandwidth);
         let rows = self.values.chunks_exact(self.dim);

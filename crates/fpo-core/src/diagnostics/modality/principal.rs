@@ -1,9 +1,9 @@
 //! The direction along which samples spread most.
 //!
 //! The first principal component is the eigenvector of the largest eigenvalue of the covariance
-//! matrix C. Squaring C again and again, scaled, leaves λ₁'s part alone: every column of
-//! `C^(2^k)` points along it, up to (λ₂/λ₁)^(2^k). Where several directions spread alike, it is
-//! one of them.
+//! matrix C. Squaring C again and again, with scaling, leaves only the part of its largest
+//! eigenvalue λ₁: every column of `C^(2^k)` points along that eigenvector, up to (λ₂/λ₁)^(2^k). If
+//! several directions spread alike, the result is one of them.
 
 use crate::diagnostics::modality::samples::rows;
 use crate::error::Result;
@@ -11,8 +11,8 @@ use crate::error::Result;
 /// Squarings: enough for eigenvalues that differ by one part in 10⁹.
 const SQUARINGS: usize = 40;
 
-/// The first principal component of `samples`, rows of `dim` numbers: a unit vector whose largest
-/// element is positive. The first axis where all samples are equal.
+/// Returns the first principal component of `samples`, rows of `dim` numbers: a unit vector whose
+/// largest element is positive. If all samples are equal, it is the first axis.
 ///
 /// # Errors
 /// As [`mode_shares`](super::mode_shares).
@@ -38,7 +38,7 @@ pub fn principal_axis(samples: &[f32], dim: usize) -> Result<Vec<f64>> {
     Ok(axis)
 }
 
-/// The coordinate of each sample along `axis`.
+/// Returns the coordinate of each sample along `axis`.
 ///
 /// # Errors
 /// As [`mode_shares`](super::mode_shares).

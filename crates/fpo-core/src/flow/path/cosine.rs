@@ -1,4 +1,4 @@
-//! A quarter circle, `α² + σ² = 1`: the variance-preserving cosine path of diffusion.
+//! The cosine path, a quarter circle `α² + σ² = 1`: the variance-preserving path of diffusion.
 //!
 //! ```text
 //! α = cos(πt/2),   σ = sin(πt/2),   v = (π/2)·(α·ε − σ·a),   D = π/2

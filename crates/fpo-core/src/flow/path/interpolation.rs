@@ -1,4 +1,4 @@
-//! What a path has to say for itself, for one flow time and for tensors of flow times.
+//! The formulas that define a path, for one flow time and for tensors of flow times.
 //!
 //! The two forms stand side by side in the file of a path: the first serves the kernels and the
 //! samplers, the second the composed loss.
@@ -9,17 +9,17 @@ use crate::error::Result;
 
 /// The formulas of one path.
 pub(super) trait Interpolation: Sync {
-    /// `(α, σ)` at `t`.
+    /// Returns `(α, σ)` at `t`.
     fn shares(&self, t: f64) -> (f64, f64);
 
-    /// `(α′, σ′)` at `t`.
+    /// Returns `(α′, σ′)` at `t`.
     fn rates(&self, t: f64) -> (f64, f64);
 
-    /// `D = α·σ′ − σ·α′`, the same at all times.
+    /// Returns `D = α·σ′ − σ·α′`, the same at all times.
     fn determinant(&self) -> f64;
 
-    /// `(k, g)` such that a step from `t` to `end` along a predicted velocity that holds the action
-    /// and the noise it sees is `k·x + g·v`.
+    /// Returns `(k, g)` such that `k·x + g·v` is the step from `t` to `end` along a predicted
+    /// velocity `v`. The step keeps the action and the noise that `x` and `v` determine.
     fn velocity_step(&self, t: f64, end: f64) -> (f64, f64) {
         let ((alpha, sigma), (alpha_rate, sigma_rate)) = (self.shares(t), self.rates(t));
         let ((alpha_end, sigma_end), d) = (self.shares(end), self.determinant());
@@ -29,14 +29,14 @@ pub(super) trait Interpolation: Sync {
         )
     }
 
-    /// `(α, σ)` at times `t`.
+    /// Returns `(α, σ)` at times `t`.
     fn shares_at(&self, t: &Tensor) -> Result<(Tensor, Tensor)>;
 
-    /// `(α′, σ′)` at times `t`, where the shares are `alpha` and `sigma`.
+    /// Returns `(α′, σ′)` at times `t`, where the shares are `alpha` and `sigma`.
     fn rates_at(&self, t: &Tensor, alpha: &Tensor, sigma: &Tensor) -> Result<(Tensor, Tensor)>;
 
-    /// The velocity `α′·a + σ′·ε` of `action` and `eps`, where the shares are `alpha` and `sigma`;
-    /// all broadcast.
+    /// Returns the velocity `α′·a + σ′·ε` of `action` and `eps`, where the shares are `alpha` and
+    /// `sigma`; all broadcast.
     fn velocity(
         &self,
         alpha: &Tensor,

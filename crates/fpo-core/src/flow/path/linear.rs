@@ -1,4 +1,4 @@
-//! Straight lines: optimal transport, flow matching.
+//! The linear path, a straight line: the path of optimal transport and flow matching.
 //!
 //! ```text
 //! α = 1 − t,   σ = t,   v = ε − a,   D = 1
@@ -25,7 +25,7 @@ impl Interpolation for Linear {
         1.0
     }
 
-    /// Euler's step, without the roundings of the general formula.
+    /// Returns Euler's step, without the roundings of the general formula.
     fn velocity_step(&self, t: f64, end: f64) -> (f64, f64) {
         (1.0, end - t)
     }

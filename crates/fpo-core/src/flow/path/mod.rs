@@ -6,19 +6,20 @@
 //! cosine (variance preserving):        α = cos(πt/2),    σ = sin(πt/2),  D = π/2
 //! ```
 //!
-//! with `D = α·σ′ − σ·α′`, a constant on both paths. Of `a`, `ε` and `v` any one gives, with `x_t`,
-//! the other two:
+//! with `D = α·σ′ − σ·α′`, a constant on both paths. Together with `x_t`, any one of `a`, `ε` and
+//! `v` gives the other two:
 //!
 //! ```text
 //! a = (σ′·x − σ·v)/D = (x − σ·ε)/α        ε = (α·v − α′·x)/D = (x − α·a)/σ
 //! ```
 //!
-//! so an error in one is, at the same `x_t`, an error in another times a number that depends on
-//! `t` alone ([`Parametrization::weight`]): the ε-MSE on the linear path is `(1−t)²` times the u-MSE.
+//! At the same `x_t`, an error in one is therefore an error in another times a number that depends
+//! on `t` alone ([`Parametrization::weight`]): the ε-MSE on the linear path is `(1−t)²` times the
+//! u-MSE.
 //!
-//! At `t = 1` noise says nothing of the action and at `t = 0` the action nothing of the noise:
-//! where α or σ divides, it counts as at least 0.05. The action and the noise that `x_t` and a
-//! prediction give no longer make up `x_t` then.
+//! At `t = 1` the noise says nothing about the action, and at `t = 0` the action says nothing about
+//! the noise. Where α or σ is a divisor, it is therefore raised to at least 0.05. The action and
+//! the noise that `x_t` and a prediction give do not make up `x_t` any more then.
 
 mod cosine;
 mod interpolation;
@@ -33,7 +34,7 @@ use crate::flow::path::cosine::Cosine;
 use crate::flow::path::interpolation::Interpolation;
 use crate::flow::path::linear::Linear;
 
-/// Least α or σ to divide by.
+/// The least α or σ to divide by.
 pub(crate) const FLOOR: f64 = 0.05;
 
 /// How noise is mixed into an action.
@@ -47,47 +48,48 @@ pub enum Path {
     Cosine,
 }
 
-/// One of the three numbers that say the same at a given `x_t`.
+/// One of three quantities, each of which determines the other two at a given `x_t`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Quantity {
     /// `v`, the path's derivative.
     #[default]
     Velocity,
-    /// `ε`.
+    /// `ε`, the noise.
     Noise,
     /// `a`, the action.
     Data,
 }
 
-/// A path, what the network predicts along it, and what its error is measured in.
+/// A path, the quantity that the network predicts along it, and the quantity in which its error is
+/// measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parametrization {
     /// How noise is mixed into an action.
     pub path: Path,
-    /// What the network's scaled output is.
+    /// The quantity that the network's scaled output predicts.
     pub prediction: Quantity,
-    /// What the loss compares.
+    /// The quantity that the loss compares.
     pub measure: Quantity,
 }
 
-/// What a regression at one flow time needs.
+/// The numbers that a regression at one flow time needs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RegressionTerms {
     /// α, the action's share of `x_t`.
     pub alpha: f64,
     /// σ, the noise's share.
     pub sigma: f64,
-    /// The target is this times the action …
+    /// Factor on the action in the target.
     pub action_share: f64,
-    /// … plus this times the noise.
+    /// Factor on the noise in the target.
     pub noise_share: f64,
-    /// An error of the prediction times this is the measured error.
+    /// Factor from an error of the prediction to the measured error.
     pub weight: f64,
 }
 
 impl Path {
-    /// The formulas of the path: a new path is one file and one line here.
+    /// Returns the formulas of the path: a new path is one file and one line here.
     fn formulas(self) -> &'static dyn Interpolation {
         match self {
             Path::Linear => &Linear,
@@ -95,24 +97,24 @@ impl Path {
         }
     }
 
-    /// `(α, σ)` at `t`.
+    /// Returns `(α, σ)` at `t`.
     pub fn shares(self, t: f64) -> (f64, f64) {
         self.formulas().shares(t)
     }
 
-    /// `(α′, σ′)` at `t`.
+    /// Returns `(α′, σ′)` at `t`.
     pub fn rates(self, t: f64) -> (f64, f64) {
         self.formulas().rates(t)
     }
 
-    /// `D = α·σ′ − σ·α′`.
+    /// Returns `D = α·σ′ − σ·α′`.
     pub fn determinant(self) -> f64 {
         self.formulas().determinant()
     }
 }
 
 impl Parametrization {
-    /// The target and the weight of the network's output at `t`.
+    /// Returns the target and the weight of the network's output at `t`.
     pub fn regression(self, t: f64) -> RegressionTerms {
         let (alpha, sigma) = self.path.shares(t);
         let (action_share, noise_share) = match self.prediction {
@@ -123,7 +125,7 @@ impl Parametrization {
         RegressionTerms { alpha, sigma, action_share, noise_share, weight: self.weight(t) }
     }
 
-    /// The factor from an error of the prediction to the measured error, at the same `x_t`.
+    /// Returns the factor from an error of the prediction to the measured error, at the same `x_t`.
     pub fn weight(self, t: f64) -> f64 {
         use Quantity::{Data, Noise, Velocity};
         let ((alpha, sigma), d) = (self.path.shares(t), self.path.determinant());
@@ -137,8 +139,8 @@ impl Parametrization {
         }
     }
 
-    /// `(k, g)` such that the velocity at `x` and `t`, that of the action and the noise that `x` and
-    /// the prediction give, is `k·x + g·prediction`.
+    /// Returns `(k, g)` such that `k·x + g·prediction` is the velocity at `x` and `t`: that of the
+    /// action and the noise that `x` and the prediction give.
     pub fn velocity(self, t: f64) -> (f64, f64) {
         let ((alpha, sigma), (alpha_rate, sigma_rate)) = (self.path.shares(t), self.path.rates(t));
         match self.prediction {
@@ -154,10 +156,10 @@ impl Parametrization {
         }
     }
 
-    /// `(k, g)` such that a step from `t` to `end` that holds the action and the noise it sees,
-    /// `x′ = α(end)·â + σ(end)·ε̂`, is `k·x + g·prediction`. On the linear path this is Euler's
-    /// step, unless a divisor is raised; on the cosine path the step of deterministic diffusion
-    /// samplers (DDIM).
+    /// Returns `(k, g)` such that `k·x + g·prediction` is the step from `t` to `end`, `x′ =
+    /// α(end)·â + σ(end)·ε̂`, which keeps the action and the noise that `x` and the prediction
+    /// give. On the linear path this is Euler's step, unless a divisor is raised; on the cosine
+    /// path it is the step of deterministic diffusion samplers (DDIM).
     pub fn step(self, t: f64, end: f64) -> (f64, f64) {
         let ((alpha, sigma), (alpha_end, sigma_end)) = (self.path.shares(t), self.path.shares(end));
         match self.prediction {

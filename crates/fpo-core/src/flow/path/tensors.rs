@@ -1,4 +1,4 @@
-//! The formulas of [`crate::flow::path`] on tensors, where every row may have a flow time of its own.
+//! The formulas of [`crate::path`] on tensors, where every row may have a flow time of its own.
 
 use candle_core::Tensor;
 
@@ -6,7 +6,10 @@ use crate::error::Result;
 use crate::flow::path::{FLOOR, Parametrization, Path, Quantity};
 
 impl Path {
-    /// The action and the noise that `x` with velocity `v` at `t` is made of.
+    /// Returns the action and the noise that make up `x`, given its velocity `v` at `t`.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     pub fn unmix(self, x: &Tensor, v: &Tensor, t: f64) -> Result<(Tensor, Tensor)> {
         let ((alpha, sigma), (alpha_rate, sigma_rate)) = (self.shares(t), self.rates(t));
         let d = self.determinant();
@@ -17,8 +20,9 @@ impl Path {
 }
 
 impl Parametrization {
-    /// `x_t` of noise `eps (…, A)` and `action (…, A)`, the prediction's target, and, unless it is
-    /// 1 throughout, the weight of its error, at times `t (…, 1)`; all broadcast.
+    /// Returns `x_t` of noise `eps (…, A)` and `action (…, A)` at times `t (…, 1)`, the
+    /// prediction's target, and the weight of its error, or `None` if the weight is 1 throughout.
+    /// All arguments broadcast.
     pub(crate) fn regress(
         self,
         action: &Tensor,
@@ -46,7 +50,7 @@ impl Parametrization {
         Ok((x_t, target, Some(weight)))
     }
 
-    /// The velocity of a prediction at `x` and times `t`; `t` broadcasts.
+    /// Returns the velocity of a prediction at `x` and times `t`; `t` broadcasts.
     pub(crate) fn velocity_of(self, prediction: Tensor, x: &Tensor, t: &Tensor) -> Result<Tensor> {
         if self.prediction == Quantity::Velocity {
             return Ok(prediction);
@@ -55,7 +59,7 @@ impl Parametrization {
         Ok((x.broadcast_mul(&keep)? + prediction.broadcast_mul(&gain)?)?)
     }
 
-    /// [`Parametrization::velocity`] at times `t`.
+    /// Returns [`Parametrization::velocity`] at times `t`.
     fn velocity_at(self, t: &Tensor) -> Result<(Tensor, Tensor)> {
         let (alpha, sigma) = self.path.formulas().shares_at(t)?;
         let (alpha_rate, sigma_rate) = self.path.formulas().rates_at(t, &alpha, &sigma)?;

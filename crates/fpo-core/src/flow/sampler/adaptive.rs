@@ -1,4 +1,4 @@
-//! Dormand–Prince 5(4) with step control.
+//! The Dormand–Prince 5(4) method with step control.
 //!
 //! Each trial step of size `h` has the error estimate `e = h·Σ (bᵢ − b̂ᵢ)·kᵢ`, scaled as
 //!
@@ -18,7 +18,8 @@ use crate::flow::sampler::runge_kutta::{DORMAND_PRINCE, DORMAND_PRINCE_ERROR, Ve
 /// Most steps, rejected ones included, that Dopri5 may try.
 pub const MAX_STEPS: usize = 1000;
 
-/// Steps stop at each of `times`; the first interval is also the first size that is tried.
+/// Integrates over `times`. Steps stop at each of them, and the first interval is also the first
+/// step size that is tried.
 pub(crate) fn walk(
     velocity: Velocity,
     start: &Tensor,
@@ -49,7 +50,7 @@ pub(crate) fn walk(
             error = norm(&estimate, &x, &next, rtol, atol)?;
             let proposed = (t - end) * factor(error);
             if error <= 1.0 {
-                // A step that was cut short to stop at a grid time says nothing against its size.
+                // A step that was cut short to stop at a grid time is no reason for a smaller size.
                 size = if lands { proposed.max(size) } else { proposed };
                 first = slopes.into_iter().next_back();
                 (x, t) = (next, end);
@@ -62,6 +63,7 @@ pub(crate) fn walk(
     Ok(x)
 }
 
+/// Returns the factor on the step size after a step with the scaled error `error`.
 fn factor(error: f64) -> f64 {
     match error.is_finite() {
         true => (0.9 * error.powf(-0.2)).clamp(0.2, 5.0),
@@ -69,7 +71,7 @@ fn factor(error: f64) -> f64 {
     }
 }
 
-/// The scaled error `E`, NaN if any element is.
+/// Returns the scaled error `E`, which is NaN if any element is.
 fn norm(estimate: &Tensor, x: &Tensor, next: &Tensor, rtol: f64, atol: f64) -> Result<f64> {
     let scale = ((x.abs()?.maximum(&next.abs()?)? * rtol)? + atol)?;
     let last = estimate.rank() - 1;

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::flow::time;
 
-/// Most even steps that can be asked for.
+/// The largest number of even steps.
 const MAX_UNIFORM: usize = 100_000;
 
 /// Falling times from 1 to 0.
@@ -16,7 +16,7 @@ pub enum Grid {
 }
 
 impl Grid {
-    /// The times, one more than there are steps.
+    /// Returns the times, one more than there are steps.
     ///
     /// # Errors
     /// [`Error::Invalid`] names the first time that is out of place.

@@ -1,21 +1,23 @@
 //! Samplers: how a velocity field turns noise into an action, chosen after training.
 //!
-//! FPO never asks how actions are drawn, so a trained policy can be played by any solver of
+//! FPO does not depend on how actions are drawn, so a trained policy can be played with any solver
+//! of
 //!
 //! ```text
 //! dx/dt = v(x, t),  from x(1) = ε (or 0) to the action x(0)
 //! ```
 //!
-//! where `v(x, t) = E[dx_t/dt | x_t = x]` along a [`Path`], on the linear one `E[ε − a | x_t = x]`
-//! with `x_t = t·ε + (1−t)·a`. Explicit Runge–Kutta methods
-//! walk a [`Grid`] of falling times: [`Method::Euler`] (order 1), [`Method::Midpoint`] and
-//! [`Method::Heun`] (2), [`Method::Rk4`] (4). [`Method::Dopri5`] stops at the times of the grid and
-//! chooses its own steps between them. [`Method::Sde`] adds noise on the way and takes as much
-//! away, such that the law of `x_t` stays that of the ODE at every `t` (see the file `sde.rs`).
+//! where `v(x, t) = E[dx_t/dt | x_t = x]` along a [`Path`]; on the linear path it is
+//! `E[ε − a | x_t = x]` with `x_t = t·ε + (1−t)·a`. Explicit Runge–Kutta methods walk a [`Grid`] of
+//! falling times: [`Method::Euler`] (order 1), [`Method::Midpoint`] and [`Method::Heun`] (2),
+//! [`Method::Rk4`] (4).
+//! [`Method::Dopri5`] stops at the times of the grid and chooses its own steps between them.
+//! [`Method::Sde`] adds noise on the way and takes as much away, such that the law of `x_t` stays
+//! that of the ODE at every `t` (see the file `sde.rs`).
 //!
 //! Training on grid times shows the network only `1, 1 − 1/K, …, 1/K`. Euler steps on that grid
-//! ask for nothing else; the other methods also ask between those times, and Heun, RK4 and Dopri5
-//! at `t = 0`.
+//! evaluate it nowhere else; the other methods also evaluate it between those times, and Heun, RK4
+//! and Dopri5 at `t = 0`.
 //!
 //! ```
 //! use candle_core::{DType, Device, Tensor};
@@ -79,7 +81,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// The name in lower case.
+    /// Returns the name in lower case.
     pub fn name(&self) -> &'static str {
         match self {
             Method::Euler => "euler",
@@ -131,17 +133,17 @@ pub struct Sampler {
     pub start: Start,
 }
 
-/// What an integration ends with.
+/// The result of an integration.
 #[derive(Clone, Debug)]
 pub struct Solution {
     /// The state at `t = 0`, in the shape of the start.
     pub x: Tensor,
-    /// How often the velocity was asked for.
+    /// How often the velocity was evaluated.
     pub evaluations: usize,
 }
 
 impl Sampler {
-    /// `method` on `steps` even steps from noise.
+    /// Returns a sampler that takes `steps` even steps of `method` from noise.
     pub fn new(method: Method, steps: usize) -> Sampler {
         Sampler { method, grid: Grid::Uniform(steps), start: Start::Noise }
     }
@@ -165,12 +167,12 @@ impl Sampler {
 
     /// Follows `velocity(x, t)` of `path` from `start (…, A)` at `t = 1` to `t = 0`.
     ///
-    /// Only [`Method::Sde`] draws from `noise`; `index` tells one integration from the next, below
-    /// 2³⁶. Values are computed in the start's dtype on its device.
+    /// Only [`Method::Sde`] draws from `noise`; `index`, below 2³⁶, tells one integration from the
+    /// next. Values are computed in the start's dtype on its device.
     ///
     /// # Errors
     /// [`Error::Invalid`] for settings that cannot work, and for Dopri5 when it needs more than
-    /// [`MAX_STEPS`] steps; whatever `velocity` fails with.
+    /// [`MAX_STEPS`] steps. Also any error of `velocity`.
     pub fn integrate(
         &self,
         path: Path,
@@ -207,13 +209,16 @@ impl Sampler {
         Ok(Solution { x, evaluations })
     }
 
-    /// Actions `(B, A)` of `field` before squashing, for normalised `obs (B, O)` and
-    /// `start (B, A)`, by composed operations; see [`Sampler::integrate`].
+    /// Returns actions `(B, A)` of `field` before squashing, for normalised `obs (B, O)` and `start
+    /// (B, A)`, computed by composed operations; see [`Sampler::integrate`].
     ///
     /// With Euler's method on the policy's own number of steps this is
     /// [`FlowPolicy::sample`](crate::FlowPolicy::sample) on the linear path, where the network
     /// predicts the velocity or no divisor is raised ([`crate::path`]).
     /// Pass a frozen policy unless gradients are to flow through the steps.
+    ///
+    /// # Errors
+    /// Those of [`Sampler::integrate`].
     pub fn sample(
         &self,
         field: &dyn VelocityField,
@@ -227,14 +232,17 @@ impl Sampler {
     }
 }
 
-/// A velocity field over actions, for each observation one: what a sampler integrates.
+/// A velocity field over actions, one for each observation, which a sampler integrates.
 pub trait VelocityField {
-    /// The path along which it was trained.
+    /// Returns the path along which it was trained.
     fn path(&self) -> Path;
 
-    /// Steps of the policy's own sampler.
+    /// Returns the number of steps of the policy's own sampler.
     fn steps(&self) -> usize;
 
-    /// The velocity `(B, A)` at `x (B, A)` and flow time `t` for normalised `obs (B, O)`.
+    /// Returns the velocity `(B, A)` at `x (B, A)` and flow time `t` for normalised `obs (B, O)`.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
     fn velocity(&self, obs: &Tensor, x: &Tensor, t: f64) -> Result<Tensor>;
 }

@@ -54,7 +54,8 @@ pub(crate) const DORMAND_PRINCE: Tableau = Tableau {
     weights: &[35.0 / 384.0, 0.0, 500.0 / 1113.0, 125.0 / 192.0, -2187.0 / 6784.0, 11.0 / 84.0],
 };
 
-/// Weights of Dormand–Prince's fifth order less those of its embedded fourth: the error estimate.
+/// The weights of the error estimate: Dormand–Prince's fifth order minus those of its embedded
+/// fourth.
 pub(crate) const DORMAND_PRINCE_ERROR: [f64; 7] = [
     71.0 / 57600.0,
     0.0,
@@ -66,7 +67,10 @@ pub(crate) const DORMAND_PRINCE_ERROR: [f64; 7] = [
 ];
 
 impl Tableau {
-    /// The state after one step between each two neighbours of `times`.
+    /// Returns the state after one step between every two neighbours of `times`.
+    ///
+    /// # Errors
+    /// Any error of `velocity`.
     pub fn walk(&self, velocity: Velocity, start: &Tensor, times: &[f64]) -> Result<Tensor> {
         let mut x = start.clone();
         for pair in times.windows(2) {
@@ -76,7 +80,10 @@ impl Tableau {
         Ok(x)
     }
 
-    /// The `kᵢ` of a step from `t` to `end`; `first` is `k₁` where it is known already.
+    /// Returns the `kᵢ` of a step from `t` to `end`; `first` is `k₁` if it is known already.
+    ///
+    /// # Errors
+    /// Any error of `velocity`.
     pub fn slopes(
         &self,
         velocity: Velocity,
@@ -97,7 +104,7 @@ impl Tableau {
     }
 }
 
-/// `x + h·Σ weightᵢ·slopeᵢ`.
+/// Returns `x + h·Σ weightᵢ·slopeᵢ`.
 pub(crate) fn advance(x: &Tensor, h: f64, weights: &[f64], slopes: &[Tensor]) -> Result<Tensor> {
     let mut sum = x.clone();
     for (weight, slope) in weights.iter().zip(slopes).filter(|(weight, _)| **weight != 0.0) {

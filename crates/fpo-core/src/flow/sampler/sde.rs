@@ -1,4 +1,5 @@
-//! A stochastic sampler whose `x_t` has the law of the ODE's at every time, whatever its noise.
+//! A stochastic sampler whose `x_t` has the same law as the ODE's at every time, however much noise
+//! it adds.
 //!
 //! With `ε ~ N(0, I)`, `x_t = t·ε + (1−t)·a` and `v = E[ε − a | x_t]`, a network that knows the
 //! velocity knows the noise in `x`, the action, and the score of the law `p_t`:
@@ -7,7 +8,8 @@
 //! ε̂ = E[ε | x] = x + (1−t)·v,   â = E[a | x] = x − t·v,   ∇ log p_t(x) = −ε̂ / t
 //! ```
 //!
-//! The ODE carries `p_t`. In time `s = 1 − t`, which runs forwards, so does for any `g(t)`
+//! The ODE transports `p_t`. In the time `s = 1 − t`, which runs forwards, so does for any `g(t)`
+//! the equation
 //!
 //! ```text
 //! dx = [−v + g²/2 · ∇ log p_t] ds + g dW = [−v − g²/(2t)·ε̂] ds + g dW
@@ -21,11 +23,11 @@
 //! ```
 //!
 //! It vanishes at `t = 1`, where all is noise already, and at `t = 0`, where noise would stay in
-//! the action; the correction has no pole at 0. Without churn it is the ODE.
+//! the action; the correction has no pole at 0. Without churn the equation is the ODE.
 //!
-//! A step from `t` to `t′` holds `â` and `ε̂` and solves the exchange of noise exactly (it is an
-//! Ornstein–Uhlenbeck process whose rate is `g²/(2t²)`), which is stable for any churn and adds
-//! no noise in the last step:
+//! A step from `t` to `t′` keeps `â` and `ε̂` and solves the exchange of noise exactly (it is an
+//! Ornstein–Uhlenbeck process whose rate is `g²/(2t²)`), which is stable for any churn and adds no
+//! noise in the last step:
 //!
 //! ```text
 //! x′ = (1−t′)·â + t′·(ρ·ε̂ + √(1−ρ²)·z),   z ~ N(0, I)
@@ -37,9 +39,9 @@
 //! `ρ = (σ(t′)/σ(t))^(2·churn/π)`.
 //!
 //! To first order in `t − t′` this is the Euler–Maruyama step, so the law at `t = 0` errs by the
-//! first order of the step, as Euler's does, and more with more churn. It is computed as the step without
-//! noise plus `σ(t′)·((ρ−1)·ε̂ + √(1−ρ²)·z)`; on the linear path churn 0 gives Euler's bits, on the
-//! cosine path the DDIM step.
+//! first order of the step, as Euler's does, and more with more churn. The step is computed as the
+//! step without noise plus `σ(t′)·((ρ−1)·ε̂ + √(1−ρ²)·z)`; on the linear path churn 0 gives Euler's
+//! bits, on the cosine path the DDIM step.
 
 use std::f64::consts::FRAC_2_PI;
 
@@ -49,7 +51,7 @@ use crate::error::Result;
 use crate::flow::path::Path;
 use crate::flow::sampler::runge_kutta::Velocity;
 
-/// One step between each two neighbours of `times`; `draw(k)` is the `z` of step `k`.
+/// Takes one step between every two neighbours of `times`; `draw(k)` returns the `z` of step `k`.
 pub(crate) fn walk(
     path: Path,
     velocity: Velocity,

@@ -1,7 +1,8 @@
 //! Learning rates over a run: constant, falling with its progress, or following the divergence.
 //!
-//! With base rate `r`, iteration `i` of `I` and the divergence `D` from the policy before an update,
-//! the mean over the update's gradient steps, each measured before it is taken,
+//! Let `r` be the base rate, `i` the iteration out of `I`, and `D` the divergence from the policy
+//! before an update: the mean over the update's gradient steps, each measured before the step is
+//! taken. Then the rate is
 //!
 //! ```text
 //! linear:       r·(1 + (to − 1)·i/I)                   GridWorld's official program has to = 0
@@ -70,16 +71,16 @@ fn default_max() -> f64 {
 }
 
 impl RateSchedule {
-    /// The adaptive schedule with rsl_rl's factor and bounds.
+    /// Returns the adaptive schedule with rsl_rl's factor and bounds.
     pub fn adaptive(target: f64) -> RateSchedule {
         let (factor, min, max) = (default_factor(), default_min(), default_max());
         RateSchedule::Adaptive { target, factor, min, max }
     }
 
-    /// Whether this schedule can start from the rate `base`.
+    /// Checks that this schedule can start from the rate `base`.
     ///
     /// # Errors
-    /// [`Error::Invalid`] naming the first number out of range.
+    /// [`Error::Invalid`] names the first number out of range.
     pub fn validate(&self, base: f64) -> Result<()> {
         let within = |name: &str, value: f64, fits: bool, allowed: &str| match fits {
             true => Ok(()),
@@ -109,29 +110,29 @@ impl RateSchedule {
     }
 }
 
-/// The learning rate of a run as it stands.
+/// The present learning rate of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
     current: f64,
 }
 
-/// Divergences up to here are rounding errors of ratios near 1, in nats.
+/// Divergences up to this, in nats, are rounding errors of ratios near 1.
 const ROUNDING: f64 = 1e-6;
 
 impl Rate {
-    /// The rate at the start of a run.
+    /// Returns the rate at the start of a run.
     pub fn new(base: f64) -> Rate {
         Rate { current: base }
     }
 
-    /// What the optimiser is to use now.
+    /// Returns the rate that the optimiser must use now.
     pub fn current(&self) -> f64 {
         self.current
     }
 
-    /// Sets the rate of an iteration, counted from 0, before its update; the adaptive one stays as
-    /// the update before left it. Beyond the end of the run it is that at the end.
+    /// Sets the rate of an iteration, counted from 0, before its update. An adaptive rate stays as
+    /// the last update left it. Beyond the end of the run a linear rate stays at its last value.
     pub fn begin(
         &mut self,
         schedule: &RateSchedule,
@@ -153,11 +154,12 @@ impl Rate {
         };
     }
 
-    /// Hears how far an update has moved the policy: an estimate of the divergence in nats, from
-    /// 0 up. Only the adaptive rate changes.
+    /// Adapts the rate to how far an update has moved the policy: `divergence` is an estimate in
+    /// nats, from 0 up. Only the adaptive rate changes.
     ///
-    /// A divergence that is not a number says nothing, and one that rounding alone can make, up to
-    /// 1e-6, comes of an update with a single step or without any gradient: neither raises the rate.
+    /// Two kinds of divergence tell nothing and leave the rate as it is: NaN, and numbers up to
+    /// 1e-6. Rounding alone can make the latter, in an update with a single step or without any
+    /// gradient.
     pub fn after(&mut self, schedule: &RateSchedule, divergence: f64) {
         let RateSchedule::Adaptive { target, factor, min, max } = *schedule else { return };
         if divergence > 2.0 * target {

@@ -95,7 +95,7 @@ fn an_adaptive_rate_stays_within_its_bounds() {
 }
 
 #[test]
-fn only_an_adaptive_rate_hears_the_divergence() {
+fn only_an_adaptive_rate_follows_the_divergence() {
     let exponential = RateSchedule::Exponential { decay: 0.1, floor: 0.0 };
     for schedule in [RateSchedule::Constant, RateSchedule::Linear { to: 0.5 }, exponential] {
         let mut rate = Rate::new(BASE);

@@ -25,8 +25,9 @@ pub(crate) fn spread<S: Simd>(
         #[inline(always)]
         || {
             for column in (0..columns).step_by(S::LANES) {
-                // SAFETY: `extra` and the rows that were checked hold a vector from `column` on; row
-                // `first + k` lies below `rows`, and its group below `rows / group`, rounded up.
+                // SAFETY: `extra` and the rows that were checked hold a vector from `column` on;
+                // row `first + k` lies below `rows`, and its group below `rows / group`, rounded
+                // up.
                 unsafe {
                     let shift = match extra {
                         Some(extra) => s.load(extra.as_ptr().add(column)),

@@ -80,7 +80,7 @@ impl Layer {
         self.bias.len()
     }
 
-    /// The bias, padded with zeros.
+    /// Returns the bias, padded with zeros.
     pub(crate) fn bias(&self) -> &[f32] {
         &self.bias
     }

@@ -99,8 +99,8 @@ impl Perceptron {
         &self.gradient
     }
 
-    /// Buffers for up to `rows` rows in up to `groups` groups. `spare` more numbers can be written
-    /// behind each row of the input.
+    /// Returns buffers for up to `rows` rows in up to `groups` groups. `spare` more numbers can be
+    /// written behind each row of the input.
     pub(crate) fn block(&self, rows: usize, groups: usize, spare: usize) -> Block {
         let hidden = &self.layers[..self.layers.len() - 1];
         let buffers = || {
