@@ -90,6 +90,7 @@ pub use algorithm::settings::{Algorithm, PolicyBuilder, PolicySettings, Surrogat
 pub use algorithm::{ALGORITHMS, Registry};
 pub use backend::Backend;
 pub use backend::choice::Compute;
+pub use backend::fused::chunks::{MOST_BLOCK_ROWS, max_accumulators};
 pub use diagnostics::knn_entropy::{
     DEFAULT_NEIGHBOURS, MIN_DISTANCE, knn_entropy, mean_knn_entropy,
 };

@@ -14,7 +14,7 @@ use std::fmt;
 
 use anyhow::{Result, bail};
 use candle_core::Device;
-use fpo_core::Compute;
+use fpo_core::{Compute, MOST_BLOCK_ROWS, max_accumulators};
 use fpo_envs::VecEnv;
 
 use crate::config::resolved::Config;
@@ -25,13 +25,6 @@ const FLOAT: u64 = size_of::<f32>() as u64;
 const PROGRAM: u64 = 24 << 20;
 /// An allowance for a worker's simulation of the largest task here, in bytes.
 const SIMULATION: u64 = 1 << 20;
-/// Fewest rows that share a gradient accumulator: those of eight blocks of the fused kernels.
-const ROWS_PER_ACCUMULATOR: u64 = 8 * 48;
-/// Fewest and most accumulators of a network.
-const ACCUMULATORS: (u64, u64) = (4, 32);
-/// About how many rows of activations a thread of the fused kernels keeps.
-const BLOCK_ROWS: u64 = 128;
-
 /// Bytes that the parts of a run take at its peak.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Memory {
@@ -139,9 +132,9 @@ fn megabytes(bytes: u64) -> u64 {
 fn fused(config: &Config, [policy, value]: [u64; 2], losses: u64) -> u64 {
     let minibatch = (config.train.batch_size * config.train.unroll_length) as u64;
     let widths = |hidden: &[usize]| hidden.iter().sum::<usize>() as u64;
-    let block = 2 * BLOCK_ROWS * (widths(&config.policy.hidden) + widths(&config.value.hidden));
-    let accumulators =
-        |rows: u64| rows.div_ceil(ROWS_PER_ACCUMULATOR).clamp(ACCUMULATORS.0, ACCUMULATORS.1);
+    let block =
+        2 * MOST_BLOCK_ROWS as u64 * (widths(&config.policy.hidden) + widths(&config.value.hidden));
+    let accumulators = |rows: u64| max_accumulators(rows as usize) as u64;
     let nets =
         (2 + accumulators(minibatch * losses)) * policy + (2 + accumulators(minibatch)) * value;
     nets + 4 * minibatch + rayon::current_num_threads() as u64 * block

@@ -17,6 +17,19 @@ const BLOCKS_PER_CHUNK: usize = 8;
 /// Bounds on the number of chunks: enough for two threads, not so many that their sums fill memory.
 const CHUNKS: (usize, usize) = (4, 32);
 
+/// Fewest rows of a block: those of one action with as many samples as fill half of the policy's
+/// blocks. Smaller minibatches have fewer blocks than are counted with this.
+const LEAST_BLOCK_ROWS: usize = 48;
+
+/// About how many rows of activations and slopes a thread of the fused kernels keeps, at most.
+pub const MOST_BLOCK_ROWS: usize = 128;
+
+/// Returns the most gradient accumulators that the fused kernels keep for a network in a pass over
+/// `rows` rows, for estimates of memory before a network is built.
+pub fn max_accumulators(rows: usize) -> usize {
+    rows.div_ceil(BLOCKS_PER_CHUNK * LEAST_BLOCK_ROWS).clamp(CHUNKS.0, CHUNKS.1)
+}
+
 /// Returns the number of chunks for `blocks` blocks.
 fn chunks(blocks: usize) -> usize {
     blocks.div_ceil(BLOCKS_PER_CHUNK).clamp(CHUNKS.0, CHUNKS.1).min(blocks)

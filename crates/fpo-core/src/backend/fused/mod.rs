@@ -7,7 +7,7 @@
 
 mod advantage;
 mod batch;
-mod chunks;
+pub(crate) mod chunks;
 mod kernels;
 mod policy_pass;
 mod policy_rows;

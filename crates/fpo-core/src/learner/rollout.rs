@@ -1,0 +1,96 @@
+//! How a collected rollout becomes one to learn from: statistics of its observations, draws for its
+//! actions, and stored losses.
+
+use candle_core::Tensor;
+
+use crate::error::Result;
+use crate::flow::time::TrainingTimes;
+use crate::learner::Learner;
+use crate::nn::normalizer::Normalizer;
+use crate::objective::gae::Truncation;
+use crate::random::{Noise, Purpose};
+use crate::rollout::Transitions;
+use crate::rollout::storage::{RolloutStorage, RolloutView};
+use crate::timing::timed;
+
+/// Bytes that the network's widest activation may take while composed operations compute stored
+/// losses.
+const LOSS_CHUNK_BYTES: usize = 64 << 20;
+
+impl Learner {
+    /// Returns the statistics of the observations after those of a collected rollout are added.
+    ///
+    /// # Errors
+    /// Those of [`Normalizer::update`].
+    pub fn statistics_with(&self, storage: &RolloutStorage) -> Result<Normalizer> {
+        let mut statistics = self.normalizer.clone();
+        storage.with_all_obs(|obs| {
+            self.reduce.statistics(obs, &mut |rows| statistics.update(rows))
+        })??;
+        Ok(statistics)
+    }
+
+    /// Completes a collected rollout, as Algorithm 1 does before its update: draws the numbers that
+    /// go with the actions, such as the pairs (ε, t) of a flow, and computes the stored losses
+    /// `L_old` under the present policy and statistics. `first_step` is the number of the rollout's
+    /// first step since the start of the run, the index of its draws.
+    ///
+    /// With [`Truncation::Bootstrap`] it also computes the values of the observations at which the
+    /// step limit cut episodes, under the present value network.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub fn complete<'a>(
+        &mut self,
+        storage: &'a mut RolloutStorage,
+        training_times: TrainingTimes,
+        noise: &Noise,
+        first_step: u64,
+    ) -> Result<RolloutView<'a>> {
+        let size = storage.size();
+        for t in 0..size.length {
+            let step = first_step + t as u64;
+            storage.draw(
+                t,
+                |eps| noise.fill_normal(Purpose::LossNoise, step, eps),
+                |times| self.policy.fill_times(training_times, noise, step, times),
+            )?;
+        }
+        if self.objective.truncation == Truncation::Bootstrap {
+            let values = self.cut_values(storage, size.obs_dim)?;
+            storage.keep_cut_values(&values)?;
+        }
+        let losses = size.envs * size.stored.losses;
+        let bytes = losses * self.policy.spec().width() * size_of::<f32>();
+        let chunk = (LOSS_CHUNK_BYTES / bytes.max(1)).max(1);
+        storage.finish(|rollout| self.stored_losses(rollout, chunk))
+    }
+
+    fn cut_values(&mut self, storage: &RolloutStorage, obs_dim: usize) -> Result<Vec<f32>> {
+        let obs = storage.cut_obs();
+        if obs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let obs = Tensor::from_slice(obs, (obs.len() / obs_dim, obs_dim), self.device())?;
+        let clock = std::time::Instant::now();
+        let values = self.values(&obs)?.to_vec1()?;
+        self.times.value += clock.elapsed();
+        Ok(values)
+    }
+
+    /// Returns the losses `(T, E, N)` of a rollout's actions under the current policy and
+    /// statistics: the `L_old` of the coming update. Composed operations take `chunk` steps at a
+    /// time to bound memory.
+    ///
+    /// # Errors
+    /// If a tensor has another shape.
+    pub fn stored_losses(
+        &mut self,
+        rollout: &Transitions<Tensor, ()>,
+        chunk: usize,
+    ) -> Result<Tensor> {
+        let normalizer = self.device_normalizer()?;
+        let (policy, backend, times) = (&self.policy, &mut self.backend, &mut self.times);
+        timed(&mut times.policy, || backend.losses(policy.as_ref(), &normalizer, rollout, chunk))
+    }
+}

@@ -1,0 +1,81 @@
+//! How a learner is put together: networks, optimiser, backend, and what may be added to them.
+
+use std::sync::Arc;
+
+use crate::backend::choice::Compute;
+use crate::error::Result;
+use crate::learner::Learner;
+use crate::learner::ema::{Ema, EmaConfig};
+use crate::nn::normalizer::Normalizer;
+use crate::nn::value_net::ValueNet;
+use crate::objective::Objective;
+use crate::objective::surrogate::Surrogate;
+use crate::optimizer::Optimizer;
+use crate::optimizer::config::OptimizerConfig;
+use crate::policy::Policy;
+use crate::reduce::{Alone, Reduce};
+use crate::timing::PhaseTimes;
+
+impl Learner {
+    /// Returns a learner whose optimiser moves the parameters of both networks, and whose losses
+    /// the fastest possible backend computes.
+    ///
+    /// # Errors
+    /// [`crate::Error::OutOfRange`] for an objective with a number out of range ([`Objective::validate`]).
+    pub fn new(
+        policy: Arc<dyn Policy>,
+        value: ValueNet,
+        normalizer: Normalizer,
+        optimizer: OptimizerConfig,
+        objective: Objective,
+    ) -> Result<Learner> {
+        objective.validate()?;
+        let vars = vec![policy.params().var().clone(), value.params().var().clone()];
+        let optimizer = Optimizer::new(vars, optimizer)?;
+        let compute = Compute::best_for(policy.params().var());
+        let backend = compute.for_networks(policy.as_ref(), &value)?;
+        Ok(Learner {
+            policy,
+            value,
+            optimizer,
+            ema: None,
+            objective,
+            surrogate: None,
+            reduce: Arc::new(Alone),
+            compute,
+            backend,
+            gradient_steps: 0,
+            epochs: 0,
+            normalizer,
+            times: PhaseTimes::default(),
+        })
+    }
+
+    /// Returns the same learner computed by `compute`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Invalid`] describes both networks' tensors if the kernels cannot take them.
+    pub fn with_compute(self, compute: Compute) -> Result<Learner> {
+        let backend = compute.for_networks(self.policy.as_ref(), &self.value)?;
+        Ok(Learner { compute, backend, ..self })
+    }
+
+    /// Returns the same learner with `surrogate` maximised instead of the objective's.
+    pub fn with_surrogate(self, surrogate: Arc<dyn Surrogate>) -> Learner {
+        Learner { surrogate: Some(surrogate), ..self }
+    }
+
+    /// Returns the same learner as one of several participants that share every minibatch.
+    pub fn with_reduce(self, reduce: Arc<dyn Reduce>) -> Learner {
+        Learner { reduce, ..self }
+    }
+
+    /// Returns the same learner with averaged weights, which begin as the present ones.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub fn with_averaged_weights(self, config: EmaConfig) -> Result<Learner> {
+        let ema = Ema::new(config, self.policy.params().flat())?;
+        Ok(Learner { ema: Some(ema), ..self })
+    }
+}
