@@ -24,6 +24,7 @@ pub enum Reduction {
 
 impl Reduction {
     /// Returns the factor on the sum over `dim` dimensions.
+    #[inline]
     pub fn factor(self, dim: usize) -> f64 {
         match self {
             Reduction::Mean => 1.0 / dim as f64,
@@ -122,6 +123,7 @@ impl FlowConfig {
     }
 
     /// Returns the path, what is predicted along it, and what the loss measures.
+    #[inline]
     pub fn parametrization(&self) -> Parametrization {
         let FlowConfig { path, prediction, output_mode: measure, .. } = *self;
         Parametrization { path, prediction, measure }

@@ -71,6 +71,7 @@ impl Guards {
 
     /// Returns the guarded difference of one pair of losses, and its derivative with respect to
     /// `loss_new`.
+    #[inline]
     pub fn difference_scalar(&self, loss_old: f64, loss_new: f64, advantage: f64) -> (f64, f64) {
         let everywhere = self.loss_max.unwrap_or(f64::INFINITY);
         let max = match self.negative_advantage_loss_max {
@@ -82,6 +83,7 @@ impl Guards {
     }
 
     /// Returns the bounded log ratio; its derivative is 1 everywhere.
+    #[inline]
     pub fn bound_scalar(&self, log_ratio: f64) -> f64 {
         let bound = self.log_ratio_max.unwrap_or(f64::INFINITY);
         log_ratio.clamp(-bound, bound)

@@ -178,6 +178,7 @@ impl Objective {
 
     /// Returns the bounds on losses, and the bound on the log ratio beyond which the gradient still
     /// passes.
+    #[inline]
     pub fn guards(&self) -> Guards {
         Guards {
             loss_max: self.loss_max,

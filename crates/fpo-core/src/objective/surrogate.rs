@@ -59,6 +59,7 @@ impl SurrogateKind {
     }
 
     /// Returns the surrogate of one ratio, and its derivative with respect to the ratio.
+    #[inline]
     pub fn evaluate_scalar(self, ratio: f64, advantage: f64, epsilon: f64) -> (f64, f64) {
         match self {
             SurrogateKind::Clip => ppo_clip_scalar(ratio, advantage, epsilon),
@@ -105,6 +106,7 @@ pub fn aspo(ratio: &Tensor, advantages: &Tensor, epsilon: f64) -> Result<Tensor>
 }
 
 /// Returns PPO's clipped surrogate of one ratio, and its derivative with respect to the ratio.
+#[inline]
 pub fn ppo_clip_scalar(ratio: f64, advantage: f64, epsilon: f64) -> (f64, f64) {
     let unclipped = ratio * advantage;
     let clipped = ratio.clamp(1.0 - epsilon, 1.0 + epsilon) * advantage;
@@ -113,12 +115,14 @@ pub fn ppo_clip_scalar(ratio: f64, advantage: f64, epsilon: f64) -> (f64, f64) {
 }
 
 /// Returns SPO of one ratio, and its derivative with respect to the ratio.
+#[inline]
 pub fn spo_scalar(ratio: f64, advantage: f64, epsilon: f64) -> (f64, f64) {
     let (off, steepness) = (ratio - 1.0, advantage.abs() / epsilon);
     (ratio * advantage - 0.5 * steepness * off * off, advantage - steepness * off)
 }
 
 /// Returns ASPO of one ratio, and its derivative with respect to the ratio.
+#[inline]
 pub fn aspo_scalar(ratio: f64, advantage: f64, epsilon: f64) -> (f64, f64) {
     if advantage >= 0.0 {
         ppo_clip_scalar(ratio, advantage, epsilon)

@@ -15,15 +15,18 @@ use crate::flow::path::interpolation::Interpolation;
 pub(super) struct Cosine;
 
 impl Interpolation for Cosine {
+    #[inline]
     fn shares(&self, t: f64) -> (f64, f64) {
         ((FRAC_PI_2 * t).cos(), (FRAC_PI_2 * t).sin())
     }
 
+    #[inline]
     fn rates(&self, t: f64) -> (f64, f64) {
         let (alpha, sigma) = self.shares(t);
         (-FRAC_PI_2 * sigma, FRAC_PI_2 * alpha)
     }
 
+    #[inline]
     fn determinant(&self) -> f64 {
         FRAC_PI_2
     }

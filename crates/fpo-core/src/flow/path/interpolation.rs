@@ -8,7 +8,7 @@ use candle_core::Tensor;
 use crate::error::Result;
 
 /// The formulas of one path.
-pub(super) trait Interpolation: Sync {
+pub(super) trait Interpolation {
     /// Returns `(α, σ)` at `t`.
     fn shares(&self, t: f64) -> (f64, f64);
 

@@ -13,14 +13,17 @@ use crate::flow::path::interpolation::Interpolation;
 pub(super) struct Linear;
 
 impl Interpolation for Linear {
+    #[inline]
     fn shares(&self, t: f64) -> (f64, f64) {
         (1.0 - t, t)
     }
 
+    #[inline]
     fn rates(&self, _t: f64) -> (f64, f64) {
         (-1.0, 1.0)
     }
 
+    #[inline]
     fn determinant(&self) -> f64 {
         1.0
     }

@@ -88,33 +88,41 @@ pub struct RegressionTerms {
     pub weight: f64,
 }
 
-impl Path {
-    /// Returns the formulas of the path: a new path is one file and one line here.
-    fn formulas(self) -> &'static dyn Interpolation {
-        match self {
-            Path::Linear => &Linear,
-            Path::Cosine => &Cosine,
+/// Evaluates an expression with the formulas of a path: a new path is one file and one line here.
+/// The kernels ask for these numbers row by row, so the choice is made without an indirect call.
+macro_rules! with_formulas {
+    ($path:expr, $formulas:ident => $result:expr) => {
+        match ($path, &Linear, &Cosine) {
+            (Path::Linear, $formulas, _) => $result,
+            (Path::Cosine, _, $formulas) => $result,
         }
-    }
+    };
+}
+use with_formulas;
 
+impl Path {
     /// Returns `(α, σ)` at `t`.
+    #[inline]
     pub fn shares(self, t: f64) -> (f64, f64) {
-        self.formulas().shares(t)
+        with_formulas!(self, formulas => formulas.shares(t))
     }
 
     /// Returns `(α′, σ′)` at `t`.
+    #[inline]
     pub fn rates(self, t: f64) -> (f64, f64) {
-        self.formulas().rates(t)
+        with_formulas!(self, formulas => formulas.rates(t))
     }
 
     /// Returns `D = α·σ′ − σ·α′`.
+    #[inline]
     pub fn determinant(self) -> f64 {
-        self.formulas().determinant()
+        with_formulas!(self, formulas => formulas.determinant())
     }
 }
 
 impl Parametrization {
     /// Returns the target and the weight of the network's output at `t`.
+    #[inline]
     pub fn regression(self, t: f64) -> RegressionTerms {
         let (alpha, sigma) = self.path.shares(t);
         let (action_share, noise_share) = match self.prediction {
@@ -126,6 +134,7 @@ impl Parametrization {
     }
 
     /// Returns the factor from an error of the prediction to the measured error, at the same `x_t`.
+    #[inline]
     pub fn weight(self, t: f64) -> f64 {
         use Quantity::{Data, Noise, Velocity};
         let ((alpha, sigma), d) = (self.path.shares(t), self.path.determinant());
@@ -141,6 +150,7 @@ impl Parametrization {
 
     /// Returns `(k, g)` such that `k·x + g·prediction` is the velocity at `x` and `t`: that of the
     /// action and the noise that `x` and the prediction give.
+    #[inline]
     pub fn velocity(self, t: f64) -> (f64, f64) {
         let ((alpha, sigma), (alpha_rate, sigma_rate)) = (self.path.shares(t), self.path.rates(t));
         match self.prediction {
@@ -160,10 +170,13 @@ impl Parametrization {
     /// α(end)·â + σ(end)·ε̂`, which keeps the action and the noise that `x` and the prediction
     /// give. On the linear path this is Euler's step, unless a divisor is raised; on the cosine
     /// path it is the step of deterministic diffusion samplers (DDIM).
+    #[inline]
     pub fn step(self, t: f64, end: f64) -> (f64, f64) {
         let ((alpha, sigma), (alpha_end, sigma_end)) = (self.path.shares(t), self.path.shares(end));
         match self.prediction {
-            Quantity::Velocity => self.path.formulas().velocity_step(t, end),
+            Quantity::Velocity => {
+                with_formulas!(self.path, formulas => formulas.velocity_step(t, end))
+            }
             Quantity::Noise => {
                 let alpha = alpha.max(FLOOR);
                 (alpha_end / alpha, sigma_end - alpha_end * sigma / alpha)

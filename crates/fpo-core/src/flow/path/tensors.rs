@@ -3,7 +3,10 @@
 use candle_core::Tensor;
 
 use crate::error::Result;
-use crate::flow::path::{FLOOR, Parametrization, Path, Quantity};
+use crate::flow::path::cosine::Cosine;
+use crate::flow::path::interpolation::Interpolation;
+use crate::flow::path::linear::Linear;
+use crate::flow::path::{FLOOR, Parametrization, Path, Quantity, with_formulas};
 
 impl Path {
     /// Returns the action and the noise that make up `x`, given its velocity `v` at `t`.
@@ -30,12 +33,14 @@ impl Parametrization {
         t: &Tensor,
     ) -> Result<(Tensor, Tensor, Option<Tensor>)> {
         use Quantity::{Data, Noise, Velocity};
-        let (alpha, sigma) = self.path.formulas().shares_at(t)?;
+        let (alpha, sigma) = with_formulas!(self.path, formulas => formulas.shares_at(t))?;
         let x_t = (sigma.broadcast_mul(eps)? + alpha.broadcast_mul(action)?)?;
         let target = match self.prediction {
             Noise => eps.clone(),
             Data => action.broadcast_as(eps.shape())?,
-            Velocity => self.path.formulas().velocity(&alpha, &sigma, action, eps)?,
+            Velocity => {
+                with_formulas!(self.path, formulas => formulas.velocity(&alpha, &sigma, action, eps))?
+            }
         };
         let d = self.path.determinant();
         let weight = match (self.prediction, self.measure) {
@@ -61,8 +66,9 @@ impl Parametrization {
 
     /// Returns [`Parametrization::velocity`] at times `t`.
     fn velocity_at(self, t: &Tensor) -> Result<(Tensor, Tensor)> {
-        let (alpha, sigma) = self.path.formulas().shares_at(t)?;
-        let (alpha_rate, sigma_rate) = self.path.formulas().rates_at(t, &alpha, &sigma)?;
+        let (alpha, sigma) = with_formulas!(self.path, formulas => formulas.shares_at(t))?;
+        let (alpha_rate, sigma_rate) =
+            with_formulas!(self.path, formulas => formulas.rates_at(t, &alpha, &sigma))?;
         match self.prediction {
             Quantity::Velocity => Ok((t.zeros_like()?, t.ones_like()?)),
             Quantity::Noise => {
