@@ -9,7 +9,8 @@
 #
 # The program in target/cuda/release starts only where the driver's libcuda.so.1 and the toolkit's
 # libcublas.so.13 and libcurand.so.10 are found (elsewhere it ends with status 127): builds for the
-# CPU and for CUDA are separate. CUDA_COMPUTE_CAP (80 unless set) says the oldest GPU that it runs on.
+# CPU and for CUDA are separate. CUDA_COMPUTE_CAP (80 unless set) says the oldest GPU that it
+# runs on.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root"

@@ -16,7 +16,8 @@ MARK = "FPO_PEERS_PYTHON"
 def arguments(description):
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--fpo", type=lambda path: pathlib.Path(path).resolve(),
-                        default=ROOT / "target/release/fpo", help="the program to measure [target/release/fpo]")
+                        default=ROOT / "target/release/fpo",
+                        help="the program to measure [target/release/fpo]")
     parser.add_argument("--python", help="a Python that has the packages of requirements.txt; "
                         "without it, one is set up in third_party/peers")
     parser.add_argument("--rounds", type=int, default=7, help="each contender's turns [7]")

@@ -15,9 +15,10 @@
 //!
 //! | paper | what it is | here |
 //! |---|---|---|
-//! | eq. 5 | the clipped surrogate | [`surrogate::ppo_clip`]; [`surrogate::spo`] and [`surrogate::aspo`] beside it |
+//! | eq. 5 | the clipped surrogate | [`surrogate::ppo_clip`]; also [`surrogate::spo`] |
 //! | eq. 6 | the ratio `exp(L_old − L_new)` | [`Objective::log_ratio`] |
-//! | eq. 7 to 9 | the Monte-Carlo CFM loss of an action over pairs (ε, t) | [`FlowPolicy::cfm_loss`]; [`path::Path`], [`time::TrainingTimes`], [`RatioKind`] |
+//! | eq. 7 to 9 | the CFM loss of an action over pairs (ε, t) | [`FlowPolicy::cfm_loss`] |
+//! | eq. 7 to 9 | the path, the flow times | [`path::Path`], [`time::TrainingTimes`] |
 //! | Algorithm 1 | act and collect | [`Actor::act_and_keep`], [`RolloutStorage`] |
 //! | Algorithm 1 | draw pairs, store `L_old` | [`Learner::complete`] |
 //! | Algorithm 1 | epochs of gradient steps | [`Learner::update`], [`Learner::gradient_step`] |

@@ -1,23 +1,21 @@
 //! `fpo train`: a run from its configuration, or from its last checkpoint, to its end.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use fpo_core::Registry;
 
 use crate::config::choices::DeviceChoice;
 use crate::config::resolved::Config;
-use crate::run::best;
-use crate::run::best::{Offered, Score};
+use crate::run::best::{self, Offered, Score};
 use crate::run::dir::RunDir;
-use crate::run::metrics::Metrics;
-use crate::run::metrics::MetricsLog;
-use crate::terminal::failure::{STOPPED, Stopped};
+use crate::run::metrics::{Metrics, MetricsLog};
+use crate::terminal::failure::Stopped;
 use crate::terminal::progress::Progress;
 use crate::terminal::reporter::{Notes, Reporter};
+use crate::terminal::stop::Stop;
 use crate::training::collapse::{Evaluation, Iteration};
 use crate::training::evaluate::EvalReport;
 use crate::training::trainer::{Trainer, eval_metrics};
@@ -107,8 +105,6 @@ struct Session {
     trainer: Trainer,
     log: MetricsLog,
     reporter: Box<dyn Reporter>,
-    /// Whether the reporter has been told that the run is about to stop.
-    stop_is_known: bool,
     clock: Instant,
     elapsed_before: f64,
     last_save: Instant,
@@ -119,20 +115,11 @@ impl Session {
         let total = trainer.config.num_iterations() * trainer.config.steps_per_iteration();
         let reporter = Box::new(Progress::on_stderr(total, trainer.steps()));
         let clock = Instant::now();
-        Session {
-            run,
-            trainer,
-            log,
-            reporter,
-            stop_is_known: false,
-            clock,
-            elapsed_before,
-            last_save: clock,
-        }
+        Session { run, trainer, log, reporter, clock, elapsed_before, last_save: clock }
     }
 
     fn run(mut self) -> Result<()> {
-        let stop = stop_flag()?;
+        let mut stop = Stop::on_signals()?;
         self.greet();
         let mut report = None;
         if self.trainer.iteration == 0 && self.trainer.evaluation_is_due() {
@@ -140,25 +127,25 @@ impl Session {
         }
         loop {
             if let Some(metrics) = self.trainer.pending.take() {
-                report = self.complete(metrics, &stop)?;
+                report = self.complete(metrics, stop.flag())?;
                 self.reporter.iteration(self.trainer.steps());
                 if self.trainer.pending.is_none() && self.save_is_due() {
                     self.save()?;
                 }
             }
-            if self.trainer.is_done() || stop.load(Ordering::Relaxed) {
+            if self.trainer.is_done() || stop.is_asked() {
                 break;
             }
             let done = self.trainer.steps();
-            let Session { trainer, reporter, stop_is_known, .. } = &mut self;
+            let Session { trainer, reporter, .. } = &mut self;
             let mut watch = |phase| {
-                announce(&stop, stop_is_known, reporter.as_mut());
+                stop.announce(reporter.as_mut());
                 reporter.phase(done, phase);
             };
             let metrics = trainer.iterate(&mut watch).map_err(advise)?;
             self.trainer.pending = Some(metrics);
         }
-        announce(&stop, &mut self.stop_is_known, self.reporter.as_mut());
+        stop.announce(self.reporter.as_mut());
         self.save()?;
         self.reporter.finish(self.trainer.steps());
         self.farewell(report)
@@ -294,13 +281,6 @@ impl Session {
     }
 }
 
-/// Tells `reporter` once that the run was asked to stop.
-fn announce(stop: &AtomicBool, is_known: &mut bool, reporter: &mut dyn Reporter) {
-    if stop.load(Ordering::Relaxed) && !std::mem::replace(is_known, true) {
-        reporter.note("finishing this iteration, then saving; Ctrl-C again leaves at once");
-    }
-}
-
 /// Says of a divergence what may prevent it.
 fn advise(error: anyhow::Error) -> anyhow::Error {
     match error.downcast_ref::<fpo_core::Error>() {
@@ -310,17 +290,4 @@ fn advise(error: anyhow::Error) -> anyhow::Error {
         ),
         _ => error.context("the run stopped"),
     }
-}
-
-/// Set by the first Ctrl-C or SIGTERM; the second leaves at once.
-fn stop_flag() -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = stop.clone();
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(STOPPED.into());
-        }
-    })
-    .context("cannot catch Ctrl-C")?;
-    Ok(stop)
 }

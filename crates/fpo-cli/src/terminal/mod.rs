@@ -5,3 +5,4 @@ pub mod humanize;
 pub mod output;
 pub mod progress;
 pub mod reporter;
+pub mod stop;

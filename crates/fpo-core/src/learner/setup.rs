@@ -21,7 +21,8 @@ impl Learner {
     /// the fastest possible backend computes.
     ///
     /// # Errors
-    /// [`crate::Error::OutOfRange`] for an objective with a number out of range ([`Objective::validate`]).
+    /// [`crate::Error::OutOfRange`] for an objective with a number out of range
+    /// ([`Objective::validate`]).
     pub fn new(
         policy: Arc<dyn Policy>,
         value: ValueNet,

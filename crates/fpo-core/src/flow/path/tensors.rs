@@ -39,7 +39,8 @@ impl Parametrization {
             Noise => eps.clone(),
             Data => action.broadcast_as(eps.shape())?,
             Velocity => {
-                with_formulas!(self.path, formulas => formulas.velocity(&alpha, &sigma, action, eps))?
+                let (alpha, sigma) = (&alpha, &sigma);
+                with_formulas!(self.path, formulas => formulas.velocity(alpha, sigma, action, eps))?
             }
         };
         let d = self.path.determinant();
