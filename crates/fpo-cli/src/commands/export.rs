@@ -27,9 +27,8 @@ pub struct Format {
 pub const FORMATS: [Format; 1] =
     [Format { extension: "safetensors", write: policy_file::to_bytes }];
 
-/// Writes the newest policy of the run in `folder`, whose algorithm is one of
-/// `registry`, to `output`, in the format that the ending of
-/// its name asks for.
+/// Writes the newest policy of the run in `folder`, whose algorithm is one of `registry`, to
+/// `output`, in the format that the ending of its name asks for.
 ///
 /// # Errors
 /// If the folder is not a run or has no whole checkpoint, or if `output` cannot be written.
