@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candle_core::{DType, Device, Tensor};
 use fpo_core::{
-    AdvantageNormalization, Compute, Isa, Objective, Reduce, Result, RolloutSize, RolloutStorage,
-    Source,
+    AdvantageNormalization, Compute, Isa, Learner, Objective, Reduce, Result, RolloutSize,
+    RolloutStorage, Source,
 };
 use problem::{Problem, host};
 
@@ -42,23 +42,34 @@ impl Reduce for Twin {
     }
 }
 
+/// Whether a gradient step moves the policy's and the value network's parameters.
+fn moved(problem: &Problem, learner: &mut Learner) -> [bool; 2] {
+    let (rollout, _) = problem.rollout(learner, DType::F32);
+    let picks = problem.picks();
+    let minibatch = rollout.minibatch(&picks, problem.unroll_length).unwrap();
+    let normalizer = learner.device_normalizer().unwrap();
+    let params = |learner: &Learner| {
+        [learner.policy().params(), learner.value().params()].map(|params| host(params.flat()))
+    };
+    let [policy, value] = params(learner);
+    learner.gradient_step(&minibatch, &normalizer).unwrap();
+    let [new_policy, new_value] = params(learner);
+    [policy != new_policy, value != new_value]
+}
+
 #[test]
 fn gradients_moments_and_statistics_pass_through_the_seam() {
     let normalize_advantages = AdvantageNormalization::Minibatch;
-    let problem = Problem::random(400);
+    let problem = Problem::random(402);
     let objective = Objective { normalize_advantages, ..problem.objective };
     let problem = Problem { objective, ..problem };
     for compute in [Compute::Composed, Compute::Fused(Isa::best())] {
         let twin = Arc::new(Twin::default());
         let mut learner = problem.learner(compute, DType::F32).with_reduce(twin.clone());
-        let (rollout, _) = problem.rollout(&mut learner, DType::F32);
-        let picks = problem.picks();
-        let minibatch = rollout.minibatch(&picks, problem.unroll_length).unwrap();
-        let normalizer = learner.device_normalizer().unwrap();
-        let before = host(learner.policy().params().flat());
-        learner.gradient_step(&minibatch, &normalizer).unwrap();
+        assert_eq!(moved(&problem, &mut learner), [false; 2], "their gradients were taken away");
         assert_eq!(twin.means.load(Ordering::Relaxed), 2, "a mean and a mean square");
-        assert_eq!(host(learner.policy().params().flat()), before, "its gradient was taken away");
+        let mut alone = problem.learner(compute, DType::F32);
+        assert_eq!(moved(&problem, &mut alone), [true; 2], "else the line above says nothing");
 
         let size = RolloutSize {
             length: 1,
