@@ -31,30 +31,46 @@ fn relative_error(found: &[f64], expected: &[f64]) -> f64 {
     found.iter().zip(expected).map(difference).fold(0.0, f64::max) / largest
 }
 
+/// How far the gradient of either network moves, in f64, when the parameters move as little as f32
+/// rounds. It is large only where a sample lies at a kink of ReLU or of the surrogate, and either
+/// side is right.
+fn kink(problem: &Problem, expected: &Outcome) -> f64 {
+    let moved = (0..12).map(|k| {
+        let problem = Problem { rounding: Some(k), ..problem.clone() };
+        let moved = problem.outcome(Compute::Composed, DType::F64);
+        let policy = relative_error(&moved.policy_gradient, &expected.policy_gradient);
+        policy.max(relative_error(&moved.value_gradient, &expected.value_gradient))
+    });
+    moved.fold(0.0, f64::max)
+}
+
 /// Compares all that the kernels make of the problems with composed operations in f64.
 fn compare(problems: impl Iterator<Item = Problem>) {
     let mut worst = 0.0f64;
     for problem in problems {
         let seed = problem.seed;
-        let expected = problem.outcome(Compute::Composed, DType::F64);
+        let exact = problem.outcome(Compute::Composed, DType::F64);
         let single = problem.outcome(Compute::Composed, DType::F32);
         for isa in sets() {
             let found = problem.outcome(Compute::Fused(isa), DType::F32);
             let Outcome { policy_gradient, value_gradient, stored, .. } = &found;
             let about = format!("seed {seed} on {}: {problem:?}", isa.name());
             for (what, found, single, expected) in [
-                ("policy", policy_gradient, &single.policy_gradient, &expected.policy_gradient),
-                ("value", value_gradient, &single.value_gradient, &expected.value_gradient),
-                ("stored losses", stored, &single.stored, &expected.stored),
+                ("policy", policy_gradient, &single.policy_gradient, &exact.policy_gradient),
+                ("value", value_gradient, &single.value_gradient, &exact.value_gradient),
+                ("stored losses", stored, &single.stored, &exact.stored),
             ] {
                 // Where large losses make single precision worse than that, no worse than it.
-                let allowed = TOLERANCE.max(1.5 * relative_error(single, expected));
-                assert!(allowed < WORST, "{what}: nothing to compare with, {about}");
+                let mut allowed = TOLERANCE.max(1.5 * relative_error(single, expected));
                 let error = relative_error(found, expected);
+                if error >= allowed && what != "stored losses" {
+                    allowed = allowed.max(1.5 * kink(&problem, &exact));
+                }
+                assert!(allowed < WORST, "{what}: nothing to compare with, {about}");
                 assert!(error < allowed, "{what} off by {error:.1e} of {allowed:.1e}, {about}");
                 worst = worst.max(error);
             }
-            for (k, (a, b)) in found.diagnostics.iter().zip(&expected.diagnostics).enumerate() {
+            for (k, (a, b)) in found.diagnostics.iter().zip(&exact.diagnostics).enumerate() {
                 let off = |a: f64| (a - b).abs() / (1.0 + b.abs());
                 let allowed = TOLERANCE.max(1.5 * off(single.diagnostics[k]));
                 assert!(off(*a) < allowed, "diagnostic {k} is {a}, not {b}, {about}");
@@ -68,7 +84,7 @@ fn compare(problems: impl Iterator<Item = Problem>) {
 fn losses_diagnostics_and_gradients_equal_composed_operations_in_f64() {
     let flows = (0..60).map(Problem::random);
     let chains = (500..520).map(Problem::random_chain);
-    compare(flows.chain(chains).chain((600..606).map(Problem::random_gaussian)));
+    compare(flows.chain(chains).chain((600..624).map(Problem::random_gaussian)));
 }
 
 #[test]
@@ -138,7 +154,9 @@ fn a_chain_whose_first_step_ignores_the_prediction_has_the_composed_losses_and_g
 #[test]
 fn gradients_equal_finite_differences() {
     let flows = (100..112).map(Problem::random);
-    for mut problem in flows.chain((520..526).map(Problem::random_chain)) {
+    let chains = (520..526).map(Problem::random_chain);
+    let gaussians = (630..636).map(Problem::random_gaussian);
+    for mut problem in flows.chain(chains).chain(gaussians) {
         // A step across a kink of ReLU would spoil the difference.
         let seed = problem.seed;
         problem.flow.activation = Activation::Silu;
@@ -170,7 +188,8 @@ fn avx2_and_avx512_give_the_same_bits() {
         return;
     }
     let flows = (200..210).map(Problem::random);
-    for problem in flows.chain((530..534).map(Problem::random_chain)) {
+    let gaussians = (640..646).map(Problem::random_gaussian);
+    for problem in flows.chain((530..534).map(Problem::random_chain)).chain(gaussians) {
         let seed = problem.seed;
         let [a, b] =
             [Isa::Avx2, Isa::Avx512].map(|isa| problem.outcome(Compute::Fused(isa), DType::F32));
@@ -181,7 +200,8 @@ fn avx2_and_avx512_give_the_same_bits() {
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
     let flows = (300..304).map(Problem::random);
-    for problem in flows.chain((540..542).map(Problem::random_chain)) {
+    let gaussians = (650..653).map(Problem::random_gaussian);
+    for problem in flows.chain((540..542).map(Problem::random_chain)).chain(gaussians) {
         let seed = problem.seed;
         let problem = Problem { sequences: 40 + seed as usize % 7, ..problem };
         for isa in sets() {
@@ -201,7 +221,8 @@ fn any_number_of_threads_gives_the_same_bits() {
 #[test]
 fn samples_and_chains_equal_composed_operations() {
     let chains = (540..560).map(Problem::random_chain);
-    for problem in (400..420).map(Problem::random).chain(chains) {
+    let gaussians = (660..680).map(Problem::random_gaussian);
+    for problem in (400..420).map(Problem::random).chain(chains).chain(gaussians) {
         let composed: Learner = problem.learner(Compute::Composed, DType::F64);
         let (obs, noise) = problem.sampling(composed.policy().noise_len());
         let act = |learner: &Learner, dtype| {
@@ -226,7 +247,7 @@ fn tensors_of_other_shapes_are_refused_and_not_read() {
     let flow = Problem::random(400);
     let (obs_dim, dim) = (flow.flow.obs_dim, flow.flow.action_dim);
     let zeros = |shape: (usize, usize)| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
-    for problem in [flow, Problem { seed: 400, ..Problem::random_chain(400) }] {
+    for problem in [flow, Problem::random_chain(400), Problem::random_gaussian(400)] {
         for isa in sets() {
             let learner = problem.learner(Compute::Fused(isa), DType::F32);
             let noise = zeros((4, learner.policy().noise_len()));

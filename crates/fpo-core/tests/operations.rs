@@ -83,6 +83,7 @@ fn the_composed_path_stays_as_short_as_it_is() {
             ..Objective::default()
         },
         own_surrogate: None,
+        rounding: None,
         samples: 2,
         unroll_length: 30,
         unrolls: 1,

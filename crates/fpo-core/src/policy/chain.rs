@@ -157,7 +157,7 @@ impl Policy for ChainPolicy {
     }
 
     fn kernel_form(&self) -> Option<KernelForm<'_>> {
-        Some(KernelForm { flow: self.flow.config(), chain: Some(self.mdp) })
+        Some(KernelForm::Flow { flow: self.flow.config(), chain: Some(self.mdp) })
     }
 
     fn description(&self) -> Result<serde_json::Value> {

@@ -291,7 +291,7 @@ impl Policy for FlowPolicy {
     }
 
     fn kernel_form(&self) -> Option<KernelForm<'_>> {
-        Some(KernelForm { flow: &self.config, chain: None })
+        Some(KernelForm::Flow { flow: &self.config, chain: None })
     }
 
     fn description(&self) -> Result<serde_json::Value> {

@@ -12,7 +12,7 @@ use crate::nn::mlp::Mlp;
 use crate::nn::params::FlatParams;
 use crate::policy::gaussian_config::GaussianConfig;
 use crate::policy::squashed_normal::{SquashedNormal, softplus};
-use crate::policy::{Acted, Evaluated, Policy, PolicySpec, description};
+use crate::policy::{Acted, Evaluated, KernelForm, Policy, PolicySpec, description};
 use crate::random::{Noise, Purpose};
 use crate::rollout::stored::Source;
 
@@ -76,7 +76,7 @@ impl GaussianPolicy {
             squash: config.squash,
             noise_len: config.action_dim,
             source: Source::Noise,
-            has_kernels: false,
+            has_kernels: true,
         }
     }
 
@@ -143,6 +143,10 @@ impl Policy for GaussianPolicy {
         let losses = distribution.log_prob_unsquashed(action)?.neg()?.unsqueeze(2)?;
         let entropy = Some(distribution.mean_entropy(stored)?);
         Ok(Evaluated { losses, entropy })
+    }
+
+    fn kernel_form(&self) -> Option<KernelForm<'_>> {
+        Some(KernelForm::Gaussian(&self.config))
     }
 
     fn description(&self) -> Result<serde_json::Value> {

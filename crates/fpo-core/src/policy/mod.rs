@@ -30,6 +30,7 @@ use crate::flow::denoising::DenoisingMdp;
 use crate::flow::sampler::VelocityField;
 use crate::flow::time::TrainingTimes;
 use crate::nn::params::FlatParams;
+use crate::policy::gaussian_config::GaussianConfig;
 use crate::random::Noise;
 use crate::rollout::stored::{Source, Stored};
 
@@ -150,13 +151,18 @@ impl PolicySpec {
     }
 }
 
-/// A flow as the fused kernels compute it.
+/// A policy as the fused kernels compute it.
 #[derive(Clone, Copy, Debug)]
-pub struct KernelForm<'a> {
-    /// Sizes and conventions of the flow.
-    pub flow: &'a FlowConfig,
-    /// The noise after its steps, where these make a chain.
-    pub chain: Option<DenoisingMdp>,
+pub enum KernelForm<'a> {
+    /// A flow.
+    Flow {
+        /// Sizes and conventions.
+        flow: &'a FlowConfig,
+        /// The noise after its steps, where these make a chain.
+        chain: Option<DenoisingMdp>,
+    },
+    /// A squashed normal.
+    Gaussian(&'a GaussianConfig),
 }
 
 /// Actions, and the states that training stores with them.

@@ -13,6 +13,9 @@ pub(crate) trait Simd: Copy + Send + Sync {
     type V: Copy;
     /// Numbers per vector.
     const LANES: usize;
+    /// Whether the innermost loops of high tiles take several steps a turn, so that moving on costs
+    /// little.
+    const UNROLL: bool;
 
     /// Runs `f`, which must be `#[inline(always)]`, compiled for this instruction set.
     fn vectorize<R>(self, f: impl FnOnce() -> R) -> R;
@@ -47,12 +50,23 @@ pub(crate) trait Simd: Copy + Send + Sync {
     fn round(self, a: Self::V) -> Self::V;
     /// `c − a·b`, rounded as [`Simd::mul_add`].
     fn minus_mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
-    /// `a·2ⁿ` for whole `n`, where both are normal numbers.
-    fn times_exp2(self, a: Self::V, n: Self::V) -> Self::V;
+    /// `a·2ⁿ` for `n + ROUNDER` with whole `n`, where `a` and the result are normal numbers.
+    fn times_exp2(self, a: Self::V, rounded: Self::V) -> Self::V;
     /// The number whose bits are `bits` minus those of `a`, as whole numbers.
     fn minus_bits(self, bits: i32, a: Self::V) -> Self::V;
     /// 1 where `a > 0`, else 0.
     fn step(self, a: Self::V) -> Self::V;
+    /// Asks for the cache line at `p`, which need not be readable, to come as `near` says.
+    fn prefetch(self, p: *const f32, near: Near);
+}
+
+/// Where a cache line that will soon be needed should come.
+#[derive(Clone, Copy)]
+pub(crate) enum Near {
+    /// The first level, for what the next few hundred instructions need.
+    First,
+    /// The second level, for more than the first could hold beside what is in use.
+    Second,
 }
 
 /// Work on consecutive rows, a fixed number at a time.
@@ -88,8 +102,9 @@ pub(crate) struct Portable;
 
 const WIDTH: usize = 4;
 
-/// Adding and taking away 1.5·2²³ rounds a small number to the nearest whole one, ties to even.
-const ROUNDER: f32 = 12_582_912.0;
+/// Adding 1.5·2²³ rounds a small number to the nearest whole one, ties to even, and leaves that
+/// one, as a whole number, in the lowest bits of the sum. Taking it away again gives the number.
+pub(crate) const ROUNDER: f32 = 12_582_912.0;
 
 #[inline(always)]
 fn zip(a: [f32; WIDTH], b: [f32; WIDTH], f: impl Fn(f32, f32) -> f32) -> [f32; WIDTH] {
@@ -99,10 +114,16 @@ fn zip(a: [f32; WIDTH], b: [f32; WIDTH], f: impl Fn(f32, f32) -> f32) -> [f32; W
 impl Simd for Portable {
     type V = [f32; WIDTH];
     const LANES: usize = WIDTH;
+    const UNROLL: bool = false;
 
     #[inline(always)]
     fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
-        f()
+        // As where there are features to enable, so that callers share the compiled body.
+        #[inline(never)]
+        fn apart<R>(f: impl FnOnce() -> R) -> R {
+            f()
+        }
+        apart(f)
     }
     #[inline(always)]
     fn tiles(self, rows: usize, tile: &impl RowTile) {
@@ -156,8 +177,8 @@ impl Simd for Portable {
         std::array::from_fn(|i| c[i] - a[i] * b[i])
     }
     #[inline(always)]
-    fn times_exp2(self, a: Self::V, n: Self::V) -> Self::V {
-        zip(a, n, |a, n| f32::from_bits((a.to_bits() as i32).wrapping_add((n as i32) << 23) as u32))
+    fn times_exp2(self, a: Self::V, rounded: Self::V) -> Self::V {
+        zip(a, rounded, |a, n| f32::from_bits(a.to_bits().wrapping_add(n.to_bits() << 23)))
     }
     #[inline(always)]
     fn minus_bits(self, bits: i32, a: Self::V) -> Self::V {
@@ -167,4 +188,6 @@ impl Simd for Portable {
     fn step(self, a: Self::V) -> Self::V {
         a.map(|x| if x > 0.0 { 1.0 } else { 0.0 })
     }
+    #[inline(always)]
+    fn prefetch(self, _: *const f32, _: Near) {}
 }

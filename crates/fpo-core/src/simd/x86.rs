@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use crate::simd::vector::{RowTile, Simd, cut};
+use crate::simd::vector::{Near, RowTile, Simd, cut};
 
 /// Proof that the processor has AVX2 and FMA.
 #[derive(Clone, Copy)]
@@ -40,6 +40,7 @@ macro_rules! simd {
         impl Simd for $set {
             type V = $vector;
             const LANES: usize = $lanes;
+            const UNROLL: bool = true;
 
             #[inline(always)]
             fn vectorize<R>(self, f: impl FnOnce() -> R) -> R {
@@ -98,8 +99,8 @@ macro_rules! simd {
                 unsafe { $fnma(a, b, c) }
             }
             #[inline(always)]
-            fn times_exp2(self, a: $vector, n: $vector) -> $vector {
-                unsafe { $exp2(a, n) }
+            fn times_exp2(self, a: $vector, rounded: $vector) -> $vector {
+                unsafe { $exp2(a, rounded) }
             }
             #[inline(always)]
             fn minus_bits(self, bits: i32, a: $vector) -> $vector {
@@ -108,6 +109,14 @@ macro_rules! simd {
             #[inline(always)]
             fn step(self, a: $vector) -> $vector {
                 unsafe { $step(a) }
+            }
+            #[inline(always)]
+            fn prefetch(self, p: *const f32, near: Near) {
+                // A prefetch reads nothing, so it may point anywhere.
+                match near {
+                    Near::First => unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) },
+                    Near::Second => unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) },
+                }
             }
         }
     };
@@ -132,8 +141,8 @@ simd!(
     _mm256_min_ps,
     _mm256_max_ps,
     |a| _mm256_round_ps::<NEAREST>(a),
-    |a, n| {
-        let exponent = _mm256_slli_epi32::<23>(_mm256_cvtps_epi32(n));
+    |a, rounded| {
+        let exponent = _mm256_slli_epi32::<23>(_mm256_castps_si256(rounded));
         _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), exponent))
     },
     |bits, a| {
@@ -162,8 +171,8 @@ simd!(
     _mm512_min_ps,
     _mm512_max_ps,
     |a| _mm512_roundscale_ps::<NEAREST>(a),
-    |a, n| {
-        let exponent = _mm512_slli_epi32::<23>(_mm512_cvtps_epi32(n));
+    |a, rounded| {
+        let exponent = _mm512_slli_epi32::<23>(_mm512_castps_si512(rounded));
         _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), exponent))
     },
     |bits, a| {

@@ -34,6 +34,8 @@ pub struct Problem {
     pub objective: Objective,
     /// What is maximised instead of the objective's surrogate, if anything.
     pub own_surrogate: Option<Arc<dyn Surrogate>>,
+    /// Which change of the parameters, as small as the rounding of f32, is made, if any.
+    pub rounding: Option<u64>,
     pub samples: usize,
     pub unroll_length: usize,
     pub unrolls: usize,
@@ -111,6 +113,7 @@ impl Problem {
                 let mut config = GaussianConfig::new(self.flow.obs_dim, self.flow.action_dim);
                 config.hidden = self.flow.hidden.clone();
                 config.activation = self.flow.activation;
+                config.squash = self.flow.squash;
                 Arc::new(GaussianPolicy::new(config, &noise, dtype, &device).unwrap())
             }
         };
@@ -120,7 +123,11 @@ impl Problem {
         for params in [policy.params(), value.params()] {
             // Biases start at zero; a kernel that forgot them would go unnoticed.
             let shift = self.tensor(50, params.flat().dims()).to_dtype(dtype).unwrap();
-            let moved = (params.flat() + (shift * 0.05).unwrap()).unwrap();
+            let mut moved = (params.flat() + (shift * 0.05).unwrap()).unwrap();
+            if let Some(index) = self.rounding {
+                let factors = self.tensor(80 + index, moved.dims()).to_dtype(dtype).unwrap();
+                moved = (moved * factors.affine(2e-7, 1.0).unwrap()).unwrap();
+            }
             params.var().set(&moved).unwrap();
         }
         let mut normalizer = Normalizer::new(NormalizerKind::Welford, dim);

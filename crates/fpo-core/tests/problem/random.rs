@@ -5,7 +5,7 @@ use fpo_core::path::{Path, Quantity};
 use fpo_core::surrogate::SurrogateKind;
 use fpo_core::{
     Activation, AdvantageNormalization, DenoisingMdp, FlowConfig, Guards, Noise, Objective,
-    Purpose, RatioKind, Reduction, ScoredSteps,
+    Purpose, RatioKind, Reduction, ScoredSteps, Squash,
 };
 
 use super::{Kind, Problem};
@@ -71,6 +71,7 @@ impl Problem {
             value_activation: activation(below(2)),
             objective,
             own_surrogate: None,
+            rounding: None,
             samples: [1, 2, 3, 8, 17][below(5)],
             unroll_length: [1, 2, 7, 30, 61, 130][below(6)],
             unrolls,
@@ -95,6 +96,7 @@ impl Problem {
     pub fn random_gaussian(seed: u64) -> Problem {
         let mut problem = Problem::random_chain(seed);
         problem.kind = Kind::Gaussian;
+        problem.flow.squash = [Squash::Tanh, Squash::None][seed as usize % 2];
         problem
     }
 }

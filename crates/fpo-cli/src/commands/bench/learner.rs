@@ -4,8 +4,8 @@
 //! For `B` transitions with `N` losses each, it counts `2·(B·N·(3·m − m₁) + B·(3·m − m₁))`
 //! operations. The first term is for the policy and the second for the value network; a network's
 //! forward pass has `m` multiply-adds, of which its first layer has `m₁`. A backward pass costs
-//! twice the forward pass, without the gradient of the input. A loss is one pass of a flow's
-//! network, for a sample or for a step of a chain. The operations of a Gaussian are not counted.
+//! twice the forward pass, without the gradient of the input. A loss is one pass of the
+//! policy's network: for a sample, for a step of a chain, or for a Gaussian's likelihood.
 
 use std::time::Instant;
 
@@ -140,8 +140,8 @@ pub fn macs(widths: &[usize]) -> usize {
     widths.windows(2).map(|pair| pair[0] * pair[1]).sum()
 }
 
-/// Returns the operations of a gradient step on `transitions` transitions, or `None` if the policy
-/// is not a flow.
+/// Returns the operations of a gradient step on `transitions` transitions, or `None` if they are
+/// not known.
 fn flop(sizes: &Sizes, policy: &dyn Policy, transitions: usize) -> Option<f64> {
     policy.kernel_form()?;
     let (config, spec) = (&sizes.config, &sizes.spec);
@@ -185,12 +185,12 @@ mod tests {
 
     #[test]
     fn a_step_of_every_algorithm_can_be_timed() {
-        for (kind, counted) in [("fpo", true), ("fpo++", true), ("dppo", true), ("ppo", false)] {
+        for kind in ["fpo", "fpo++", "dppo", "ppo"] {
             for steps in ["all", "final_half"] {
                 let sizes = Sizes::small(kind, &format!("scored_steps = '{steps}'"));
                 let (case, repeats) = (Case::default(), Repeats::exactly(2));
                 let measured = measure(&sizes, 2, &Device::Cpu, repeats, case, None).unwrap();
-                assert_eq!(measured.gflops.is_some(), counted, "{kind}");
+                assert!(measured.gflops.is_some(), "{kind}");
             }
         }
     }

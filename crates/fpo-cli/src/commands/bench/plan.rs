@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use candle_core::Device;
+use fpo_core::Source;
 use fpo_envs::AutoReset;
 
 use crate::commands::bench::args::{BenchArgs, Part};
@@ -191,7 +192,7 @@ fn sampler_jobs(
     devices: &[(String, Device)],
     jobs: &mut Vec<Job>,
 ) {
-    let is_flow = build::policy_spec(&sizes.config, &sizes.spec).has_kernels;
+    let is_flow = build::policy_spec(&sizes.config, &sizes.spec).source != Source::Noise;
     for envs in counts(&args.envs, &[sizes.config.env.num_envs]) {
         for (name, device) in devices {
             for threads in threads(args, &[machine::threads()]) {

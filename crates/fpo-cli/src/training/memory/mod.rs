@@ -134,10 +134,11 @@ fn fused(config: &Config, [policy, value]: [u64; 2], losses: u64) -> u64 {
     let widths = |hidden: &[usize]| hidden.iter().sum::<usize>() as u64;
     let block =
         2 * MOST_BLOCK_ROWS as u64 * (widths(&config.policy.hidden) + widths(&config.value.hidden));
-    let accumulators = |rows: u64| max_accumulators(rows as usize) as u64;
+    let threads = rayon::current_num_threads();
+    let accumulators = |rows: u64| max_accumulators(rows as usize, threads) as u64;
     let nets =
         (2 + accumulators(minibatch * losses)) * policy + (2 + accumulators(minibatch)) * value;
-    nets + 4 * minibatch + rayon::current_num_threads() as u64 * block
+    nets + 4 * minibatch + threads as u64 * block
 }
 
 /// Returns how many numbers composed operations keep for the backward pass: the minibatch, and for

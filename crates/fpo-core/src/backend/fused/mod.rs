@@ -1,16 +1,20 @@
 //! The backend of fused kernels. They read the tensors' memory and return losses together with
 //! their gradients, which [`Differentiated`] brings into Candle's graph.
 //!
-//! The value network always has kernels. A flow policy has kernels, alone or as a chain. A Gaussian
-//! has none: its part of a step is composed of Candle operations, which start from the kernels'
+//! The value network always has kernels, and so have flow policies, alone or as a chain, and
+//! Gaussian ones. Where a policy has none, or the surrogate is not one of those with a name, the
+//! policy's part of a step is composed of Candle operations, which start from the kernels'
 //! advantages.
 
 mod advantage;
 mod batch;
 pub(crate) mod chunks;
+mod flow_rows;
+mod gaussian_rows;
 mod kernels;
+mod loss_rows;
+mod policy_outcome;
 mod policy_pass;
-mod policy_rows;
 pub(crate) mod sampling;
 mod steps;
 mod value_pass;
@@ -21,7 +25,8 @@ use crate::backend::Backend;
 use crate::backend::composed::Composed;
 use crate::backend::fused::advantage::{Estimate, Shaping, moments};
 use crate::backend::fused::batch::{Batch, ObsMap};
-use crate::backend::fused::policy_pass::{PolicyOutcome, PolicyPass};
+use crate::backend::fused::policy_outcome::PolicyOutcome;
+use crate::backend::fused::policy_pass::PolicyPass;
 use crate::backend::fused::steps::{
     BuildPolicy, BuildValue, Losses, PolicyStep, ValueStep, with_batch,
 };
@@ -153,9 +158,11 @@ impl Backend for Fused {
         let samples = minibatch.rollout.t.dim(2)?;
         let ratios = n * objective.ratio.count(samples) as f64;
         let counts = [n * samples as f64, ratios];
-        let diagnostics = self.diagnostics(&outcome, &value_outcome, counts, value_loss);
+        let mut diagnostics = self.diagnostics(&outcome, &value_outcome, counts, value_loss);
+        let bonus = objective.entropy_coefficient * outcome.entropy / n;
+        diagnostics.total_loss -= bonus;
         Ok(StepLoss {
-            policy: known(policy_flat, diagnostics.policy_loss, gradient)?,
+            policy: known(policy_flat, diagnostics.policy_loss - bonus, gradient)?,
             value: value_known,
             diagnostics: diagnostics.into_row(policy_flat.device())?,
         })
@@ -172,7 +179,7 @@ impl Fused {
     fn policy_pass(&mut self, policy: &dyn Policy) -> Option<&mut PolicyPass> {
         let form = policy.kernel_form()?;
         let isa = self.isa;
-        self.policy = self.policy.take().filter(|pass| pass.is_for(form.flow, form.chain));
+        self.policy = self.policy.take().filter(|pass| pass.is_for(form));
         Some(self.policy.get_or_insert_with(|| run(isa, BuildPolicy(form))))
     }
 

@@ -1,19 +1,23 @@
 //! The policy's part of a gradient step: losses, ratio, surrogate, gradient.
 //!
-//! A block consists of some transitions with all their samples (Monte-Carlo pairs, or the steps of
-//! a chain), one row per sample. The observation's share of the first layer is computed once per
-//! transition.
+//! A block consists of some transitions with all their losses ([`super::loss_rows`]).
 
 use crate::backend::fused::advantage::{Estimate, Shaping};
 use crate::backend::fused::batch::{Batch, ObsMap};
-use crate::backend::fused::chunks::{Blocks, for_each, parts};
+use crate::backend::fused::chunks::{Pool, for_each, parts, sum_of};
+use crate::backend::fused::flow_rows::FlowRows;
+use crate::backend::fused::gaussian_rows::GaussianRows;
+use crate::backend::fused::kernels::embedding::TimeEmbedding;
 use crate::backend::fused::kernels::gradients::Write;
-use crate::backend::fused::kernels::math::TimeEmbedding;
-use crate::backend::fused::kernels::perceptron::{Block, Keep, Perceptron};
-use crate::backend::fused::policy_rows::PolicyRows;
+use crate::backend::fused::kernels::normal::Shape;
+use crate::backend::fused::kernels::perceptron::{Keep, Perceptron};
+use crate::backend::fused::loss_rows::{Buffers, LossRows};
+use crate::backend::fused::policy_outcome::PolicyOutcome;
 use crate::flow::config::FlowConfig;
 use crate::flow::denoising::DenoisingMdp;
 use crate::objective::{Objective, RatioKind};
+use crate::policy::KernelForm;
+use crate::policy::gaussian_config::GaussianConfig;
 use crate::simd::aligned::AlignedVec;
 use crate::simd::vector::Simd;
 
@@ -23,65 +27,51 @@ const BLOCK_ROWS: usize = 96;
 
 /// The policy's packed weights and buffers, kept from step to step.
 pub(crate) struct PolicyPass {
-    config: FlowConfig,
-    chain: Option<DenoisingMdp>,
+    kind: Kind,
     net: Perceptron,
-    embedding: TimeEmbedding,
-    sums: Vec<AlignedVec>,
-    blocks: Blocks,
-    /// Transitions and samples that the blocks are made for.
-    block_size: (usize, usize),
+    sums: Pool<AlignedVec>,
+    buffers: Pool<Buffers>,
+    /// Transitions and samples that the buffers are made for.
+    size: (usize, usize),
 }
 
-/// Sums over the transitions and ratios of a pass.
-#[derive(Clone, Copy)]
-pub(crate) struct PolicyOutcome {
-    /// Σ stored loss over all samples.
-    pub(crate) loss_old: f64,
-    /// Σ present loss over all samples.
-    pub(crate) loss_new: f64,
-    /// Σ surrogate over all ratios.
-    pub(crate) surrogate: f64,
-    /// Σ ratio.
-    pub(crate) ratio: f64,
-    /// Σ ratio².
-    pub(crate) ratio_squares: f64,
-    /// Σ (ratio − 1 − log ratio).
-    pub(crate) divergence: f64,
-    /// The smallest ratio.
-    pub(crate) ratio_min: f64,
-    /// The largest ratio.
-    pub(crate) ratio_max: f64,
-    /// How many ratios lie outside `1 ± clip_epsilon`.
-    pub(crate) clipped: f64,
+/// The policies that have kernels.
+enum Kind {
+    Flow { config: FlowConfig, chain: Option<DenoisingMdp>, embedding: TimeEmbedding },
+    Gaussian(GaussianConfig),
 }
 
 impl PolicyPass {
-    /// Returns weights and buffers for a flow, whose sampler may be a chain.
-    pub(crate) fn new<S: Simd>(
-        s: S,
-        config: &FlowConfig,
-        chain: Option<DenoisingMdp>,
-    ) -> PolicyPass {
-        let net = Perceptron::new(s, &config.sizes(), config.obs_dim, config.activation);
-        PolicyPass {
-            config: config.clone(),
-            chain,
-            net,
-            embedding: TimeEmbedding::new(s, config.time_embedding),
-            sums: Vec::new(),
-            blocks: Blocks::default(),
-            block_size: (0, 0),
-        }
+    /// Returns weights and buffers for a policy of this form.
+    pub(crate) fn new<S: Simd>(s: S, form: KernelForm) -> PolicyPass {
+        let (kind, net) = match form {
+            KernelForm::Flow { flow, chain } => {
+                let net = Perceptron::new(s, &flow.sizes(), flow.obs_dim, flow.activation);
+                let embedding = TimeEmbedding::new(s, flow.time_embedding);
+                (Kind::Flow { config: flow.clone(), chain, embedding }, net)
+            }
+            KernelForm::Gaussian(config) => {
+                let net = Perceptron::new(s, &config.sizes(), 0, config.activation);
+                (Kind::Gaussian(config.clone()), net)
+            }
+        };
+        PolicyPass { kind, net, sums: Pool::default(), buffers: Pool::default(), size: (0, 0) }
     }
 
     /// Returns whether the buffers are made for this policy.
-    pub(crate) fn is_for(&self, config: &FlowConfig, chain: Option<DenoisingMdp>) -> bool {
-        self.config == *config && self.chain == chain
+    pub(crate) fn is_for(&self, form: KernelForm) -> bool {
+        match (&self.kind, form) {
+            (Kind::Flow { config, chain, .. }, KernelForm::Flow { flow, chain: other }) => {
+                config == flow && *chain == other
+            }
+            (Kind::Gaussian(config), KernelForm::Gaussian(other)) => config == other,
+            _ => false,
+        }
     }
 
-    /// Writes the gradient of `−mean surrogate` with respect to `params` to `gradient`. `shaping`
-    /// is applied to the advantages of `estimates`, one per transition of `batch`.
+    /// Writes the gradient of `−mean surrogate − entropy_coefficient · mean entropy` with respect
+    /// to `params` to `gradient`. `shaping` is applied to the advantages of `estimates`, one per
+    /// transition of `batch`.
     #[allow(clippy::too_many_arguments, reason = "a pass reads five things and writes one")]
     pub(crate) fn run<S: Simd>(
         &mut self,
@@ -94,39 +84,24 @@ impl PolicyPass {
         shaping: Shaping,
         gradient: &mut [f32],
     ) -> PolicyOutcome {
-        self.net.pack(s, params);
         let samples = batch.data.t.len() / batch.data.reward.len();
-        let transitions = (BLOCK_ROWS / samples).max(1);
-        self.fit_blocks((transitions, samples));
+        let transitions = self.prepare(s, params, samples);
         // Each advantage is copied once; the parts into which the copies are cut define the chunks.
         let mut advantages: Vec<f32> =
             estimates.iter().map(|estimate| shaping.apply(estimate)).collect();
-        let parts = parts(&mut advantages, transitions);
-        self.sums.resize_with(parts.len(), || AlignedVec::zeros(self.net.gradient().len()));
-        let work = parts.into_iter().zip(&mut self.sums).collect();
-
-        let (net, blocks) = (&self.net, &self.blocks);
-        let (config, chain, embedding) = (&self.config, self.chain, &self.embedding);
-        let rows = PolicyRows { s, config, chain, net, embedding, batch, map };
-        let pass = Pass { rows, objective, samples };
-        let make = || rows.block(transitions, samples);
-        let outcomes = for_each(
-            work,
-            |((first, advantages), sums): ((usize, &mut [f32]), &mut AlignedVec)| {
-                blocks.lend(make, |block| {
-                    let mut outcome = PolicyOutcome::NOTHING;
-                    for (k, advantages) in advantages.chunks(transitions).enumerate() {
-                        let first = first + k * transitions;
-                        let write = Write::for_block(k);
-                        pass.block(first, advantages, block, write, sums, &mut outcome);
-                    }
-                    outcome
-                })
-            },
-        );
-        let sums: Vec<&[f32]> = self.sums.iter().map(|sums| &**sums).collect();
-        self.net.gradient().reduce(&sums, gradient);
-        outcomes.into_iter().fold(PolicyOutcome::NOTHING, PolicyOutcome::and)
+        let PolicyPass { kind, net, sums, buffers, .. } = self;
+        let run = Run { transitions, buffers, sums };
+        match kind {
+            Kind::Flow { config, chain, embedding } => {
+                let chain = *chain;
+                let rows = FlowRows { s, config, chain, net, embedding, batch, map, samples };
+                run.gradient(rows, objective, &mut advantages, gradient)
+            }
+            Kind::Gaussian(config) => {
+                let rows = gaussian_rows(s, config, net, batch, map);
+                run.gradient(rows, objective, &mut advantages, gradient)
+            }
+        }
     }
 
     /// Writes the loss of every sample of every transition of `batch` to `losses`, in their order.
@@ -139,101 +114,123 @@ impl PolicyPass {
         samples: usize,
         losses: &mut [f32],
     ) {
-        self.net.pack(s, params);
-        let transitions = (BLOCK_ROWS / samples).max(1);
-        self.fit_blocks((transitions, samples));
-        let per_block = transitions * samples;
-        let parts = parts(losses, per_block);
-        let (net, blocks) = (&self.net, &self.blocks);
-        let (config, chain, embedding) = (&self.config, self.chain, &self.embedding);
-        let rows = PolicyRows { s, config, chain, net, embedding, batch, map };
-        let make = || rows.block(transitions, samples);
-        for_each(parts, |(first, losses)| {
-            let first = first / samples;
-            blocks.lend(make, |block| {
-                for (k, losses) in losses.chunks_mut(per_block).enumerate() {
-                    let count = losses.len() / samples;
-                    rows.forward(first + k * transitions, count, samples, Keep::Nothing, block);
-                    rows.losses(first + k * transitions, samples, block, losses);
-                }
-            })
-        });
+        let transitions = self.prepare(s, params, samples);
+        let PolicyPass { kind, net, sums, buffers, .. } = self;
+        let run = Run { transitions, buffers, sums };
+        match kind {
+            Kind::Flow { config, chain, embedding } => {
+                let chain = *chain;
+                let rows = FlowRows { s, config, chain, net, embedding, batch, map, samples };
+                run.losses(rows, losses);
+            }
+            Kind::Gaussian(config) => {
+                run.losses(gaussian_rows(s, config, net, batch, map), losses);
+            }
+        }
     }
 
-    fn fit_blocks(&mut self, size: (usize, usize)) {
-        if self.block_size != size {
-            (self.blocks, self.block_size) = (Blocks::default(), size);
+    /// Packs the weights, and returns the number of transitions in a block.
+    fn prepare<S: Simd>(&mut self, s: S, params: &[f32], samples: usize) -> usize {
+        self.net.pack(s, params);
+        let transitions = (BLOCK_ROWS / samples).max(1);
+        if self.size != (transitions, samples) {
+            (self.buffers, self.size) = (Pool::default(), (transitions, samples));
         }
+        transitions
     }
 }
 
-impl PolicyOutcome {
-    const NOTHING: PolicyOutcome = PolicyOutcome {
-        loss_old: 0.0,
-        loss_new: 0.0,
-        surrogate: 0.0,
-        ratio: 0.0,
-        ratio_squares: 0.0,
-        divergence: 0.0,
-        ratio_min: f64::INFINITY,
-        ratio_max: f64::NEG_INFINITY,
-        clipped: 0.0,
-    };
+fn gaussian_rows<'a, S: Simd>(
+    s: S,
+    config: &GaussianConfig,
+    net: &'a Perceptron,
+    batch: &'a Batch<'a>,
+    map: ObsMap<'a>,
+) -> GaussianRows<'a, S> {
+    let shape = Shape::new(config);
+    GaussianRows { s, shape, action_dim: config.action_dim, net, batch, map }
+}
 
-    /// Adds a ratio, given as its logarithm before it is bounded, and its surrogate. Returns the
-    /// surrogate's derivative with respect to that logarithm.
-    fn add_ratio(&mut self, objective: &Objective, log_ratio: f64, advantage: f64) -> f64 {
-        let bound = objective.log_ratio_clamp.unwrap_or(f64::INFINITY);
-        let guarded = objective.guards().bound_scalar(log_ratio);
-        let clamped = guarded.clamp(-bound, bound);
-        let ratio = clamped.exp();
-        let clip = objective.clip_epsilon;
-        let (value, slope) = objective.surrogate.evaluate_scalar(ratio, advantage, clip);
-        self.surrogate += value;
-        self.ratio += ratio;
-        self.ratio_squares += ratio * ratio;
-        self.divergence += ratio - 1.0 - clamped;
-        self.ratio_min = self.ratio_min.min(ratio);
-        self.ratio_max = self.ratio_max.max(ratio);
-        self.clipped += f64::from(u8::from((ratio - 1.0).abs() > clip));
-        if guarded.abs() > bound { 0.0 } else { slope * ratio }
+/// A pass over a minibatch in blocks of some transitions.
+struct Run<'a> {
+    transitions: usize,
+    buffers: &'a Pool<Buffers>,
+    sums: &'a Pool<AlignedVec>,
+}
+
+impl Run<'_> {
+    fn gradient<S: Simd>(
+        &self,
+        rows: impl LossRows<S>,
+        objective: &Objective,
+        advantages: &mut [f32],
+        gradient: &mut [f32],
+    ) -> PolicyOutcome {
+        let Run { transitions, buffers, sums } = *self;
+        let pass = Pass { rows, objective };
+        let layout = rows.net().gradient();
+        let chunk = |(first, advantages): (usize, &mut [f32])| {
+            let mut own = buffers.take(|| rows.buffers(transitions));
+            let mut sum = sums.take(|| AlignedVec::zeros(layout.len()));
+            let mut outcome = PolicyOutcome::NOTHING;
+            for (k, advantages) in advantages.chunks(transitions).enumerate() {
+                let first = first + k * transitions;
+                let write = Write::for_block(k);
+                pass.block(rows.s(), first, advantages, &mut own, write, &mut sum, &mut outcome);
+            }
+            buffers.give(own);
+            (sum, outcome)
+        };
+        let add = |left: (AlignedVec, PolicyOutcome), right: (AlignedVec, PolicyOutcome)| {
+            (sums.add(left.0, right.0), left.1.and(right.1))
+        };
+        let total = sum_of(parts(advantages, transitions), &chunk, &add);
+        let Some((total, outcome)) = total else { return PolicyOutcome::NOTHING };
+        layout.write(&total, gradient);
+        sums.give(total);
+        outcome
     }
 
-    fn and(self, other: PolicyOutcome) -> PolicyOutcome {
-        PolicyOutcome {
-            loss_old: self.loss_old + other.loss_old,
-            loss_new: self.loss_new + other.loss_new,
-            surrogate: self.surrogate + other.surrogate,
-            ratio: self.ratio + other.ratio,
-            ratio_squares: self.ratio_squares + other.ratio_squares,
-            divergence: self.divergence + other.divergence,
-            ratio_min: self.ratio_min.min(other.ratio_min),
-            ratio_max: self.ratio_max.max(other.ratio_max),
-            clipped: self.clipped + other.clipped,
-        }
+    fn losses<S: Simd>(&self, rows: impl LossRows<S>, losses: &mut [f32]) {
+        let Run { transitions, buffers, .. } = *self;
+        let samples = rows.samples();
+        let per_block = transitions * samples;
+        for_each(parts(losses, per_block), |(first, losses)| {
+            let first = first / samples;
+            let mut own = buffers.take(|| rows.buffers(transitions));
+            for (k, losses) in losses.chunks_mut(per_block).enumerate() {
+                let first = first + k * transitions;
+                rows.forward(first, losses.len() / samples, Keep::Nothing, &mut own);
+                rows.losses(first, &mut own, losses);
+            }
+            buffers.give(own);
+        });
     }
 }
 
 /// The data that all blocks of a gradient pass read.
-struct Pass<'a, S> {
-    rows: PolicyRows<'a, S>,
+struct Pass<'a, R> {
+    rows: R,
     objective: &'a Objective,
-    samples: usize,
 }
 
-impl<S: Simd> Pass<'_, S> {
+impl<R> Pass<'_, R> {
     /// Computes losses, ratios and gradients of the transitions from `first` on, one per advantage.
-    fn block(
+    #[allow(clippy::too_many_arguments, reason = "a block reads three things and writes three")]
+    fn block<S: Simd>(
         &self,
+        s: S,
         first: usize,
         advantages: &[f32],
-        block: &mut Block,
+        buffers: &mut Buffers,
         write: Write,
         sums: &mut [f32],
         outcome: &mut PolicyOutcome,
-    ) {
-        let Pass { rows, samples, .. } = *self;
-        let count = advantages.len();
+    ) where
+        R: LossRows<S>,
+    {
+        let Pass { rows, objective } = self;
+        let (count, samples) = (advantages.len(), rows.samples());
         let mut losses = [0.0; BLOCK_ROWS];
         let mut long;
         let losses = match count * samples {
@@ -243,29 +240,33 @@ impl<S: Simd> Pass<'_, S> {
                 &mut long[..]
             }
         };
-        rows.forward(first, count, samples, Keep::Slopes, block);
-        rows.losses(first, samples, block, losses);
+        rows.forward(first, count, Keep::Slopes, buffers);
+        rows.losses(first, buffers, losses);
 
-        let dim = rows.config.action_dim;
-        let mut outputs = block.output.chunks_exact_mut(block.output_stride);
+        let transitions = rows.batch().transitions() as f64;
         for (k, (&advantage, losses)) in
             advantages.iter().zip(losses.chunks_exact_mut(samples)).enumerate()
         {
             let row = rows.row(first + k);
-            let old = &rows.batch.data.loss_old[row * samples..(row + 1) * samples];
-            self.surrogate(advantage, old, losses, outcome);
-            for (&slope, out) in losses.iter().zip(&mut outputs) {
-                out[..dim].iter_mut().for_each(|x| *x *= slope);
-            }
+            let old = &rows.batch().data.loss_old[row * samples..(row + 1) * samples];
+            self.surrogate(transitions, advantage, old, losses, outcome);
         }
-        rows.net.backward(rows.s, count * samples, samples, block, write, sums);
+        let entropy = -objective.entropy_coefficient / transitions;
+        outcome.entropy += rows.slopes(losses, entropy as f32, buffers);
+        rows.net().backward(s, count * samples, rows.group(), &mut buffers.net, write, sums);
     }
 
     /// Adds one action's surrogate to `outcome`, and replaces the action's losses in `new` by
     /// `d(−mean surrogate)/d loss`.
-    fn surrogate(&self, advantage: f32, old: &[f32], new: &mut [f32], outcome: &mut PolicyOutcome) {
-        let (objective, n) = (self.objective, self.samples as f64);
-        let transitions = self.rows.batch.transitions() as f64;
+    fn surrogate(
+        &self,
+        transitions: f64,
+        advantage: f32,
+        old: &[f32],
+        new: &mut [f32],
+        outcome: &mut PolicyOutcome,
+    ) {
+        let (objective, n) = (self.objective, old.len() as f64);
         let advantage = f64::from(advantage);
         outcome.loss_old += old.iter().map(|&x| f64::from(x)).sum::<f64>();
         outcome.loss_new += new.iter().map(|&x| f64::from(x)).sum::<f64>();

@@ -2,10 +2,12 @@
 
 use candle_core::Tensor;
 
+use crate::backend::fused::kernels::gaussian_sampler::draw;
 use crate::backend::fused::kernels::sampler::{chain, sample};
 use crate::error::{Error, Result};
 use crate::flow::config::FlowConfig;
 use crate::policy::chain::scored_end;
+use crate::policy::gaussian_config::GaussianConfig;
 use crate::policy::{Acted, KernelForm};
 use crate::simd::isa::{Isa, Kernel, run};
 use crate::simd::vector::Simd;
@@ -33,6 +35,17 @@ impl Kernel for Chain<'_> {
     }
 }
 
+struct Draw<'a>(&'a GaussianConfig, [&'a [f32]; 2], &'a mut [f32]);
+
+impl Kernel for Draw<'_> {
+    type Output = ();
+
+    fn run<S: Simd>(self, s: S) {
+        let Draw(config, [params, obs], x) = self;
+        draw(s, config, params, obs, x);
+    }
+}
+
 /// Returns what [`crate::Policy::act`] returns, for a policy of kernel form `form` with parameters
 /// `flat`.
 pub(crate) fn act(
@@ -42,9 +55,23 @@ pub(crate) fn act(
     obs: &Tensor,
     noise: &Tensor,
 ) -> Result<Acted> {
-    let (config, rows) = (form.flow, noise.dim(0)?);
+    let rows = noise.dim(0)?;
+    let (config, chain) = match form {
+        KernelForm::Flow { flow, chain } => (flow, chain),
+        KernelForm::Gaussian(config) => {
+            require(obs, &[rows, config.obs_dim], "observations")?;
+            require(noise, &[rows, config.action_dim], "noise")?;
+            let actions = with_slices([flat, obs, noise], |[params, obs, noise]| {
+                let mut x = noise.to_vec();
+                run(isa, Draw(config, [params, obs], &mut x));
+                x
+            })?;
+            let action = Tensor::from_vec(actions, noise.shape(), noise.device())?;
+            return Ok(Acted { action, chain: None });
+        }
+    };
     require(obs, &[rows, config.obs_dim], "observations")?;
-    let Some(mdp) = form.chain else {
+    let Some(mdp) = chain else {
         require(noise, &[rows, config.action_dim], "starts")?;
         let actions = with_slices([flat, obs, noise], |[params, obs, start]| {
             let mut x = start.to_vec();

@@ -2,7 +2,8 @@
 
 use crate::backend::fused::advantage::{Estimate, Shaping};
 use crate::backend::fused::batch::{Batch, ObsMap};
-use crate::backend::fused::policy_pass::{PolicyOutcome, PolicyPass};
+use crate::backend::fused::policy_outcome::PolicyOutcome;
+use crate::backend::fused::policy_pass::PolicyPass;
 use crate::backend::fused::value_pass::{ValueOutcome, ValuePass};
 use crate::error::Result;
 use crate::nn::normalizer::DeviceNormalizer;
@@ -33,7 +34,7 @@ impl Kernel for BuildPolicy<'_> {
     type Output = PolicyPass;
 
     fn run<S: Simd>(self, s: S) -> PolicyPass {
-        PolicyPass::new(s, self.0.flow, self.0.chain)
+        PolicyPass::new(s, self.0)
     }
 }
 

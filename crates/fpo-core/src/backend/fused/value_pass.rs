@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::backend::fused::advantage::{Estimate, estimate_sequence};
 use crate::backend::fused::batch::{Batch, ObsMap};
-use crate::backend::fused::chunks::{Blocks, for_each, parts};
+use crate::backend::fused::chunks::{Pool, parts, sum_of};
 use crate::backend::fused::kernels::gradients::Write;
 use crate::backend::fused::kernels::perceptron::{Block, Keep, Perceptron};
 use crate::nn::mlp::{Activation, Mlp};
@@ -17,16 +17,16 @@ use crate::simd::aligned::AlignedVec;
 use crate::simd::vector::Simd;
 
 /// The number of rows that a block should have: enough to pay for reading all weights once, few
-/// enough for the second-level cache.
-const BLOCK_ROWS: usize = 120;
+/// enough for a second-level cache of 512 KB.
+const BLOCK_ROWS: usize = 60;
 
 /// The value network's packed weights and buffers, kept from step to step.
 pub(crate) struct ValuePass {
     sizes: Vec<usize>,
     activation: Activation,
     net: Perceptron,
-    sums: Vec<AlignedVec>,
-    blocks: Blocks,
+    sums: Pool<AlignedVec>,
+    blocks: Pool<Block>,
     block_rows: usize,
 }
 
@@ -41,6 +41,16 @@ pub(crate) struct ValueOutcome {
     pub(crate) time: [Duration; 2],
 }
 
+impl ValueOutcome {
+    fn and(self, other: ValueOutcome) -> ValueOutcome {
+        ValueOutcome {
+            squares: self.squares + other.squares,
+            errors: self.errors + other.errors,
+            time: [self.time[0] + other.time[0], self.time[1] + other.time[1]],
+        }
+    }
+}
+
 impl ValuePass {
     /// Returns weights and buffers for a network of `sizes`.
     pub(crate) fn new<S: Simd>(s: S, sizes: &[usize], activation: Activation) -> ValuePass {
@@ -49,8 +59,8 @@ impl ValuePass {
             sizes: sizes.to_vec(),
             activation,
             net,
-            sums: Vec::new(),
-            blocks: Blocks::default(),
+            sums: Pool::default(),
+            blocks: Pool::default(),
             block_rows: 0,
         }
     }
@@ -78,38 +88,31 @@ impl ValuePass {
         let sequences = (BLOCK_ROWS / length).max(1);
         let rows = sequences * (length + 1);
         if self.block_rows != rows {
-            (self.blocks, self.block_rows) = (Blocks::default(), rows);
+            (self.blocks, self.block_rows) = (Pool::default(), rows);
         }
-        let parts = parts(estimates, sequences * length);
-        self.sums.resize_with(parts.len(), || AlignedVec::zeros(self.net.gradient().len()));
-        let work = parts.into_iter().zip(&mut self.sums).collect();
-
-        let (net, blocks) = (&self.net, &self.blocks);
+        let (net, blocks, sums) = (&self.net, &self.blocks, &self.sums);
         let pass = Pass { s, net, objective, batch, map };
-        let outcomes =
-            for_each(work, |((first, estimates), sums): ((usize, &mut [_]), &mut AlignedVec)| {
-                let first = first / length;
-                blocks.lend(
-                    || net.block(rows, 0, 0),
-                    |block| {
-                        let clock = Instant::now();
-                        let mut outcome = ValueOutcome::default();
-                        for (k, estimates) in estimates.chunks_mut(sequences * length).enumerate() {
-                            let (first, write) = (first + k * sequences, Write::for_block(k));
-                            pass.block(first, estimates, block, write, sums, &mut outcome);
-                        }
-                        outcome.time[1] = clock.elapsed();
-                        outcome
-                    },
-                )
-            });
-        let sums: Vec<&[f32]> = self.sums.iter().map(|sums| &**sums).collect();
-        self.net.gradient().reduce(&sums, gradient);
-        outcomes.into_iter().fold(ValueOutcome::default(), |all, one| ValueOutcome {
-            squares: all.squares + one.squares,
-            errors: all.errors + one.errors,
-            time: [all.time[0] + one.time[0], all.time[1] + one.time[1]],
-        })
+        let chunk = |(first, estimates): (usize, &mut [Estimate])| {
+            let first = first / length;
+            let mut block = blocks.take(|| net.block(rows, 0, 0));
+            let mut own = sums.take(|| AlignedVec::zeros(net.gradient().len()));
+            let clock = Instant::now();
+            let mut outcome = ValueOutcome::default();
+            for (k, estimates) in estimates.chunks_mut(sequences * length).enumerate() {
+                let (first, write) = (first + k * sequences, Write::for_block(k));
+                pass.block(first, estimates, &mut block, write, &mut own, &mut outcome);
+            }
+            outcome.time[1] = clock.elapsed();
+            blocks.give(block);
+            (own, outcome)
+        };
+        let parts = parts(estimates, sequences * length);
+        let total =
+            sum_of(parts, &chunk, &|left, right| (sums.add(left.0, right.0), left.1.and(right.1)));
+        let Some((total, outcome)) = total else { return ValueOutcome::default() };
+        net.gradient().write(&total, gradient);
+        sums.give(total);
+        outcome
     }
 }
 

@@ -7,9 +7,14 @@
 
 #![allow(clippy::needless_range_loop, reason = "indices over constant bounds unroll in any build")]
 
-use crate::backend::fused::kernels::math::{Together, activate, activate_with_slope};
+use std::marker::PhantomData;
+
+use crate::backend::fused::kernels::activations::{Relu, Silu};
+use crate::backend::fused::kernels::ends::{Activated, End, Plain, TimesOutput, WithSlope};
+use crate::backend::fused::kernels::tiles::{Next, Target, Tile};
 use crate::nn::mlp::Activation;
-use crate::simd::vector::{RowTile, Simd};
+use crate::simd::aligned::LINE;
+use crate::simd::vector::Simd;
 
 /// A row-major matrix to read.
 #[derive(Clone, Copy)]
@@ -59,7 +64,7 @@ pub(crate) fn panel_width<S: Simd>(_: S, column: usize, columns: usize) -> usize
 
 /// Computes `out = finish(bias + a·W)` for `rows` rows; `stride` is the output's.
 #[allow(clippy::too_many_arguments, reason = "a matrix product has this many sides")]
-#[inline(always)]
+#[inline(never)]
 pub(crate) fn forward<S: Simd>(
     s: S,
     rows: usize,
@@ -81,21 +86,34 @@ pub(crate) fn forward<S: Simd>(
         }
         Bias::Output => (out.cast_const(), stride),
     };
-    let (end, slope) = match finish {
-        Finish::Keep => (End::Keep, std::ptr::null_mut()),
-        Finish::Activate(act) => (End::Activate(act), std::ptr::null_mut()),
-        Finish::ActivateWithSlope(act, slope) => {
-            check_rows(rows, slope.len(), stride, columns);
-            (End::ActivateWithSlope(act), slope.as_mut_ptr())
+    let slope = std::ptr::null_mut();
+    let target = Target { out, slope, stride, bias, bias_stride };
+    match finish {
+        Finish::Keep => product(s, rows, a, weights, target, Plain),
+        Finish::Activate(Activation::Silu) => {
+            product(s, rows, a, weights, target, Activated::<Silu>(PhantomData));
         }
-    };
-    let target = Target { out, slope, stride, bias, bias_stride, end };
-    product(s, rows, a, weights, target);
+        Finish::Activate(Activation::Relu) => {
+            product(s, rows, a, weights, target, Activated::<Relu>(PhantomData));
+        }
+        Finish::ActivateWithSlope(activation, slope) => {
+            check_rows(rows, slope.len(), stride, columns);
+            let target = Target { slope: slope.as_mut_ptr(), ..target };
+            match activation {
+                Activation::Silu => {
+                    product(s, rows, a, weights, target, WithSlope::<Silu>(PhantomData));
+                }
+                Activation::Relu => {
+                    product(s, rows, a, weights, target, WithSlope::<Relu>(PhantomData));
+                }
+            }
+        }
+    }
 }
 
 /// Computes `out = (a·W)·out`, where the last product is elementwise: the chain rule, for which
 /// `out` holds the slopes of the layer below.
-#[inline(always)]
+#[inline(never)]
 pub(crate) fn times_slope<S: Simd>(
     s: S,
     rows: usize,
@@ -107,32 +125,12 @@ pub(crate) fn times_slope<S: Simd>(
     check_rows(rows, out.len(), stride, weights.columns);
     let out = out.as_mut_ptr();
     let (slope, bias) = (std::ptr::null_mut(), out.cast_const());
-    let end = End::TimesOutput;
-    product(s, rows, a, weights, Target { out, slope, stride, bias, bias_stride: stride, end });
-}
-
-#[derive(Clone, Copy)]
-enum End {
-    Keep,
-    Activate(Activation),
-    ActivateWithSlope(Activation),
-    TimesOutput,
-}
-
-/// The memory that tiles write. `out`, `bias` and, for `ActivateWithSlope`, `slope` are valid for
-/// all rows.
-#[derive(Clone, Copy)]
-struct Target {
-    out: *mut f32,
-    slope: *mut f32,
-    stride: usize,
-    bias: *const f32,
-    bias_stride: usize,
-    end: End,
+    let target = Target { out, slope, stride, bias, bias_stride: stride };
+    product(s, rows, a, weights, target, TimesOutput);
 }
 
 #[inline(always)]
-fn product<S: Simd>(s: S, rows: usize, a: Rows, weights: Panels, target: Target) {
+fn product<S: Simd, E: End>(s: S, rows: usize, a: Rows, weights: Panels, target: Target, end: E) {
     let Panels { data, packed_inner, inner, columns } = weights;
     check_rows(rows, a.data.len(), a.stride, inner);
     assert!(inner <= packed_inner && columns.is_multiple_of(S::LANES));
@@ -146,10 +144,24 @@ fn product<S: Simd>(s: S, rows: usize, a: Rows, weights: Panels, target: Target)
                 let (a, a_stride) = (a.data.as_ptr(), a.stride);
                 // SAFETY: every panel before this one takes `packed_inner` rows of its width.
                 let panel = unsafe { data.as_ptr().add(column * packed_inner) };
+                let rest = (columns - column - width).min(2 * S::LANES);
+                let lines = match packed_inner * columns > IN_FIRST_LEVEL {
+                    true => (rest * inner).div_ceil(LINE),
+                    false => 0,
+                };
+                let next = Next {
+                    panel: panel.wrapping_add(width * packed_inner),
+                    lines,
+                    per_row: lines.div_ceil(rows),
+                };
                 if width == S::LANES {
-                    s.tiles(rows, &Tile::<S, 1> { s, inner, a, a_stride, panel, column, target });
+                    let tile =
+                        Tile::<S, E, 1> { s, end, inner, a, a_stride, panel, next, column, target };
+                    s.tiles(rows, &tile);
                 } else {
-                    s.tiles(rows, &Tile::<S, 2> { s, inner, a, a_stride, panel, column, target });
+                    let tile =
+                        Tile::<S, E, 2> { s, end, inner, a, a_stride, panel, next, column, target };
+                    s.tiles(rows, &tile);
                 }
                 column += width;
             }
@@ -157,100 +169,8 @@ fn product<S: Simd>(s: S, rows: usize, a: Rows, weights: Panels, target: Target)
     );
 }
 
-/// A tile of some rows by `NV` vectors of columns.
-struct Tile<S, const NV: usize> {
-    s: S,
-    inner: usize,
-    a: *const f32,
-    a_stride: usize,
-    panel: *const f32,
-    column: usize,
-    target: Target,
-}
-
-impl<S: Simd, const NV: usize> RowTile for Tile<S, NV> {
-    #[inline(always)]
-    fn run<const ROWS: usize>(&self, row: usize) {
-        let s = self.s;
-        let mut sums = [[s.splat(0.0); NV]; ROWS];
-        // SAFETY: `product` and its callers checked that `rows` rows of `inner` numbers lie in `a`,
-        // `inner` rows of the panel in the weights, and `rows` rows of the panel's columns in the
-        // target; `tiles` hands out rows below `rows` only.
-        unsafe {
-            // One moving pointer for every four rows, so that a row is found by one addition in the
-            // load itself.
-            let mut heads = [self.a.wrapping_add(row * self.a_stride); 3];
-            heads[1] = heads[0].wrapping_add(4 * self.a_stride);
-            heads[2] = heads[0].wrapping_add(8 * self.a_stride);
-            let mut panel = self.panel;
-            let mut weights = [s.splat(0.0); NV];
-            for _ in 0..self.inner {
-                for v in 0..NV {
-                    weights[v] = s.load(panel.add(v * S::LANES));
-                }
-                for i in 0..ROWS {
-                    let x = s.splat(*heads[i / 4].add(i % 4 * self.a_stride));
-                    for v in 0..NV {
-                        sums[i][v] = s.mul_add(x, weights[v], sums[i][v]);
-                    }
-                }
-                heads[0] = heads[0].wrapping_add(1);
-                heads[1] = heads[1].wrapping_add(1);
-                heads[2] = heads[2].wrapping_add(1);
-                panel = panel.wrapping_add(NV * S::LANES);
-            }
-        }
-        if ROWS.is_multiple_of(2) {
-            for i in (0..ROWS).step_by(2) {
-                self.finish(row + i, [sums[i], sums[i + 1]]);
-            }
-        } else {
-            for i in 0..ROWS {
-                self.finish(row + i, [sums[i]]);
-            }
-        }
-    }
-}
-
-impl<S: Simd, const NV: usize> Tile<S, NV> {
-    /// Finishes the sums of the rows from `row` on as the target says, and writes them.
-    #[inline(always)]
-    fn finish<const ROWS: usize>(&self, row: usize, mut sums: Together<S::V, NV, ROWS>) {
-        let (s, target) = (self.s, self.target);
-        for i in 0..ROWS {
-            for v in 0..NV {
-                let at = self.column + v * S::LANES;
-                // SAFETY: as in `run`.
-                let bias = unsafe { s.load(target.bias.add((row + i) * target.bias_stride + at)) };
-                sums[i][v] = match target.end {
-                    End::TimesOutput => s.mul(sums[i][v], bias),
-                    _ => s.add(sums[i][v], bias),
-                };
-            }
-        }
-        match target.end {
-            End::Keep | End::TimesOutput => {}
-            End::Activate(activation) => activate(s, activation, &mut sums),
-            End::ActivateWithSlope(activation) => {
-                let slopes = activate_with_slope(s, activation, &mut sums);
-                self.write(target.slope, row, &slopes);
-            }
-        }
-        self.write(target.out, row, &sums);
-    }
-
-    /// Writes some rows of the tile to `out`, which is shaped as the target.
-    #[inline(always)]
-    fn write<const ROWS: usize>(&self, out: *mut f32, row: usize, rows: &Together<S::V, NV, ROWS>) {
-        for i in 0..ROWS {
-            for v in 0..NV {
-                let at = (row + i) * self.target.stride + self.column + v * S::LANES;
-                // SAFETY: as in `run`; a slope's buffer is shaped as the output.
-                unsafe { self.s.store(out.add(at), rows[i][v]) };
-            }
-        }
-    }
-}
+/// Weights that stay in the first-level cache beside the rows, so that nothing need come ahead.
+const IN_FIRST_LEVEL: usize = 4096;
 
 /// Panics unless `rows` rows of `width` numbers, `stride` apart, fit into `len` numbers. This check
 /// keeps every pointer above inside its slice.

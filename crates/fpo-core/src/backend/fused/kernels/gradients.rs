@@ -4,7 +4,7 @@
 #![allow(clippy::needless_range_loop, reason = "indices over constant bounds unroll in any build")]
 
 use crate::backend::fused::kernels::gemm::{Rows, check_rows, panel_width};
-use crate::simd::vector::{RowTile, Simd};
+use crate::simd::vector::{Near, RowTile, Simd};
 
 /// How a block's gradient enters the sums of its chunk.
 #[derive(Clone, Copy, PartialEq)]
@@ -84,26 +84,63 @@ struct GradientTile<S, const NV: usize> {
     target: Target,
 }
 
+impl<S: Simd, const NV: usize> GradientTile<S, NV> {
+    /// Adds the products of the next `STEPS` rows, and moves the pointers behind them.
+    ///
+    /// # Safety
+    /// That many rows must follow `a` and `dz`.
+    #[inline(always)]
+    unsafe fn step<const ROWS: usize, const STEPS: usize>(
+        &self,
+        a: &mut *const f32,
+        dz: &mut *const f32,
+        sums: &mut [[S::V; NV]; ROWS],
+    ) {
+        let s = self.s;
+        for r in 0..STEPS {
+            let mut slopes = [s.splat(0.0); NV];
+            // SAFETY: the caller's promise.
+            unsafe {
+                for v in 0..NV {
+                    slopes[v] = s.load(dz.add(r * self.dz_stride + v * S::LANES));
+                }
+                for i in 0..ROWS {
+                    let x = s.splat(*a.add(r * self.a_stride + i));
+                    for v in 0..NV {
+                        sums[i][v] = s.mul_add(x, slopes[v], sums[i][v]);
+                    }
+                }
+            }
+        }
+        *a = a.wrapping_add(STEPS * self.a_stride);
+        *dz = dz.wrapping_add(STEPS * self.dz_stride);
+    }
+}
+
 impl<S: Simd, const NV: usize> RowTile for GradientTile<S, NV> {
     #[inline(always)]
     fn run<const ROWS: usize>(&self, row: usize) {
         let (s, target) = (self.s, self.target);
         let mut sums = [[s.splat(0.0); NV]; ROWS];
+        // The sums' memory is seldom in a near cache. It comes while the tile is computed.
+        for i in 0..ROWS {
+            s.prefetch(target.dw.wrapping_add((row + i) * target.columns), Near::First);
+        }
         // SAFETY: `weight_gradient` checked the three matrices; `tiles` hands out rows below
         // `inner` only, and the panel's columns lie below `columns`.
         unsafe {
-            let mut dz = [s.splat(0.0); NV];
-            for r in 0..self.rows {
-                for v in 0..NV {
-                    dz[v] = s.load(self.dz.add(r * self.dz_stride + v * S::LANES));
+            let mut a = self.a.wrapping_add(row);
+            let mut dz = self.dz;
+            let mut left = self.rows;
+            // Low tiles are few, and not worth the code.
+            if S::UNROLL && ROWS > 4 {
+                while left >= 2 {
+                    self.step::<ROWS, 2>(&mut a, &mut dz, &mut sums);
+                    left -= 2;
                 }
-                let a = self.a.add(r * self.a_stride + row);
-                for i in 0..ROWS {
-                    let x = s.splat(*a.add(i));
-                    for v in 0..NV {
-                        sums[i][v] = s.mul_add(x, dz[v], sums[i][v]);
-                    }
-                }
+            }
+            for _ in 0..left {
+                self.step::<ROWS, 1>(&mut a, &mut dz, &mut sums);
             }
             for i in 0..ROWS {
                 for v in 0..NV {

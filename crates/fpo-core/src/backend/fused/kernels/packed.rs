@@ -1,13 +1,8 @@
 //! The weights of a layer, packed for the matrix products, and the layout of its gradient.
 
-use rayon::prelude::*;
-
 use crate::backend::fused::kernels::gemm::{Panels, panel_width};
 use crate::simd::aligned::{AlignedVec, LINE};
 use crate::simd::vector::Simd;
-
-/// Numbers of a gradient that one parallel task sums up.
-const REDUCED_AT_ONCE: usize = 16_384;
 
 /// One linear map `z = a·W (+ b)`.
 #[derive(Clone)]
@@ -155,23 +150,17 @@ impl GradientLayout {
         &mut sums[layer.offset + layer.inputs * layer.columns..][..layer.columns]
     }
 
-    /// Adds up `sums`, in their order, and writes the result to `flat`, a gradient without padding.
-    pub(crate) fn reduce(&self, sums: &[&[f32]], flat: &mut [f32]) {
+    /// Writes `sums` to `flat`, a gradient without padding.
+    pub(crate) fn write(&self, sums: &[f32], flat: &mut [f32]) {
         let mut rest = flat;
         for layer in &self.layers {
             let LayerGradient { offset, inputs, outputs, columns } = *layer;
             let (own, next) = rest.split_at_mut((inputs + 1) * outputs);
             rest = next;
-            let rows = (REDUCED_AT_ONCE / outputs).max(1);
-            own.par_chunks_mut(rows * outputs).enumerate().for_each(|(chunk, own)| {
-                for (i, out) in own.chunks_exact_mut(outputs).enumerate() {
-                    let at = offset + (chunk * rows + i) * columns;
-                    out.copy_from_slice(&sums[0][at..at + outputs]);
-                    for sums in &sums[1..] {
-                        out.iter_mut().zip(&sums[at..at + outputs]).for_each(|(x, y)| *x += y);
-                    }
-                }
-            });
+            let rows = sums[offset..].chunks(columns);
+            for (out, row) in own.chunks_exact_mut(outputs).zip(rows) {
+                out.copy_from_slice(&row[..outputs]);
+            }
         }
     }
 }

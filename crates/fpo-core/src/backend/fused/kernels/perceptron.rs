@@ -5,6 +5,8 @@
 //! all Monte-Carlo samples of its action) that part has a layer of its own, so that it is
 //! multiplied once and its result is added to each row.
 
+use rayon::prelude::*;
+
 use crate::backend::fused::kernels::gemm::{Bias, Finish, Rows, forward, times_slope};
 use crate::backend::fused::kernels::gradients::{Write, bias_gradient, weight_gradient};
 use crate::backend::fused::kernels::groups::{gather, spread};
@@ -12,6 +14,9 @@ use crate::backend::fused::kernels::packed::{GradientLayout, Layer, row_stride};
 use crate::nn::mlp::Activation;
 use crate::simd::aligned::AlignedVec;
 use crate::simd::vector::Simd;
+
+/// Parameters below which one thread packs all: it takes no longer than to wake another.
+const PACKED_ALONE: usize = 16_384;
 
 /// Packed weights of a network with at least one hidden layer.
 #[derive(Clone)]
@@ -76,21 +81,28 @@ impl Perceptron {
     }
 
     /// Packs the weights of `flat`, which holds for each layer the weight `(in, out)` and then the
-    /// bias.
+    /// bias. Large layers are packed side by side.
     pub(crate) fn pack<S: Simd>(&mut self, s: S, flat: &[f32]) {
+        let mut tasks = Vec::with_capacity(self.layers.len() + 1);
         let mut rest = flat;
-        for (k, pair) in self.sizes.windows(2).enumerate() {
+        let (mut shared, above) = (self.shared.as_mut(), self.shared_inputs);
+        for (layer, pair) in self.layers.iter_mut().zip(self.sizes.windows(2)) {
             let (weight, tail) = rest.split_at(pair[0] * pair[1]);
             let (bias, tail) = tail.split_at(pair[1]);
             rest = tail;
-            match (k, &mut self.shared) {
-                (0, Some(shared)) => {
-                    let (above, below) = weight.split_at(self.shared_inputs * pair[1]);
-                    shared.pack(s, above, bias);
-                    self.layers[0].pack(s, below, &[]);
+            match shared.take() {
+                Some(shared) => {
+                    let (above, below) = weight.split_at(above * pair[1]);
+                    tasks.extend([(shared, above, bias), (layer, below, &[][..])]);
                 }
-                _ => self.layers[k].pack(s, weight, bias),
+                None => tasks.push((layer, weight, bias)),
             }
+        }
+        let pack =
+            |(layer, weight, bias): (&mut Layer, &[f32], &[f32])| layer.pack(s, weight, bias);
+        match flat.len() < PACKED_ALONE {
+            true => tasks.into_iter().for_each(pack),
+            false => tasks.into_par_iter().with_max_len(1).for_each(pack),
         }
     }
 

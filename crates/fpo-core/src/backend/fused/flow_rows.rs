@@ -1,4 +1,4 @@
-//! The rows of a policy block: network inputs from transitions and samples, losses from outputs.
+//! The rows of a flow policy's block: network inputs from transitions and samples, losses from outputs.
 //!
 //! A row is a regression of the network's scaled output `p` at one flow time. A flow is regressed
 //! on a Monte-Carlo pair, a chain on one of its transitions ([`crate::path`],
@@ -13,15 +13,17 @@
 //! All rows of an action share its observation.
 
 use crate::backend::fused::batch::{Batch, ObsMap};
-use crate::backend::fused::kernels::math::TimeEmbedding;
-use crate::backend::fused::kernels::perceptron::{Block, Keep, Perceptron};
+use crate::backend::fused::kernels::embedding::TimeEmbedding;
+use crate::backend::fused::kernels::normal::Elements;
+use crate::backend::fused::kernels::perceptron::{Keep, Perceptron};
+use crate::backend::fused::loss_rows::{Buffers, LossRows};
 use crate::flow::config::FlowConfig;
 use crate::flow::denoising::DenoisingMdp;
 use crate::simd::vector::Simd;
 
 /// Fills and reads the rows of a block.
 #[derive(Clone, Copy)]
-pub(crate) struct PolicyRows<'a, S> {
+pub(crate) struct FlowRows<'a, S> {
     pub(crate) s: S,
     pub(crate) config: &'a FlowConfig,
     pub(crate) chain: Option<DenoisingMdp>,
@@ -29,6 +31,8 @@ pub(crate) struct PolicyRows<'a, S> {
     pub(crate) embedding: &'a TimeEmbedding,
     pub(crate) batch: &'a Batch<'a>,
     pub(crate) map: ObsMap<'a>,
+    /// Losses of an action.
+    pub(crate) samples: usize,
 }
 
 /// One row, whose input and target are weighted sums of two stored vectors.
@@ -49,17 +53,7 @@ struct Regression<'a> {
     factor: f32,
 }
 
-impl<S: Simd> PolicyRows<'_, S> {
-    pub(crate) fn block(&self, transitions: usize, samples: usize) -> Block {
-        let spare = self.embedding.padded_len();
-        self.net.block(transitions * samples, transitions, spare)
-    }
-
-    /// Returns the rollout's row of transition `k` of the minibatch.
-    pub(crate) fn row(&self, k: usize) -> usize {
-        self.batch.row(k / self.batch.unroll_length, k % self.batch.unroll_length)
-    }
-
+impl<S: Simd> FlowRows<'_, S> {
     /// Returns the regression of sample `n`, out of `samples`, of the rollout's transition `row`.
     #[inline(always)]
     fn regression(&self, row: usize, n: usize, samples: usize) -> Regression<'_> {
@@ -94,18 +88,40 @@ impl<S: Simd> PolicyRows<'_, S> {
             factor: (reduction * rule.weight * rule.weight) as f32,
         }
     }
+}
 
-    /// Writes the network's unscaled outputs for `count` transitions from `first` on to the block's
-    /// output.
-    pub(crate) fn forward(
-        &self,
-        first: usize,
-        count: usize,
-        samples: usize,
-        keep: Keep,
-        block: &mut Block,
-    ) {
-        let PolicyRows { s, config, net, embedding, batch, map, .. } = *self;
+impl<S: Simd> LossRows<S> for FlowRows<'_, S> {
+    fn s(&self) -> S {
+        self.s
+    }
+
+    fn net(&self) -> &Perceptron {
+        self.net
+    }
+
+    fn batch(&self) -> &Batch<'_> {
+        self.batch
+    }
+
+    fn samples(&self) -> usize {
+        self.samples
+    }
+
+    fn group(&self) -> usize {
+        self.samples
+    }
+
+    fn buffers(&self, transitions: usize) -> Buffers {
+        let spare = self.embedding.padded_len();
+        Buffers {
+            net: self.net.block(transitions * self.samples, transitions, spare),
+            elements: Elements::default(),
+        }
+    }
+
+    fn forward(&self, first: usize, count: usize, keep: Keep, buffers: &mut Buffers) {
+        let FlowRows { s, config, net, embedding, batch, map, samples, .. } = *self;
+        let block = &mut buffers.net;
         let dim = config.action_dim;
         for (k, x) in
             block.shared_input.chunks_exact_mut(block.shared_stride).enumerate().take(count)
@@ -138,16 +154,10 @@ impl<S: Simd> PolicyRows<'_, S> {
         net.forward(s, count * samples, samples, inner, None, keep, block);
     }
 
-    /// Writes the losses of a block's rows to `losses`, and replaces the block's output by the
-    /// gradients of the losses with respect to it.
-    pub(crate) fn losses(
-        &self,
-        first: usize,
-        samples: usize,
-        block: &mut Block,
-        losses: &mut [f32],
-    ) {
-        let PolicyRows { s, config, .. } = *self;
+    /// Replaces the outputs by the gradients of the losses with respect to them.
+    fn losses(&self, first: usize, buffers: &mut Buffers, losses: &mut [f32]) {
+        let FlowRows { s, config, samples, .. } = *self;
+        let block = &mut buffers.net;
         let dim = config.action_dim;
         let scale = config.output_scale as f32;
         let constant = match self.chain {
@@ -180,5 +190,13 @@ impl<S: Simd> PolicyRows<'_, S> {
                 }
             },
         );
+    }
+    fn slopes(&self, losses: &[f32], _: f32, buffers: &mut Buffers) -> f64 {
+        let block = &mut buffers.net;
+        let outputs = block.output.chunks_exact_mut(block.output_stride);
+        for (&slope, out) in losses.iter().zip(outputs) {
+            out[..self.config.action_dim].iter_mut().for_each(|x| *x *= slope);
+        }
+        0.0
     }
 }

@@ -1,0 +1,84 @@
+//! What the policy's part of a gradient step adds up besides the gradient.
+
+use crate::objective::Objective;
+
+/// Sums over the transitions and ratios of a pass.
+#[derive(Clone, Copy)]
+pub(crate) struct PolicyOutcome {
+    /// Σ stored loss over all samples.
+    pub(crate) loss_old: f64,
+    /// Σ present loss over all samples.
+    pub(crate) loss_new: f64,
+    /// Σ surrogate over all ratios.
+    pub(crate) surrogate: f64,
+    /// Σ ratio.
+    pub(crate) ratio: f64,
+    /// Σ ratio².
+    pub(crate) ratio_squares: f64,
+    /// Σ (ratio − 1 − log ratio).
+    pub(crate) divergence: f64,
+    /// The smallest ratio.
+    pub(crate) ratio_min: f64,
+    /// The largest ratio.
+    pub(crate) ratio_max: f64,
+    /// How many ratios lie outside `1 ± clip_epsilon`.
+    pub(crate) clipped: f64,
+    /// Σ entropy over the transitions, 0 where it is not known.
+    pub(crate) entropy: f64,
+}
+
+impl PolicyOutcome {
+    /// That of no transitions.
+    pub(crate) const NOTHING: PolicyOutcome = PolicyOutcome {
+        loss_old: 0.0,
+        loss_new: 0.0,
+        surrogate: 0.0,
+        ratio: 0.0,
+        ratio_squares: 0.0,
+        divergence: 0.0,
+        ratio_min: f64::INFINITY,
+        ratio_max: f64::NEG_INFINITY,
+        clipped: 0.0,
+        entropy: 0.0,
+    };
+
+    /// Adds a ratio, given as its logarithm before it is bounded, and its surrogate. Returns the
+    /// surrogate's derivative with respect to that logarithm.
+    pub(crate) fn add_ratio(
+        &mut self,
+        objective: &Objective,
+        log_ratio: f64,
+        advantage: f64,
+    ) -> f64 {
+        let bound = objective.log_ratio_clamp.unwrap_or(f64::INFINITY);
+        let guarded = objective.guards().bound_scalar(log_ratio);
+        let clamped = guarded.clamp(-bound, bound);
+        let ratio = clamped.exp();
+        let clip = objective.clip_epsilon;
+        let (value, slope) = objective.surrogate.evaluate_scalar(ratio, advantage, clip);
+        self.surrogate += value;
+        self.ratio += ratio;
+        self.ratio_squares += ratio * ratio;
+        self.divergence += ratio - 1.0 - clamped;
+        self.ratio_min = self.ratio_min.min(ratio);
+        self.ratio_max = self.ratio_max.max(ratio);
+        self.clipped += f64::from(u8::from((ratio - 1.0).abs() > clip));
+        if guarded.abs() > bound { 0.0 } else { slope * ratio }
+    }
+
+    /// Returns the sums over both.
+    pub(crate) fn and(self, other: PolicyOutcome) -> PolicyOutcome {
+        PolicyOutcome {
+            loss_old: self.loss_old + other.loss_old,
+            loss_new: self.loss_new + other.loss_new,
+            surrogate: self.surrogate + other.surrogate,
+            ratio: self.ratio + other.ratio,
+            ratio_squares: self.ratio_squares + other.ratio_squares,
+            divergence: self.divergence + other.divergence,
+            ratio_min: self.ratio_min.min(other.ratio_min),
+            ratio_max: self.ratio_max.max(other.ratio_max),
+            clipped: self.clipped + other.clipped,
+            entropy: self.entropy + other.entropy,
+        }
+    }
+}
