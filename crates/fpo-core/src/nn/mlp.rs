@@ -99,7 +99,7 @@ impl Mlp {
         Ok(out.reshape(lead)?)
     }
 
-    /// Returns `factor` times the output of [`Mlp::run`], differentiable with respect to the
+    /// Returns `factor` times the output of [`Mlp::evaluate`], differentiable with respect to the
     /// parameters, and to the inputs if a gradient can flow to them.
     ///
     /// # Errors
@@ -114,7 +114,7 @@ impl Mlp {
         let scaled = move |x: Tensor| if factor == 1.0 { Ok(x) } else { x * factor };
         // Only the parameters' derivative is written out.
         if !flat.track_op() || shared.track_op() || own.is_some_and(Tensor::track_op) {
-            return Ok(scaled(self.run(flat, shared, own)?.0)?);
+            return Ok(scaled(self.evaluate(flat, shared, own, |_, _| ())?)?);
         }
         let (out, pass) = self.run(&flat.detach(), shared, own)?;
         attach(out, factor, flat, move |upstream| pass.gradient(&scaled(upstream.clone())?))

@@ -28,7 +28,29 @@ pub(crate) struct Pass {
 impl Mlp {
     /// Returns the output `(rows, output)` for a first layer that sees `shared (rows / n, s)`, each
     /// row of which goes with n successive rows of `own (rows, o)`, where there is any; the share
-    /// of `shared` is computed once for all of them. `s + o` is the input's width.
+    /// of `shared` is computed once for all of them. `s + o` is the input's width. Hands the
+    /// pre-activations and the activations of every hidden layer to `keep`.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub(crate) fn evaluate(
+        &self,
+        flat: &Tensor,
+        shared: &Tensor,
+        own: Option<&Tensor>,
+        mut keep: impl FnMut(Tensor, Tensor),
+    ) -> Result<Tensor> {
+        let mut z = self.first(flat, shared, own)?;
+        for k in 1..self.sizes().len() - 1 {
+            let h = self.activation().apply(&z)?;
+            let next = h.matmul(&self.weight(flat, k)?)?.broadcast_add(&self.bias(flat, k)?)?;
+            keep(z, h);
+            z = next;
+        }
+        Ok(z)
+    }
+
+    /// Returns the output of [`Mlp::evaluate`], and what its derivative needs.
     ///
     /// # Errors
     /// If a tensor operation fails.
@@ -38,14 +60,8 @@ impl Mlp {
         shared: &Tensor,
         own: Option<&Tensor>,
     ) -> Result<(Tensor, Pass)> {
-        let mut z = self.first(flat, shared, own)?;
         let mut hidden = Vec::with_capacity(self.sizes().len());
-        for k in 1..self.sizes().len() - 1 {
-            let h = self.activation().apply(&z)?;
-            let next = h.matmul(&self.weight(flat, k)?)?.broadcast_add(&self.bias(flat, k)?)?;
-            hidden.push((z, h));
-            z = next;
-        }
+        let out = self.evaluate(flat, shared, own, |z, h| hidden.push((z, h)))?;
         let pass = Pass {
             mlp: self.clone(),
             flat: flat.clone(),
@@ -53,7 +69,7 @@ impl Mlp {
             own: own.cloned(),
             hidden,
         };
-        Ok((z, pass))
+        Ok((out, pass))
     }
 
     /// Returns the pre-activations of the first layer, `(rows, hidden[0])`.
@@ -142,24 +158,24 @@ mod tests {
     /// Candle differentiates the same operations by itself.
     #[test]
     fn the_written_derivative_is_that_of_automatic_differentiation() {
+        // Sizes, the part of the input that is a row's own, rows of it for each shared row, and
+        // how many of the six shared rows have a gradient.
+        let cases = [
+            (&[7, 5, 4, 3][..], 4, 4, 6),
+            (&[7, 5, 3], 4, 2, 5),
+            (&[3, 6, 2], 0, 1, 5),
+            (&[3, 2], 0, 1, 6),
+        ];
         for activation in [Activation::Silu, Activation::Relu] {
-            for (sizes, own, rows) in
-                [(&[7, 5, 4, 3][..], Some(4), 6), (&[3, 6, 2], None, 5), (&[3, 2], None, 4)]
-            {
+            for (sizes, own_width, each, counted) in cases {
                 let mlp = Mlp::new("net", sizes, activation);
                 let flat = Var::from_tensor(&random(0, &[mlp.layout().len()])).unwrap();
-                let shared = random(1, &[3, sizes[0] - own.unwrap_or(0)]);
-                let (shared, own) = match own {
-                    Some(own) => (shared, Some(random(2, &[12, own]))),
-                    None => (random(1, &[6, sizes[0]]), None),
-                };
-                // The gradient of the last rows is 0: they are left out, or weighted by 0.
-                let all = own.as_ref().unwrap_or(&shared).dim(0).unwrap();
-                let rows = if own.is_some() { 8.min(all) } else { rows };
-                let outputs = sizes[sizes.len() - 1];
-                let upstream = random(3, &[rows, outputs]);
+                let shared = random(1, &[6, sizes[0] - own_width]);
+                let own = (own_width > 0).then(|| random(2, &[6 * each, own_width]));
+                let upstream = random(3, &[counted * each, sizes[sizes.len() - 1]]);
+
                 let (out, _) = mlp.run(&flat, &shared, own.as_ref()).unwrap();
-                let loss = (out.narrow(0, 0, rows).unwrap() * &upstream).unwrap();
+                let loss = (out.narrow(0, 0, counted * each).unwrap() * &upstream).unwrap();
                 let grads = loss.sum_all().unwrap().backward().unwrap();
                 let expected = grads.get(&flat).unwrap();
                 let (_, pass) = mlp.run(&flat.detach(), &shared, own.as_ref()).unwrap();
@@ -168,8 +184,8 @@ mod tests {
                 let off = (found - expected).unwrap().abs().unwrap().max_all().unwrap();
                 let off = off.to_scalar::<f64>().unwrap();
                 assert!(off < 1e-13, "{sizes:?} {activation:?}: {off}");
-                let size = expected.abs().unwrap().min_all().unwrap().to_scalar::<f64>().unwrap();
-                assert!(activation == Activation::Relu || size > 0.0, "nothing is left out");
+                let least = expected.abs().unwrap().min_all().unwrap().to_scalar::<f64>().unwrap();
+                assert!(activation == Activation::Relu || least > 0.0, "all parameters count");
             }
         }
     }

@@ -146,23 +146,24 @@ impl FlowPolicy {
         let (flat, scale) = (self.params.flat(), self.config.output_scale);
         let obs = obs.reshape((rows, self.config.obs_dim))?;
         let inputs = self.flow_inputs(&x_t, &t)?;
-        let (out, pass) = self.mlp.run(&flat.detach(), &obs, Some(&inputs))?;
+        // Without a gradient nothing of the pass is kept.
+        let (out, pass) = match flat.track_op() {
+            true => self.mlp.run(&flat.detach(), &obs, Some(&inputs)).map(|(x, p)| (x, Some(p)))?,
+            false => (self.mlp.evaluate(flat, &obs, Some(&inputs), |_, _| ())?, None),
+        };
         let predicted = (out * scale)?.reshape((rows, samples, action_dim))?;
 
-        let error = (predicted - target)?;
         let weighted = |x: Tensor| match &weight {
             Some(weight) => x.broadcast_mul(weight),
             None => Ok(x),
         };
-        let error = weighted(error)?;
+        let error = weighted((predicted - target)?)?;
         let factor = match self.config.loss_reduction {
             Reduction::Mean => 1.0 / action_dim as f64,
             other => other.factor(action_dim),
         };
         let sums = error.sqr()?.sum(2)?.reshape((steps, batch, samples))?;
-        if !flat.track_op() {
-            return Ok((sums * factor)?);
-        }
+        let Some(pass) = pass else { return Ok((sums * factor)?) };
         // The derivative with respect to the network's output is 2·factor·error·weight·scale.
         let slope = (weighted(error)? * (2.0 * factor * scale))?;
         attach(sums, factor, flat, move |upstream| {
