@@ -10,7 +10,8 @@ use crate::backend::choice::Compute;
 use crate::error::{Error, Result};
 use crate::flow::sampler::Start;
 use crate::nn::normalizer::DeviceNormalizer;
-use crate::policy::Policy;
+use crate::policy::{Acted, Policy};
+use crate::tensor::transfer::{to_device, to_host};
 
 /// A policy together with the map that normalises its observations and the code that computes it.
 #[derive(Clone)]
@@ -70,15 +71,18 @@ impl Actor {
     /// # Errors
     /// As [`Actor::act`].
     pub fn act_and_keep(&self, obs: &[f32], noise: &[f32]) -> Result<Actions> {
-        let mut chain = None;
-        let action = self.act_by(obs, noise, |obs, noise| {
-            let acted = self.backend.act(self.policy.as_ref(), obs, noise)?;
-            if let Some(states) = acted.chain {
-                chain = Some(states.flatten_all()?.to_vec1()?);
-            }
-            Ok(acted.action)
-        })?;
-        Ok(Actions { action, chain })
+        let act = |obs: &Tensor, noise: &Tensor| {
+            let Acted { action, chain } = self.backend.act(self.policy.as_ref(), obs, noise)?;
+            // What goes to the host goes there in one copy.
+            Ok(match chain {
+                Some(chain) => Tensor::cat(&[action.flatten_all()?, chain.flatten_all()?], 0)?,
+                None => action,
+            })
+        };
+        let (mut action, rows) = self.fetch(obs, noise, act)?;
+        let chain = action.split_off(rows * self.policy.action_dim());
+        require_finite(&action, self.policy.action_dim(), ACTION)?;
+        Ok(Actions { action, chain: (!chain.is_empty()).then_some(chain) })
     }
 
     /// Does what [`Actor::act`] does, but calls `sample(normalised obs, noise)` to draw the actions
@@ -92,16 +96,28 @@ impl Actor {
         noise: &[f32],
         sample: impl FnOnce(&Tensor, &Tensor) -> Result<Tensor>,
     ) -> Result<Vec<f32>> {
+        let (actions, _) = self.fetch(obs, noise, sample)?;
+        require_finite(&actions, self.policy.action_dim(), ACTION)?;
+        Ok(actions)
+    }
+
+    /// Returns the numbers of `sample(normalised obs, noise)`, and the number of observations. One
+    /// copy brings observations and noise to the policy's device, and one brings the result back.
+    fn fetch(
+        &self,
+        obs: &[f32],
+        noise: &[f32],
+        sample: impl FnOnce(&Tensor, &Tensor) -> Result<Tensor>,
+    ) -> Result<(Vec<f32>, usize)> {
         let device = self.policy.params().var().device();
         let obs_dim = self.policy.obs_dim();
         let rows = obs.len() / obs_dim;
         require_finite(obs, obs_dim, "observation")?;
-        let obs = Tensor::from_slice(obs, (rows, obs_dim), device)?;
-        let noise = Tensor::from_slice(noise, (rows, noise.len() / rows.max(1)), device)?;
-        let actions = sample(&self.normalizer.normalize(&obs)?, &noise)?;
-        let actions = actions.flatten_all()?.to_vec1()?;
-        require_finite(&actions, self.policy.action_dim(), ACTION)?;
-        Ok(actions)
+        let both = to_device([obs, noise].concat(), obs.len() + noise.len(), device)?;
+        let noise_dim = noise.len() / rows.max(1);
+        let noise = both.narrow(0, obs.len(), noise.len())?.reshape((rows, noise_dim))?;
+        let obs = both.narrow(0, 0, obs.len())?.reshape((rows, obs_dim))?;
+        Ok((to_host(&sample(&self.normalizer.normalize(&obs)?, &noise)?)?, rows))
     }
 }
 

@@ -1,10 +1,11 @@
 //! Flow time: the embedding that the network sees, the grid that the sampler walks, and the times
 //! that training draws.
 
-use candle_core::{Device, Shape, Tensor};
+use candle_core::{Shape, Tensor};
 
 use crate::error::Result;
 use crate::random::{Noise, Purpose};
+use crate::tensor::transfer::rounded_to_device;
 
 /// The least distance from 0 and 1 of [`TrainingTimes::Beta`].
 const BETA_MARGIN: f64 = 0.005;
@@ -40,18 +41,21 @@ pub(crate) fn embedding(t: f64, dim: usize) -> Vec<f64> {
 /// # Errors
 /// If a tensor operation fails.
 pub fn embed(t: &Tensor, dim: usize) -> Result<Tensor> {
-    let frequencies: Vec<f64> = (0..dim / 2).map(|k| (1u64 << k) as f64).collect();
-    let frequencies = upload(&frequencies, frequencies.len(), t)?;
-    let angles = t.broadcast_mul(&frequencies)?;
+    let angles = t.broadcast_mul(&frequencies(dim, t)?)?;
     let last = angles.rank() - 1;
     Ok(Tensor::cat(&[angles.cos()?, angles.sin()?], last)?)
+}
+
+/// Returns the `dim / 2` factors of [`embed`], as [`upload`] does.
+pub(crate) fn frequencies(dim: usize, like: &Tensor) -> Result<Tensor> {
+    let frequencies: Vec<f64> = (0..dim / 2).map(|k| (1u64 << k) as f64).collect();
+    upload(&frequencies, frequencies.len(), like)
 }
 
 /// Returns host numbers as a tensor with the dtype and on the device of `like`. They are rounded on
 /// the host, because not every device knows f64.
 pub(crate) fn upload(values: &[f64], shape: impl Into<Shape>, like: &Tensor) -> Result<Tensor> {
-    let values = Tensor::from_slice(values, shape, &Device::Cpu)?;
-    Ok(values.to_dtype(like.dtype())?.to_device(like.device())?)
+    rounded_to_device(values.to_vec(), shape, like.dtype(), like.device())
 }
 
 /// Fills `out` with flow times for the Monte-Carlo loss; `index` is the rollout step.

@@ -11,6 +11,7 @@ use crate::objective::gae::Truncation;
 use crate::random::{Noise, Purpose};
 use crate::rollout::Transitions;
 use crate::rollout::storage::{RolloutStorage, RolloutView};
+use crate::tensor::transfer::{copy_to_device, to_host};
 use crate::timing::timed;
 
 /// Bytes that the network's widest activation may take while composed operations compute stored
@@ -71,9 +72,9 @@ impl Learner {
         if obs.is_empty() {
             return Ok(Vec::new());
         }
-        let obs = Tensor::from_slice(obs, (obs.len() / obs_dim, obs_dim), self.device())?;
+        let obs = copy_to_device(obs, (obs.len() / obs_dim, obs_dim), self.device())?;
         let clock = std::time::Instant::now();
-        let values = self.values(&obs)?.to_vec1()?;
+        let values = to_host(&self.values(&obs)?)?;
         self.times.value += clock.elapsed();
         Ok(values)
     }

@@ -68,7 +68,9 @@ impl LearnerState {
             tensors.push((format!("normalizer.{name}"), tensor));
         }
         for (name, tensor) in &tensors {
-            let values = tensor.flatten_all()?.to_dtype(DType::F64)?.to_vec1::<f64>()?;
+            // On the host, because Metal knows no f64.
+            let values = tensor.flatten_all()?.to_device(&Device::Cpu)?;
+            let values = values.to_dtype(DType::F64)?.to_vec1::<f64>()?;
             if let Some(&value) = values.iter().find(|x| !x.is_finite()) {
                 let step = learner.gradient_steps;
                 return Err(Error::NonFinite { tensor: name.clone(), value, step });

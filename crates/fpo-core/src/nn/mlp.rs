@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Result, require};
 use crate::nn::params::Layout;
 use crate::random::{Noise, Purpose};
+use crate::tensor::attached::attach;
 
 /// The non-linearity of the hidden layers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,15 +20,6 @@ pub enum Activation {
     Silu,
     /// `max(x, 0)`.
     Relu,
-}
-
-impl Activation {
-    fn apply(self, x: &Tensor) -> Result<Tensor> {
-        Ok(match self {
-            Activation::Silu => x.silu()?,
-            Activation::Relu => x.relu()?,
-        })
-    }
 }
 
 /// The largest width of a hidden layer.
@@ -102,24 +94,30 @@ impl Mlp {
     pub fn forward(&self, flat: &Tensor, x: &Tensor) -> Result<Tensor> {
         let mut lead = x.dims().to_vec();
         lead.pop();
-        let x = x.reshape(((), self.sizes[0]))?;
-        let first = x.matmul(&self.weight(flat, 0)?)?.broadcast_add(&self.bias(flat, 0)?)?;
-        let out = self.forward_from_first(flat, &first)?;
+        let out = self.forward_rows(flat, &x.reshape(((), self.sizes[0]))?, None, 1.0)?;
         lead.push(self.sizes[self.sizes.len() - 1]);
         Ok(out.reshape(lead)?)
     }
 
-    /// Returns the output `(rows, output)` given the first layer's pre-activations `(rows,
-    /// hidden[0])`.
+    /// Returns `factor` times the output of [`Mlp::evaluate`], differentiable with respect to the
+    /// parameters, and to the inputs if a gradient can flow to them.
     ///
-    /// A caller whose input has a part shared by many rows computes that part's share once.
-    pub(crate) fn forward_from_first(&self, flat: &Tensor, first: &Tensor) -> Result<Tensor> {
-        let mut h = first.clone();
-        for k in 1..self.sizes.len() - 1 {
-            h = self.activation.apply(&h)?;
-            h = h.matmul(&self.weight(flat, k)?)?.broadcast_add(&self.bias(flat, k)?)?;
+    /// # Errors
+    /// If a tensor operation fails.
+    pub(crate) fn forward_rows(
+        &self,
+        flat: &Tensor,
+        shared: &Tensor,
+        own: Option<&Tensor>,
+        factor: f64,
+    ) -> Result<Tensor> {
+        let scaled = move |x: Tensor| if factor == 1.0 { Ok(x) } else { x * factor };
+        // Only the parameters' derivative is written out.
+        if !flat.track_op() || shared.track_op() || own.is_some_and(Tensor::track_op) {
+            return Ok(scaled(self.evaluate(flat, shared, own, |_, _| ())?)?);
         }
-        Ok(h)
+        let (out, pass) = self.run(&flat.detach(), shared, own)?;
+        attach(out, factor, flat, move |upstream| pass.gradient(&scaled(upstream.clone())?))
     }
 
     /// Returns the weight `(in, out)` of layer `k`.
@@ -130,6 +128,14 @@ impl Mlp {
     /// Returns the bias `(out)` of layer `k`.
     pub(crate) fn bias(&self, flat: &Tensor, k: usize) -> Result<Tensor> {
         self.layout.view(flat, 2 * k + 1)
+    }
+
+    /// Returns the weight of layer `k` with its bias as one row more, `(in + 1, out)`: in the flat
+    /// vector the one follows the other.
+    pub(crate) fn weight_and_bias(&self, flat: &Tensor, k: usize) -> Result<Tensor> {
+        let (rows, out) = (self.sizes[k] + 1, self.sizes[k + 1]);
+        let before: usize = self.sizes[..=k].windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum();
+        Ok(flat.narrow(0, before, rows * out)?.reshape((rows, out))?)
     }
 }
 

@@ -14,6 +14,7 @@ use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::tensor::transfer::rounded_to_device;
 
 /// Standard deviations below this are raised to it, so that a constant observation stays finite.
 const MIN_STD: f64 = 1e-6;
@@ -133,9 +134,8 @@ impl Normalizer {
     /// # Errors
     /// If a tensor operation fails.
     pub fn on_device(&self, dtype: DType, device: &Device) -> Result<DeviceNormalizer> {
-        let row = |x: &[f64]| -> Result<Tensor> {
-            Ok(Tensor::from_slice(x, x.len(), &Device::Cpu)?.to_dtype(dtype)?.to_device(device)?)
-        };
+        let row =
+            |x: &[f64]| -> Result<Tensor> { rounded_to_device(x.to_vec(), x.len(), dtype, device) };
         Ok(DeviceNormalizer::new(row(&self.mean)?, row(&self.std())?))
     }
 }

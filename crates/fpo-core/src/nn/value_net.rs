@@ -6,6 +6,7 @@ use crate::error::{Result, require};
 use crate::nn::mlp::{Activation, Mlp, validate_hidden};
 use crate::nn::params::FlatParams;
 use crate::random::{Noise, Purpose};
+use crate::tensor::attached::attach;
 
 /// A perceptron from a normalised observation to the expected discounted return.
 #[derive(Clone, Debug)]
@@ -52,6 +53,25 @@ impl ValueNet {
     pub fn forward(&self, obs: &Tensor) -> Result<Tensor> {
         let values = self.mlp.forward(self.params.flat(), obs)?;
         Ok(values.squeeze(values.rank() - 1)?)
+    }
+
+    /// Returns the values `(U, B)` of normalised observations `(U + 1, B, O)` without the last
+    /// ones, differentiable with respect to the parameters, and those of the last ones, `(B,)`,
+    /// which are constants. All come from one pass of the network.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub(crate) fn along(&self, obs: &Tensor) -> Result<(Tensor, Tensor)> {
+        let (rows, batch, width) = obs.dims3()?;
+        let flat = self.params.flat();
+        let obs = obs.reshape((rows * batch, width))?;
+        let (out, pass) = self.mlp.run(&flat.detach(), &obs, None)?;
+        let all = out.reshape((rows, batch))?;
+        let steps = rows - 1;
+        let values = attach(all.narrow(0, 0, steps)?, 1.0, flat, move |upstream| {
+            pass.gradient(&upstream.reshape((steps * batch, 1))?)
+        })?;
+        Ok((values, all.get(steps)?))
     }
 }
 

@@ -3,6 +3,7 @@
 use candle_core::{DType, Device, Tensor};
 
 use crate::error::{Error, Result};
+use crate::tensor::transfer::to_host;
 
 /// Turns one list of diagnostics into the fields of [`StepDiagnostics`] and the names of the
 /// columns.
@@ -105,7 +106,9 @@ impl StepMetrics {
     /// # Errors
     /// [`Error::NonFinite`] for the first number that is not finite.
     pub fn collect(rows: &[Tensor], first_step: u64) -> Result<StepMetrics> {
-        let rows = Tensor::stack(rows, 0)?.to_dtype(DType::F32)?.to_vec2::<f32>()?;
+        let rows = Tensor::stack(rows, 0)?.to_dtype(DType::F32)?;
+        let width = rows.dim(1)?;
+        let rows: Vec<_> = to_host(&rows)?.chunks_exact(width).map(<[f32]>::to_vec).collect();
         for (k, row) in rows.iter().enumerate() {
             if let Some(bad) = row.iter().position(|x| !x.is_finite()) {
                 return Err(Error::NonFinite {

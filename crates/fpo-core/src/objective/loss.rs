@@ -12,6 +12,7 @@ use crate::objective::diagnostics::StepDiagnostics;
 use crate::objective::gae::{self, Advantages, Trajectory, Truncation};
 use crate::objective::step_loss::{LossInputs, StepLoss};
 use crate::rollout::MinibatchTensors;
+use crate::tensor::attached::attach;
 use crate::timing::PhaseTimes;
 
 /// The value network's results on a minibatch; all but the loss are `(U, B)`.
@@ -69,9 +70,8 @@ pub fn minibatch_loss(
     let steps = minibatch.reward.dim(0)?;
     let bootstrap_obs = minibatch.bootstrap_obs.unsqueeze(0)?;
     let obs = normalizer.normalize(&Tensor::cat(&[&minibatch.obs, &bootstrap_obs], 0)?)?;
-    let values = value.forward(&obs)?;
-    let (obs, bootstrap) = (obs.narrow(0, 0, steps)?, values.get(steps)?);
-    let values = values.narrow(0, 0, steps)?;
+    let (values, bootstrap) = value.along(&obs)?;
+    let obs = obs.narrow(0, 0, steps)?;
     lap(&mut times.value);
 
     // Advantages from the current value function, through which no gradient flows.
@@ -92,11 +92,15 @@ pub fn minibatch_loss(
         true => None,
         false => Some(estimates.uncut.clone()),
     };
-    let mut value_error = (&estimates.targets - &values)?;
+    let mut value_error = (&estimates.targets - values.detach())?;
     if let Some(counts) = &counts {
         value_error = (value_error * counts)?;
     }
-    let value_loss = (value_error.sqr()?.mean_all()? * objective.value_coefficient)?;
+    let share = objective.value_coefficient / value_error.elem_count() as f64;
+    let slope = (&value_error * (-2.0 * share))?;
+    let value_loss = attach(value_error.sqr()?.sum_all()?, share, &values, move |upstream| {
+        Ok(slope.broadcast_mul(upstream)?)
+    })?;
     lap(&mut times.value);
 
     let value_terms = ValueTerms { estimates, values, value_error, counts, value_loss };
@@ -131,7 +135,7 @@ pub(crate) fn policy_loss(
     if let Some(counts) = counts {
         surrogate = surrogate.broadcast_mul(&counts.unsqueeze(2)?)?;
     }
-    let policy_loss = surrogate.mean_all()?.neg()?;
+    let policy_loss = (surrogate.sum_all()? * (-1.0 / surrogate.elem_count() as f64))?;
 
     let mut total = (&policy_loss + &value_terms.value_loss)?;
     let mut entropy = None;
@@ -163,7 +167,8 @@ impl MinibatchLoss {
         // All moments are computed in a few operations, because on a GPU each is a kernel launch.
         let (ratio, log_ratio) = (self.ratio.detach(), self.log_ratio.detach());
         let off = (&ratio - 1.0)?;
-        let clipped = off.abs()?.gt(clip_epsilon)?.to_dtype(ratio.dtype())?;
+        // Without a comparison with a number, which would be uploaded.
+        let clipped = (off.abs()? - clip_epsilon)?.relu()?.sign()?;
         let ratio_rows = [&ratio, &ratio.sqr()?, &(off - log_ratio)?, &clipped];
         let ratio_means = Tensor::stack(&ratio_rows, 0)?.flatten_from(1)?.mean(1)?;
 

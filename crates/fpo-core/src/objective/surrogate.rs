@@ -20,6 +20,7 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::tensor::attached::attach;
 
 /// A surrogate other than the named ones, for an algorithm of your own.
 pub trait Surrogate: Debug + Send + Sync {
@@ -70,15 +71,21 @@ impl SurrogateKind {
 }
 
 /// Returns PPO's clipped surrogate of ratios `(T, B, R)` and advantages `(T, B)`: the quantity to
-/// maximise, `(T, B, R)`.
+/// maximise, `(T, B, R)`. No gradient flows to the advantages.
+///
+/// It is computed as `min(r·A, A + ε·|A|)`: a ratio below `1 − ε` binds nothing where A is positive,
+/// nor one above `1 + ε` where it is negative.
 ///
 /// # Errors
 /// If a tensor operation fails.
 pub fn ppo_clip(ratio: &Tensor, advantages: &Tensor, epsilon: f64) -> Result<Tensor> {
-    let advantages = advantages.unsqueeze(2)?;
-    let unclipped = ratio.broadcast_mul(&advantages)?;
-    let clipped = ratio.clamp(1.0 - epsilon, 1.0 + epsilon)?.broadcast_mul(&advantages)?;
-    Ok(unclipped.minimum(&clipped)?)
+    let advantages = advantages.detach().unsqueeze(2)?;
+    let bound = (&advantages + (advantages.abs()? * epsilon)?)?;
+    let unclipped = ratio.detach().broadcast_mul(&advantages)?;
+    let free = unclipped.broadcast_le(&bound)?.to_dtype(ratio.dtype())?;
+    let slope = free.broadcast_mul(&advantages)?;
+    let value = unclipped.broadcast_minimum(&bound)?;
+    attach(value, 1.0, ratio, move |upstream| Ok((upstream * &slope)?))
 }
 
 /// Returns SPO of ratios `(T, B, R)` and advantages `(T, B)`: the quantity to maximise, `(T, B,

@@ -9,11 +9,12 @@
 //! Its moments are readable and restorable, so that a resumed run takes the steps an uninterrupted
 //! one would have taken.
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{Tensor, Var};
 
 use crate::error::{Error, Result};
 use crate::optimizer::adam_config::AdamConfig;
-use crate::optimizer::adam_in_place::{Average, Move, sum_of_squares};
+use crate::optimizer::adam_in_place::{Average, Move};
+use crate::optimizer::gradient_norm::in_host_memory;
 
 /// First and second moments of one variable.
 #[derive(Clone, Debug)]
@@ -30,6 +31,9 @@ pub struct Adam {
     config: AdamConfig,
     vars: Vec<Var>,
     moments: Vec<Moments>,
+    /// The moments of all variables one after the other, of which `moments` are views; `None` in
+    /// host memory, and until the first step.
+    joined: Option<Moments>,
     steps: u64,
 }
 
@@ -44,7 +48,7 @@ impl Adam {
             .iter()
             .map(|var| Ok(Moments { first: zero(var)?, second: zero(var)? }))
             .collect::<Result<_>>()?;
-        Ok(Adam { config, vars, moments, steps: 0 })
+        Ok(Adam { config, vars, moments, joined: None, steps: 0 })
     }
 
     /// Takes one step down `grads`, which holds one gradient per variable in their order.
@@ -56,38 +60,77 @@ impl Adam {
             let (got, expected) = (grads.len(), self.vars.len());
             return Err(Error::Invalid(format!("{got} gradients for {expected} variables")));
         }
-        self.steps += 1;
-        let AdamConfig { learning_rate, beta1, beta2, epsilon, weight_decay } = self.config;
-        let power = self.steps.min(i32::MAX as u64) as i32;
-        let correction1 = 1.0 - beta1.powi(power);
-        let correction2 = 1.0 - beta2.powi(power);
+        if !self.is_in_host_memory() {
+            return self.step_joined(&join(grads)?);
+        }
+        let corrections = self.next_corrections();
+        let config = &self.config;
         for ((var, moments), grad) in self.vars.iter().zip(&mut self.moments).zip(grads) {
-            if in_host_memory(var) {
-                let config = &self.config;
-                moments.first.inplace_op2(grad, &Average::first(config))?;
-                moments.second.inplace_op2(grad, &Average::second(config))?;
-                let step = Move::new(config, [correction1, correction2]);
-                var.inplace_op3(&moments.first, &moments.second, &step)?;
-                continue;
-            }
-            moments.first = ((&moments.first * beta1)? + (grad * (1.0 - beta1))?)?;
-            moments.second = ((&moments.second * beta2)? + (grad.sqr()? * (1.0 - beta2))?)?;
-            if learning_rate == 0.0 {
-                continue;
-            }
-            // The rate and the corrections are folded into the constants, so that as few kernels as
-            // possible run.
-            let scale = correction1 / learning_rate;
-            let root = moments.second.sqrt()?;
-            let root = root.affine(scale / correction2.sqrt(), scale * epsilon)?;
-            let update = (&moments.first / root)?;
-            let start = match weight_decay {
-                0.0 => var.as_tensor().clone(),
-                decay => var.affine(1.0 - learning_rate * decay, 0.0)?,
-            };
-            var.set(&(start - update)?)?;
+            moments.first.inplace_op2(grad, &Average::first(config))?;
+            moments.second.inplace_op2(grad, &Average::second(config))?;
+            let step = Move::new(config, corrections);
+            var.inplace_op3(&moments.first, &moments.second, &step)?;
         }
         Ok(())
+    }
+
+    /// Takes one step down the gradients of all variables, joined by [`join`], in as few kernels as
+    /// Candle's operations allow.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub(crate) fn step_joined(&mut self, grad: &Tensor) -> Result<()> {
+        let [correction1, correction2] = self.next_corrections();
+        let AdamConfig { learning_rate, beta1, beta2, epsilon, weight_decay } = self.config;
+        let Moments { first, second } = match self.joined.take() {
+            Some(joined) => joined,
+            None => {
+                let all = |of: fn(&Moments) -> &Tensor| {
+                    join(&self.moments.iter().map(|m| of(m).clone()).collect::<Vec<_>>())
+                };
+                Moments { first: all(|m| &m.first)?, second: all(|m| &m.second)? }
+            }
+        };
+        let first = ((first * beta1)? + (grad * (1.0 - beta1))?)?;
+        let second = ((second * beta2)? + (grad.sqr()? * (1.0 - beta2))?)?;
+        // The rate and the corrections are folded into the constants, so that as few kernels as
+        // possible run.
+        let update = match learning_rate {
+            0.0 => None,
+            _ => {
+                let scale = correction1 / learning_rate;
+                let root = second.sqrt()?.affine(scale / correction2.sqrt(), scale * epsilon)?;
+                Some((&first / root)?)
+            }
+        };
+        let mut offset = 0;
+        for (var, moments) in self.vars.iter().zip(&mut self.moments) {
+            let len = var.elem_count();
+            let part = |x: &Tensor| x.narrow(0, offset, len)?.reshape(var.shape());
+            *moments = Moments { first: part(&first)?, second: part(&second)? };
+            if let Some(update) = &update {
+                let start = match weight_decay {
+                    0.0 => var.as_detached_tensor(),
+                    decay => var.as_detached_tensor().affine(1.0 - learning_rate * decay, 0.0)?,
+                };
+                var.set(&(start - part(update)?)?)?;
+            }
+            offset += len;
+        }
+        self.joined = Some(Moments { first, second });
+        Ok(())
+    }
+
+    /// Returns whether the kernels of host memory take the steps, variable by variable.
+    pub(crate) fn is_in_host_memory(&self) -> bool {
+        self.vars.iter().all(|var| in_host_memory(var))
+    }
+
+    /// Counts a step, and returns its `1 − β₁ᵗ` and `1 − β₂ᵗ`.
+    fn next_corrections(&mut self) -> [f64; 2] {
+        self.steps += 1;
+        let power = self.steps.min(i32::MAX as u64) as i32;
+        [self.config.beta1, self.config.beta2].map(|beta| 1.0 - beta.powi(power))
     }
 
     /// Sets the step size of the coming steps.
@@ -124,56 +167,23 @@ impl Adam {
             Ok(Moments { first: m.first.copy()?, second: m.second.copy()? })
         };
         self.moments = moments.into_iter().map(copy).collect::<Result<_>>()?;
+        self.joined = None;
         Ok(())
     }
 }
 
-fn in_host_memory(tensor: &Tensor) -> bool {
-    tensor.device().is_cpu() && tensor.dtype() == DType::F32
-}
-
-/// Returns the global norm `√Σ‖g‖²` as a scalar tensor.
-///
-/// # Errors
-/// If a tensor operation fails.
-pub fn global_norm(grads: &[Tensor]) -> Result<Tensor> {
-    if grads.iter().all(in_host_memory) {
-        return Ok(Tensor::new(sum_of_squares(grads)?.sqrt() as f32, &Device::Cpu)?);
-    }
-    let mut total: Option<Tensor> = None;
-    for grad in grads {
-        let square = grad.sqr()?.sum_all()?;
-        total = Some(match total {
-            Some(total) => (total + square)?,
-            None => square,
-        });
-    }
-    match total {
-        Some(total) => Ok(total.sqrt()?),
-        None => Ok(Tensor::new(0f32, &Device::Cpu)?),
-    }
-}
-
-/// Scales `grads` so that their global norm is at most `max_norm`; returns the norm before.
-///
-/// The factor is `min(1, max_norm / (norm + 1e-6))`, computed on the device.
-///
-/// # Errors
-/// If a tensor operation fails.
-pub fn clip_global_norm(grads: &mut [Tensor], max_norm: f64) -> Result<Tensor> {
-    let norm = global_norm(grads)?;
-    let factor = ((&norm + 1e-6)?.recip()? * max_norm)?;
-    let factor = factor.minimum(1.0)?;
-    for grad in grads {
-        *grad = grad.broadcast_mul(&factor)?;
-    }
-    Ok(norm)
+/// Returns the elements of all tensors one after the other.
+pub(crate) fn join(tensors: &[Tensor]) -> Result<Tensor> {
+    let flat = tensors.iter().map(Tensor::flatten_all).collect::<candle_core::Result<Vec<_>>>()?;
+    Ok(Tensor::cat(&flat, 0)?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::optimizer::gradient_norm::global_norm;
     use crate::random::{Noise, Purpose};
+    use candle_core::{DType, Device};
     use candle_nn::Optimizer as _;
     use candle_optimisers::Decay;
     use candle_optimisers::adam::{Adam as Oracle, ParamsAdam};
@@ -260,18 +270,5 @@ mod tests {
         let off = (single.to_dtype(DType::F64).unwrap() - double.as_tensor()).unwrap();
         let off = off.abs().unwrap().max_all().unwrap().to_scalar::<f64>().unwrap();
         assert!(off > 0.0 && off < 2e-6, "{off}");
-    }
-
-    #[test]
-    fn the_global_norm_is_clipped_over_all_gradients_together() {
-        let grad = |x: [f64; 2]| Tensor::new(&x, &Device::Cpu).unwrap();
-        let mut grads = [grad([3.0, 0.0]), grad([0.0, 4.0])];
-        let norm = clip_global_norm(&mut grads, 1.0).unwrap().to_scalar::<f64>().unwrap();
-        assert!((norm - 5.0).abs() < 1e-12);
-        let clipped = global_norm(&grads).unwrap().to_scalar::<f64>().unwrap();
-        assert!((clipped - 1.0).abs() < 1e-6);
-        let mut small = [grad([0.3, 0.4])];
-        clip_global_norm(&mut small, 1.0).unwrap();
-        assert_eq!(small[0].to_vec1::<f64>().unwrap(), [0.3, 0.4]);
     }
 }

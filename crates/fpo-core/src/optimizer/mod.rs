@@ -7,6 +7,7 @@ pub(crate) mod adam;
 pub(crate) mod adam_config;
 mod adam_in_place;
 pub(crate) mod config;
+pub(crate) mod gradient_norm;
 pub(crate) mod rate_schedule;
 
 use candle_core::backprop::GradStore;
@@ -19,9 +20,10 @@ use candle_optimisers::radam::{ParamsRAdam, RAdam};
 use candle_optimisers::rmsprop::{ParamsRMSprop, RMSprop};
 
 use crate::error::Result;
-use crate::optimizer::adam::{Adam, clip_global_norm, global_norm};
+use crate::optimizer::adam::{Adam, join};
 use crate::optimizer::adam_config::AdamConfig;
 use crate::optimizer::config::{OptimizerConfig, OptimizerKind};
+use crate::optimizer::gradient_norm::{clip_global_norm, global_norm};
 
 /// An optimiser of several flat variables.
 pub struct Optimizer {
@@ -97,12 +99,20 @@ impl Optimizer {
     /// # Errors
     /// If a tensor operation fails.
     pub fn step(&mut self, mut flat: Vec<Tensor>, grads: &mut GradStore) -> Result<Tensor> {
+        // On a device of its own the gradients are one vector from here on.
+        let joins = self.adam().is_some_and(|adam| !adam.is_in_host_memory());
+        if joins {
+            flat = vec![join(&flat)?];
+        }
         let norm = match self.config.max_grad_norm {
             Some(max_norm) => clip_global_norm(&mut flat, max_norm)?,
             None => global_norm(&flat)?,
         };
         if let Inner::Adam(adam) = &mut self.inner {
-            adam.step(&flat)?;
+            match (joins, &flat[..]) {
+                (true, [joined]) => adam.step_joined(joined)?,
+                _ => adam.step(&flat)?,
+            }
             return Ok(norm);
         }
         for (var, grad) in self.vars.iter().zip(flat) {

@@ -1,4 +1,4 @@
-//! The flow policy: a velocity field over actions, its CFM loss, and Euler sampling.
+//! The flow policy: a velocity field over actions, and its CFM loss.
 //!
 //! The network sees `concat(obs, x_t, embed(t))` and its output, times `output_scale`, predicts the
 //! velocity, the noise or the action ([`crate::path`]). The CFM loss of one (ε, t) pair compares it
@@ -12,7 +12,7 @@
 //!
 //! with a **mean** over action dimensions, unless [`Reduction`] says otherwise.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use candle_core::{DType, Device, Tensor};
 
@@ -20,20 +20,23 @@ use crate::error::Result;
 use crate::flow::config::{FlowConfig, Reduction};
 use crate::flow::path::Path;
 use crate::flow::sampler::VelocityField;
-use crate::flow::time::{TrainingTimes, draw, embed, grid, upload};
+use crate::flow::time::{TrainingTimes, draw, upload};
 use crate::nn::mlp::Mlp;
 use crate::nn::params::FlatParams;
+use crate::policy::flow_constants::Constants;
 use crate::policy::{Acted, Evaluated, KernelForm, Policy, PolicySpec, description};
 use crate::random::{Noise, Purpose};
 use crate::rollout::stored::Source;
+use crate::tensor::attached::attach;
 
 /// A velocity field with its parameters.
 #[derive(Clone, Debug)]
 pub struct FlowPolicy {
-    config: FlowConfig,
-    mlp: Mlp,
-    params: FlatParams,
+    pub(super) config: FlowConfig,
+    pub(super) mlp: Mlp,
+    pub(super) params: FlatParams,
     spec: PolicySpec,
+    constants: OnceLock<Constants>,
 }
 
 impl FlowPolicy {
@@ -75,7 +78,7 @@ impl FlowPolicy {
 
     fn assemble(config: FlowConfig, mlp: Mlp, params: FlatParams) -> FlowPolicy {
         let spec = FlowPolicy::spec_of(&config);
-        FlowPolicy { config, mlp, params, spec }
+        FlowPolicy { config, mlp, params, spec, constants: OnceLock::new() }
     }
 
     /// Returns the description of a policy with these settings.
@@ -93,7 +96,7 @@ impl FlowPolicy {
 
     /// Returns the same flow with other parameters of the same layout.
     pub(crate) fn replace_params(&self, params: FlatParams) -> FlowPolicy {
-        FlowPolicy { params, ..self.clone() }
+        FlowPolicy { params, constants: OnceLock::new(), ..self.clone() }
     }
 
     /// Returns the velocity `(…, A)` at `x_t (…, A)` and `t (…, 1)` for normalised `obs (…, O)`.
@@ -113,14 +116,15 @@ impl FlowPolicy {
         let obs = obs.reshape((rows, self.config.obs_dim))?;
         let flow = self
             .flow_inputs(&x_t.reshape((rows, self.config.action_dim))?, &t.reshape((rows, 1))?)?;
-        let first = (self.obs_share(&obs)? + self.flow_share(&flow)?)?;
-        Ok(self.finish(&first)?.reshape(x_t.shape())?)
+        let (flat, scale) = (self.params.flat(), self.config.output_scale);
+        Ok(self.mlp.forward_rows(flat, &obs, Some(&flow), scale)?.reshape(x_t.shape())?)
     }
 
     /// Returns the CFM loss per sample, `(T, B, N)`.
     ///
     /// `obs (T, B, O)` is normalised, `action (T, B, A)` is the taken action before squashing,
-    /// `eps (T, B, N, A)` and `t (T, B, N, 1)` are the Monte-Carlo pairs.
+    /// `eps (T, B, N, A)` and `t (T, B, N, 1)` are the Monte-Carlo pairs. A gradient flows to the
+    /// parameters alone.
     ///
     /// # Errors
     /// If a tensor operation fails.
@@ -139,99 +143,51 @@ impl FlowPolicy {
 
         let (x_t, target, weight) = self.config.parametrization().regress(&action, &eps, &t)?;
 
-        let obs_share = self.obs_share(&obs.reshape((rows, self.config.obs_dim))?)?;
-        let flow_share = self.flow_share(&self.flow_inputs(&x_t, &t)?)?;
-        let width = obs_share.dim(1)?;
-        let first = flow_share
-            .reshape((rows, samples, width))?
-            .broadcast_add(&obs_share.unsqueeze(1)?)?
-            .reshape((rows * samples, width))?;
-        let predicted = self.finish(&first)?.reshape((rows, samples, action_dim))?;
+        let (flat, scale) = (self.params.flat(), self.config.output_scale);
+        let obs = obs.reshape((rows, self.config.obs_dim))?;
+        let inputs = self.flow_inputs(&x_t, &t)?;
+        // Without a gradient nothing of the pass is kept.
+        let (out, pass) = match flat.track_op() {
+            true => self.mlp.run(&flat.detach(), &obs, Some(&inputs)).map(|(x, p)| (x, Some(p)))?,
+            false => (self.mlp.evaluate(flat, &obs, Some(&inputs), |_, _| ())?, None),
+        };
+        let predicted = (out * scale)?.reshape((rows, samples, action_dim))?;
 
-        let error = (predicted - target)?;
-        let error = match weight {
-            Some(weight) => error.broadcast_mul(&weight)?,
-            None => error,
+        let weighted = |x: Tensor| match &weight {
+            Some(weight) => x.broadcast_mul(weight),
+            None => Ok(x),
         };
-        let squares = error.sqr()?;
-        let losses = match self.config.loss_reduction {
-            Reduction::Mean => squares.mean(2)?,
-            other => (squares.sum(2)? * other.factor(action_dim))?,
+        let error = weighted((predicted - target)?)?;
+        let factor = match self.config.loss_reduction {
+            Reduction::Mean => 1.0 / action_dim as f64,
+            other => other.factor(action_dim),
         };
-        Ok(losses.reshape((steps, batch, samples))?)
+        let sums = error.sqr()?.sum(2)?.reshape((steps, batch, samples))?;
+        let Some(pass) = pass else { return Ok((sums * factor)?) };
+        // The derivative with respect to the network's output is 2·factor·error·weight·scale.
+        let slope = (weighted(error)? * (2.0 * factor * scale))?;
+        attach(sums, factor, flat, move |upstream| {
+            let upstream = upstream.reshape((rows, samples, 1))?;
+            let upstream = slope.broadcast_mul(&upstream)?;
+            pass.gradient(&upstream.reshape((rows * samples, action_dim))?)
+        })
     }
 
-    /// Returns actions `(B, A)` before squashing for normalised `obs (B, O)`. They are the ends of
-    /// even steps ([`crate::path::Parametrization::step`]) from `start` (noise at `t = 1`) to `t =
-    /// 0`.
-    ///
-    /// # Errors
-    /// If a tensor operation fails.
-    pub fn sample(&self, obs: &Tensor, start: &Tensor) -> Result<Tensor> {
-        self.integrate(obs, start, |_, x| Ok(x))
-    }
-
-    /// Does what [`FlowPolicy::sample`] does, but replaces the state `x` after step `k` by
-    /// `disturb(k, x)`.
-    ///
-    /// # Errors
-    /// If a tensor operation fails. Also any error of `disturb`.
-    pub fn integrate(
-        &self,
-        obs: &Tensor,
-        start: &Tensor,
-        disturb: impl Fn(usize, Tensor) -> Result<Tensor>,
-    ) -> Result<Tensor> {
-        let obs_share = self.obs_share(obs)?;
-        let times = grid(self.config.flow_steps);
-        let (action_share, time_shares) = self.sampling_weights(&times, start)?;
-        let mut x = start.clone();
-        for (k, pair) in times.windows(2).enumerate() {
-            let moving = x.matmul(&action_share)?.broadcast_add(&time_shares.narrow(0, k, 1)?)?;
-            let out = self.mlp.forward_from_first(self.params.flat(), &(&obs_share + moving)?)?;
-            let (keep, gain) = self.config.parametrization().step(pair[0], pair[1]);
-            let kept = if keep == 1.0 { x } else { (x * keep)? };
-            x = disturb(k, (kept + (out * (gain * self.config.output_scale))?)?)?;
+    /// Returns the constants, which the first call brings to the parameters' device.
+    pub(super) fn constants(&self) -> Result<&Constants> {
+        if let Some(constants) = self.constants.get() {
+            return Ok(constants);
         }
-        Ok(x)
+        let constants = Constants::new(&self.config, &self.mlp, self.params.flat())?;
+        Ok(self.constants.get_or_init(|| constants))
     }
 
-    /// Returns the actions' part of the first layer's weight, and the shares of the steps' starting
-    /// times in that layer's output, `(K, hidden[0])`. Both are the same for every row.
-    fn sampling_weights(&self, times: &[f64], like: &Tensor) -> Result<(Tensor, Tensor)> {
-        let FlowConfig { obs_dim, action_dim, flow_steps, time_embedding, .. } = self.config;
-        let weight = self.mlp.weight(self.params.flat(), 0)?;
-        let starts = upload(&times[..flow_steps], (flow_steps, 1), like)?;
-        let embedded = embed(&starts, time_embedding)?;
-        let time_weight = weight.narrow(0, obs_dim + action_dim, time_embedding)?;
-        Ok((weight.narrow(0, obs_dim, action_dim)?, embedded.matmul(&time_weight)?))
-    }
-
-    /// Returns `concat(x_t, embed(t))` as rows.
+    /// Returns `concat(x_t, embed(t))` as rows ([`crate::time::embed`]).
     fn flow_inputs(&self, x_t: &Tensor, t: &Tensor) -> Result<Tensor> {
         let last = x_t.rank() - 1;
-        let inputs = Tensor::cat(&[x_t, &embed(t, self.config.time_embedding)?], last)?;
+        let angles = t.broadcast_mul(&self.constants()?.frequencies)?;
+        let inputs = Tensor::cat(&[x_t, &angles.cos()?, &angles.sin()?], last)?;
         Ok(inputs.reshape(((), self.config.action_dim + self.config.time_embedding))?)
-    }
-
-    /// Returns the observation's share in the first layer's output, bias included, which is the
-    /// same for all samples.
-    fn obs_share(&self, obs: &Tensor) -> Result<Tensor> {
-        let flat = self.params.flat();
-        let weight = self.mlp.weight(flat, 0)?.narrow(0, 0, self.config.obs_dim)?;
-        Ok(obs.matmul(&weight)?.broadcast_add(&self.mlp.bias(flat, 0)?)?)
-    }
-
-    /// Returns the share of `concat(x_t, embed(t))` in the first layer's output.
-    fn flow_share(&self, flow: &Tensor) -> Result<Tensor> {
-        let len = self.config.action_dim + self.config.time_embedding;
-        let weight = self.mlp.weight(self.params.flat(), 0)?;
-        Ok(flow.matmul(&weight.narrow(0, self.config.obs_dim, len)?)?)
-    }
-
-    fn finish(&self, first: &Tensor) -> Result<Tensor> {
-        let out = self.mlp.forward_from_first(self.params.flat(), first)?;
-        Ok((out * self.config.output_scale)?)
     }
 }
 

@@ -15,6 +15,8 @@
 pub(crate) mod chain;
 pub(crate) mod description;
 pub(crate) mod flow;
+pub(crate) mod flow_constants;
+mod flow_sampling;
 pub(crate) mod gaussian;
 pub(crate) mod gaussian_config;
 pub(crate) mod squashed_normal;

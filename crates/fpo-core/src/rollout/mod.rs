@@ -10,6 +10,7 @@ pub(crate) mod stored;
 use candle_core::Tensor;
 
 use crate::error::{Error, Result};
+use crate::tensor::transfer::to_device;
 
 /// The arrays of a rollout, time-major, with the shapes that a [`Rollout`] has. `L` is the type of
 /// the stored losses: `()` as long as they have not been computed.
@@ -138,7 +139,7 @@ impl Minibatch<'_> {
         let (length, unrolls, envs) =
             (unroll_length as u32, (steps / unroll_length) as u32, envs as u32);
         let place = |pick: u32| (pick % unrolls, pick / unrolls);
-        let rows: Vec<u32> = (0..length)
+        let mut numbers: Vec<u32> = (0..length)
             .flat_map(|t| {
                 picks.iter().map(move |&pick| {
                     let (unroll, env) = place(pick);
@@ -146,11 +147,10 @@ impl Minibatch<'_> {
                 })
             })
             .collect();
-        let last: Vec<u32> =
-            picks.iter().map(|&pick| place(pick).0 * envs + place(pick).1).collect();
-        let device = rollout.reward.device();
-        let rows = Tensor::from_vec(rows, unroll_length * picks.len(), device)?;
-        let last = Tensor::from_vec(last, picks.len(), device)?;
+        let count = numbers.len();
+        numbers.extend(picks.iter().map(|&pick| place(pick).0 * envs + place(pick).1));
+        let numbers = to_device(numbers, count + picks.len(), rollout.reward.device())?;
+        let (rows, last) = (numbers.narrow(0, 0, count)?, numbers.narrow(0, count, picks.len())?);
 
         let gather = |x: &Tensor| -> Result<Tensor> {
             let rest = &x.dims()[2..];

@@ -10,6 +10,7 @@ use candle_core::{CpuStorage, DType, Device, InplaceOp1, Layout, Tensor};
 
 use crate::error::{Error, Result};
 use crate::tensor::slices::with_slices;
+use crate::tensor::transfer::copy_to_device;
 
 /// An f32 tensor that the host writes.
 #[derive(Debug)]
@@ -88,7 +89,7 @@ impl HostTensor {
         match &self.memory {
             Memory::Shared(tensor) => Ok(tensor.clone()),
             Memory::Staged(numbers, device) => {
-                Ok(Tensor::from_slice(numbers, self.shape.as_slice(), device)?)
+                copy_to_device(numbers, self.shape.as_slice(), device)
             }
         }
     }
