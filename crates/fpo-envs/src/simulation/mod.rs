@@ -9,5 +9,6 @@ mod log;
 pub(crate) mod mujoco;
 pub(crate) mod mujoco_task;
 mod row;
+mod stepping;
 #[cfg(test)]
 mod tests;

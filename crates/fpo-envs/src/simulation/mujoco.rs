@@ -11,6 +11,7 @@ use mujoco_rs::mujoco_c::mjtDisableBit;
 use super::compile::compile;
 use super::mujoco_task::{Data, MjModel, MujocoTask};
 use super::row::RowLayout;
+use super::stepping::Stepping;
 use crate::error::EnvError;
 use crate::options::Starts;
 use crate::rng::EnvRng;
@@ -34,6 +35,7 @@ pub struct Mujoco {
     spec: EnvSpec,
     model: Arc<MjModel>,
     row: RowLayout,
+    stepping: Stepping,
     substeps: usize,
     starts: Starts,
 }
@@ -73,12 +75,14 @@ impl Mujoco {
         // silence by the model's default state.
         options.disableflags |= mjtDisableBit::mjDSBL_AUTORESET as i32;
         task.patch(&mut model)?;
+        let stepping = Stepping::choose(&mut model);
         task.bind(&model)?;
         Ok(Self {
             task,
             spec,
             row: RowLayout::new(&model),
             model: Arc::new(model),
+            stepping,
             substeps: timing.substeps,
             starts: Starts::default(),
         })
@@ -109,8 +113,8 @@ impl Mujoco {
     /// from the action as it was given.
     pub fn advance(&self, data: &mut Data, action: &[f64]) -> bool {
         data.ctrl_mut().copy_from_slice(action);
-        for _ in 0..self.substeps {
-            data.step();
+        for later in (0..self.substeps).rev() {
+            self.stepping.step(data, later == 0);
             if !data.qpos().iter().chain(data.qvel()).all(|x| x.abs() < LARGEST) {
                 return false;
             }
@@ -210,7 +214,7 @@ impl Task for Mujoco {
         let left = self.task.settling_steps().saturating_sub(piece * SETTLING_PIECE);
         self.load(&mut worker.data, state)?;
         for _ in 0..left.min(SETTLING_PIECE) {
-            worker.data.step();
+            self.stepping.step(&mut worker.data, false);
         }
         if left > SETTLING_PIECE {
             return self.store(&worker.data, state);
