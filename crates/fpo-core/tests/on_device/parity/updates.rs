@@ -1,7 +1,7 @@
 //! What learners are after 1, 10 and 100 updates, each of an own rollout, with stored losses,
 //! gradient steps and Adam: the distance of the parameters from those of the reference, as a share
-//! of how far the reference has moved. Differences grow with every update, as they do between any
-//! two ways of rounding, so that floors stand for each number of updates.
+//! of how far the reference has moved. Between f32 and f64 on the CPU that share is 1e-5 to 8e-5
+//! after any of these numbers of updates.
 
 use candle_core::{DType, Device};
 use fpo_core::{
@@ -13,9 +13,9 @@ use crate::device::{device, host};
 use crate::problem::{Kind, Problem};
 
 /// Numbers of updates, and the share that the distance may always have.
-const MILESTONES: [(u64, f64); 3] = [(1, 1e-3), (10, 1e-3), (100, 1e-2)];
+const MILESTONES: [(u64, f64); 3] = [(1, 3e-4), (10, 3e-4), (100, 3e-4)];
 /// A share from which on f32 on the CPU would have lost the reference, too.
-const LOST: f64 = 0.25;
+const LOST: f64 = 1e-2;
 
 /// A learner and a rollout of 320 transitions, cut into two minibatches.
 fn problem(kind: Kind, seed: u64) -> Problem {
