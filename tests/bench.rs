@@ -109,3 +109,17 @@ fn the_doctor_warns_of_more_threads_than_the_machine_has() {
     let variable = format!("RAYON_NUM_THREADS={many}");
     assert!(line.contains("warning") && line.contains(&variable), "{text}");
 }
+
+#[test]
+fn a_device_named_twice_is_measured_once_whichever_way_the_flag_is_spelt() {
+    let dir = tempdir().unwrap();
+    for flag in ["--devices", "--device"] {
+        let args = ["bench", "launch", flag, "cpu,cpu", "--repeats", "2", "--json", "-"];
+        let file: Value = serde_json::from_str(&succeed(dir.path(), &args)).unwrap();
+        let operation = |result: &Value| result["operation"].as_str().unwrap().to_owned();
+        let measured: Vec<_> = file["results"].as_array().unwrap().iter().map(operation).collect();
+        let once = ["affine", "matrix product", "round trip from and to host memory"];
+        assert_eq!(measured, once);
+        assert!(file.get("against_cpu").is_none(), "the CPU has nothing to be compared with");
+    }
+}

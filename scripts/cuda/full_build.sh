@@ -7,6 +7,8 @@
 # library, which comes with a GPU's driver and with nothing else. Needs Linux on x86-64, Python 3
 # with venv, a C compiler, 8 GB of disk and some 13 CPU-minutes.
 #
+# scripts/cuda/full_build.sh [CARGO ARGUMENTS]   builds the program, or what the arguments say
+#
 # The program in target/cuda/release starts only where the driver's libcuda.so.1 and the toolkit's
 # libcublas.so.13 and libcurand.so.10 are found (elsewhere it ends with status 127): builds for the
 # CPU and for CUDA are separate. CUDA_COMPUTE_CAP (80 unless set) says the oldest GPU that it
@@ -38,6 +40,9 @@ if [ ! -e "$home/complete" ]; then
   touch "$home/complete"
 fi
 
+if [ $# -eq 0 ]; then
+  set -- build --release --locked --features cuda
+fi
 export CUDA_HOME="$home" CUDA_PATH="$home" CUDA_COMPUTE_CAP="${CUDA_COMPUTE_CAP:-80}"
 export PATH="$home/bin:$PATH" CARGO_TARGET_DIR="$root/target/cuda"
 cargo fetch --locked
@@ -54,5 +59,5 @@ ln -sf libcuda.so "$stand_in/libcuda.so.1"
 cp "$stand_in/libcuda.so" "$home/lib64/stubs/libcuda.so"
 
 LIBRARY_PATH="$stand_in:$home/lib64${LIBRARY_PATH:+:$LIBRARY_PATH}" \
-  cargo build --release --locked --features cuda
-echo "full_build: target/cuda/release/fpo is linked for CUDA ($SECONDS s)"
+  cargo "$@"
+echo "full_build: linked for CUDA, in target/cuda/release ($SECONDS s)" >&2

@@ -55,7 +55,8 @@ pub struct Outcome {
 
 /// All numbers of a tensor.
 pub fn host(tensor: &Tensor) -> Vec<f64> {
-    tensor.flatten_all().unwrap().to_dtype(DType::F64).unwrap().to_vec1().unwrap()
+    let tensor = tensor.to_device(&Device::Cpu).unwrap().to_dtype(DType::F64).unwrap();
+    tensor.flatten_all().unwrap().to_vec1().unwrap()
 }
 
 /// The rollout of collected transitions and the losses stored with them.
@@ -104,8 +105,12 @@ impl Problem {
     }
 
     pub fn learner(&self, compute: Compute, dtype: DType) -> Learner {
-        let (noise, device) = (Noise::new(self.seed), Device::Cpu);
-        let flow = || FlowPolicy::new(self.flow.clone(), &noise, dtype, &device).unwrap();
+        self.learner_on(&Device::Cpu, compute, dtype)
+    }
+
+    pub fn learner_on(&self, device: &Device, compute: Compute, dtype: DType) -> Learner {
+        let noise = Noise::new(self.seed);
+        let flow = || FlowPolicy::new(self.flow.clone(), &noise, dtype, device).unwrap();
         let policy: Arc<dyn Policy> = match self.kind {
             Kind::Flow => Arc::new(flow()),
             Kind::Chain(mdp) => Arc::new(ChainPolicy::new(flow(), mdp).unwrap()),
@@ -114,18 +119,20 @@ impl Problem {
                 config.hidden = self.flow.hidden.clone();
                 config.activation = self.flow.activation;
                 config.squash = self.flow.squash;
-                Arc::new(GaussianPolicy::new(config, &noise, dtype, &device).unwrap())
+                Arc::new(GaussianPolicy::new(config, &noise, dtype, device).unwrap())
             }
         };
         let (dim, activation) = (self.flow.obs_dim, self.value_activation);
         let value =
-            ValueNet::new(dim, &self.value_hidden, activation, &noise, dtype, &device).unwrap();
+            ValueNet::new(dim, &self.value_hidden, activation, &noise, dtype, device).unwrap();
         for params in [policy.params(), value.params()] {
             // Biases start at zero; a kernel that forgot them would go unnoticed.
             let shift = self.tensor(50, params.flat().dims()).to_dtype(dtype).unwrap();
+            let shift = shift.to_device(device).unwrap();
             let mut moved = (params.flat() + (shift * 0.05).unwrap()).unwrap();
             if let Some(index) = self.rounding {
                 let factors = self.tensor(80 + index, moved.dims()).to_dtype(dtype).unwrap();
+                let factors = factors.to_device(device).unwrap();
                 moved = (moved * factors.affine(2e-7, 1.0).unwrap()).unwrap();
             }
             params.var().set(&moved).unwrap();
@@ -142,13 +149,15 @@ impl Problem {
         }
     }
 
-    /// A rollout whose stored losses are off the policy's own by noise, and those own losses.
+    /// A rollout on the learner's device whose stored losses are off the policy's own by noise, and
+    /// those own losses.
     pub fn rollout(&self, learner: &mut Learner, dtype: DType) -> (Rollout, Tensor) {
         let (steps, envs) = (self.unroll_length * self.unrolls, self.envs);
         let dim = self.flow.action_dim;
         let stored = learner.policy().stored(self.samples);
         let n = stored.losses;
-        let at = |tensor: Tensor| tensor.to_dtype(dtype).unwrap();
+        let device = learner.device().clone();
+        let at = |tensor: Tensor| tensor.to_dtype(dtype).unwrap().to_device(&device).unwrap();
         let obs = at(self.tensor(1, &[steps, envs, self.flow.obs_dim]));
         let action = at(self.tensor(2, &[steps, envs, dim]));
         // The steps of a chain are small against its noise.
@@ -188,7 +197,11 @@ impl Problem {
     }
 
     pub fn outcome(&self, compute: Compute, dtype: DType) -> Outcome {
-        let mut learner = self.learner(compute, dtype);
+        self.outcome_on(&Device::Cpu, compute, dtype)
+    }
+
+    pub fn outcome_on(&self, device: &Device, compute: Compute, dtype: DType) -> Outcome {
+        let mut learner = self.learner_on(device, compute, dtype);
         let (rollout, stored) = self.rollout(&mut learner, dtype);
         let picks = self.picks();
         let minibatch = rollout.minibatch(&picks, self.unroll_length).unwrap();

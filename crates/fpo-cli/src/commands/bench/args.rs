@@ -15,7 +15,8 @@ pub struct BenchArgs {
     #[arg(value_enum, default_values_t = [Part::All])]
     pub parts: Vec<Part>,
     /// Where tensors live, such as cpu,cuda [default: cpu, and the accelerator of the build]
-    #[arg(long, value_name = "DEVICE,…", value_delimiter = ',', value_parser = parse_device)]
+    #[arg(long, visible_alias = "device", value_name = "DEVICE,…", value_delimiter = ',',
+          value_parser = parse_device)]
     pub devices: Vec<DeviceChoice>,
     /// Network sizes for learner and sampler: official, desk, or a configuration file
     #[arg(long, value_name = "SIZES,…", value_delimiter = ',',
@@ -63,6 +64,8 @@ pub struct BenchArgs {
 /// A part of the engine.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
+    /// Operations too small to compute for long: what one costs at least
+    Launch,
     /// One gradient step
     Learner,
     /// Actions by Euler steps

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use crate::commands::bench::measurement::{BenchFile, Measurement};
-use crate::commands::bench::report::duration;
-use crate::commands::bench::table::Table;
+use crate::commands::bench::bench_file::BenchFile;
+use crate::commands::bench::measurement::Measurement;
+use crate::commands::bench::table::{Table, duration};
 
 /// Up to this many cases that only one file has are all named; of more cases, only the first is.
 const NAMED: usize = 3;
@@ -103,7 +103,7 @@ mod tests {
             let case = Case { envs: Some(envs), ..Case::default() };
             Measurement::new(Kind::Sample, case, time)
         });
-        BenchFile { machine, results: results.collect() }
+        BenchFile::new(machine, results.collect())
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! One measured case, and the file that holds many with the machine they were taken on.
+//! One measured case.
 
 use std::fmt;
 
@@ -6,23 +6,15 @@ use anyhow::{Result, bail};
 use fpo_envs::AutoReset;
 use serde::{Deserialize, Serialize};
 
-use crate::commands::bench::machine::Machine;
 use crate::commands::bench::stats::Timing;
 use crate::terminal::humanize::grouped;
-
-/// What `fpo bench --json` writes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct BenchFile {
-    /// Hardware and software.
-    pub machine: Machine,
-    /// The cases.
-    pub results: Vec<Measurement>,
-}
 
 /// What was timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
+    /// One operation on a tensor so small that it costs no more than its start.
+    Operation,
     /// One gradient step on one minibatch: gather, loss, backward, optimiser.
     GradientStep,
     /// One action of every environment, of a flow by Euler steps.
@@ -39,6 +31,9 @@ pub struct Case {
     /// Where tensors are computed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
+    /// The operation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
     /// Name of the network sizes, or the configuration file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sizes: Option<String>,
@@ -154,6 +149,7 @@ impl Measurement {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Kind::Operation => "tiny operation",
             Kind::GradientStep => "gradient step",
             Kind::Sample => "sample",
             Kind::EnvStep => "env step",
@@ -168,6 +164,7 @@ impl fmt::Display for Case {
             count.map(|n| format!("{} {}", grouped(n as u64), if n == 1 { one } else { many }))
         };
         let parts = [
+            self.operation.clone(),
             self.sizes.clone(),
             self.task.clone(),
             counted(self.transitions, "transition", "transitions"),

@@ -4,9 +4,13 @@
 //! that is impossible (numbers that are not finite, more operations than the machine can do) is an
 //! error.
 
+pub mod against_cpu;
 pub mod args;
+mod asked;
+pub mod bench_file;
 pub mod compare;
 pub mod envs;
+pub mod launch;
 pub mod learner;
 pub mod machine;
 pub mod measurement;
@@ -25,8 +29,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::commands::bench::args::BenchArgs;
+use crate::commands::bench::bench_file::BenchFile;
 use crate::commands::bench::machine::Machine;
-use crate::commands::bench::measurement::BenchFile;
 use crate::commands::bench::ticker::Ticker;
 use crate::run::durable;
 
@@ -62,7 +66,7 @@ fn measure(args: &BenchArgs) -> Result<BenchFile> {
         ticker.next(&format!("{} ({})", job.kind, job.case));
         results.push(job.run(&machine.peak_gflops)?);
     }
-    Ok(BenchFile { machine, results })
+    Ok(BenchFile::new(machine, results))
 }
 
 fn cannot_write(path: &Path) -> String {

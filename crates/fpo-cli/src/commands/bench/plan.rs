@@ -9,16 +9,17 @@ use fpo_core::Source;
 use fpo_envs::AutoReset;
 
 use crate::commands::bench::args::{BenchArgs, Part};
+use crate::commands::bench::asked::{counts, devices, repeats, threads};
 use crate::commands::bench::envs::Effort;
+use crate::commands::bench::launch::Operation;
 use crate::commands::bench::measurement::{Case, Kind, Measurement};
 use crate::commands::bench::peak::Peak;
 use crate::commands::bench::sizes::{Sizes, desk_cheetah};
 use crate::commands::bench::stats::Repeats;
-use crate::commands::bench::{envs, learner, machine, peak, sampler, train};
-use crate::config::choices::{DeviceChoice, PrecisionChoice};
+use crate::commands::bench::{envs, launch, learner, machine, peak, sampler, train};
+use crate::config::choices::PrecisionChoice;
 use crate::config::resolved::Config;
 use crate::terminal::failure::UsageError;
-use crate::terminal::reporter::Notes;
 use crate::training::build;
 use crate::training::device;
 
@@ -40,6 +41,7 @@ pub struct Job {
 }
 
 enum Work {
+    Launch { operation: Operation, device: Device, repeats: Repeats },
     Learner { sizes: Rc<Sizes>, batch_size: usize, device: Device, repeats: Repeats },
     Sampler { sizes: Rc<Sizes>, envs: usize, device: Device, repeats: Repeats },
     Envs { task: String, envs: usize, effort: Effort },
@@ -54,6 +56,7 @@ impl Work {
                 Some((device, sizes.config.train.precision))
             }
             Work::Train { config, device, .. } => Some((device, config.train.precision)),
+            Work::Launch { device, .. } => Some((device, PrecisionChoice::F32)),
             Work::Envs { .. } => None,
         }
     }
@@ -76,6 +79,9 @@ impl Job {
             device::set_precision(device, precision)?;
         }
         let measured = match self.work {
+            Work::Launch { operation, device, repeats } => {
+                launch::measure(operation, &device, repeats, case)
+            }
             Work::Learner { sizes, batch_size, device, repeats } => {
                 let sizes = sizes.as_ref();
                 pool.install(|| learner::measure(sizes, batch_size, &device, repeats, case, peak))
@@ -102,6 +108,9 @@ impl Job {
 pub fn jobs(args: &BenchArgs) -> Result<Vec<Job>> {
     let devices = devices(args)?;
     let mut jobs = Vec::new();
+    if args.wants(Part::Launch) {
+        launch_jobs(args, &devices, &mut jobs);
+    }
     if args.wants(Part::Learner) || args.wants(Part::Sampler) {
         let sizes = args.sizes.iter().map(|name| Ok(Rc::new(Sizes::named(name)?)));
         let sizes: Vec<_> = sizes.collect::<Result<_>>()?;
@@ -126,24 +135,19 @@ pub fn jobs(args: &BenchArgs) -> Result<Vec<Job>> {
     Ok(jobs)
 }
 
-/// Returns the devices with their names, each once.
-fn devices(args: &BenchArgs) -> Result<Vec<(String, Device)>> {
-    let default = [DeviceChoice::Cpu, DeviceChoice::Auto];
-    let asked = if args.devices.is_empty() { &default[..] } else { &args.devices };
-    let mut devices: Vec<(String, Device)> = Vec::new();
-    for &choice in asked {
-        let device = device::open(choice, &mut Notes)?;
-        let name = match (&device, choice) {
-            (Device::Cpu, _) => "cpu".into(),
-            (Device::Cuda(_), DeviceChoice::Cuda(number)) => format!("cuda:{number}"),
-            (Device::Cuda(_), _) => "cuda:0".into(),
-            (Device::Metal(_), _) => "metal".into(),
-        };
-        if devices.iter().all(|(known, _)| *known != name) {
-            devices.push((name, device));
+fn launch_jobs(args: &BenchArgs, devices: &[(String, Device)], jobs: &mut Vec<Job>) {
+    for operation in Operation::ALL {
+        for (name, device) in devices {
+            let case = Case {
+                device: Some(name.clone()),
+                operation: Some(operation.name().into()),
+                ..Case::default()
+            };
+            let repeats = repeats(args, 5, 25, 1.0);
+            let work = Work::Launch { operation, device: device.clone(), repeats };
+            jobs.push(Job { kind: Kind::Operation, case, work });
         }
     }
-    Ok(devices)
 }
 
 fn learner_jobs(
@@ -272,22 +276,4 @@ fn train_jobs(args: &BenchArgs, devices: &[(String, Device)], jobs: &mut Vec<Job
         }
     }
     Ok(())
-}
-
-fn threads(args: &BenchArgs, default: &[usize]) -> Vec<usize> {
-    counts(&args.threads, default)
-}
-
-fn counts(asked: &[u32], default: &[usize]) -> Vec<usize> {
-    if asked.is_empty() { default.to_vec() } else { asked.iter().map(|&n| n as usize).collect() }
-}
-
-/// Returns the number of runs: as many as were asked for, else 3 with `--quick`, else a number
-/// within these bounds.
-fn repeats(args: &BenchArgs, least: usize, most: usize, enough_s: f64) -> Repeats {
-    match (args.repeats, args.quick) {
-        (Some(count), _) => Repeats::exactly(count as usize),
-        (None, true) => Repeats::exactly(3),
-        (None, false) => Repeats { least, most, enough: Duration::from_secs_f64(enough_s) },
-    }
 }

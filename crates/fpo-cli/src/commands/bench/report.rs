@@ -2,9 +2,11 @@
 
 use std::fmt::Write;
 
+use crate::commands::bench::against_cpu;
+use crate::commands::bench::bench_file::BenchFile;
 use crate::commands::bench::machine::Machine;
-use crate::commands::bench::measurement::{BenchFile, Kind, Measurement};
-use crate::commands::bench::table::Table;
+use crate::commands::bench::measurement::{Kind, Measurement};
+use crate::commands::bench::table::{Table, duration};
 use crate::terminal::humanize::grouped;
 
 /// Threads of other programs that spoil a measurement.
@@ -15,11 +17,12 @@ pub fn text(file: &BenchFile) -> String {
     let of_kind = |kind| file.results.iter().filter(move |m| m.name == kind).collect::<Vec<_>>();
     let parts = [
         head(&file.machine),
+        operations(&of_kind(Kind::Operation)),
         computing("gradient step", &of_kind(Kind::GradientStep)),
         computing("sample", &of_kind(Kind::Sample)),
         env_steps(&of_kind(Kind::EnvStep)),
         iterations(&of_kind(Kind::Iteration)),
-        accelerators(&file.results),
+        against_cpu::table(&file.against_cpu),
     ];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }
@@ -66,6 +69,15 @@ fn computing(title: &str, measured: &[&Measurement]) -> String {
     table.text()
 }
 
+fn operations(measured: &[&Measurement]) -> String {
+    let mut table = Table::new(&["tiny operation", "median", "spread", "best"]);
+    for m in measured {
+        let (median, best) = (duration(m.time.ms_median), duration(m.time.ms_min));
+        table.row([m.case.to_string(), median, spread(m), best]);
+    }
+    table.text()
+}
+
 fn env_steps(measured: &[&Measurement]) -> String {
     let head = ["env step", "envs", "threads", "steps/s", "spread", "bytes/env"];
     let mut table = Table::new(&head);
@@ -97,41 +109,6 @@ fn iterations(measured: &[&Measurement]) -> String {
         }
     }
     table.text()
-}
-
-/// Returns the table of the cases that were measured on the CPU and on another device.
-fn accelerators(results: &[Measurement]) -> String {
-    let mut table = Table::new(&["against the CPU", "cpu", "device", "times faster"]);
-    let on_cpu = |m: &Measurement| m.case.device.as_deref() == Some("cpu");
-    for m in results.iter().filter(|m| m.case.device.is_some() && !on_cpu(m)) {
-        let mut same = m.clone();
-        same.case.device = Some("cpu".into());
-        if let Some(cpu) = results.iter().find(|other| other.same_case(&same)) {
-            let ratio = cpu.time.ms_median / m.time.ms_median;
-            table.row([
-                m.to_string(),
-                duration(cpu.time.ms_median),
-                duration(m.time.ms_median),
-                format!("{ratio:.2}"),
-            ]);
-        }
-    }
-    table.text()
-}
-
-/// Returns `ms` milliseconds with about three digits, in a unit that fits.
-pub fn duration(ms: f64) -> String {
-    let (value, unit) = match ms {
-        ms if ms < 1.0 => (ms * 1e3, "µs"),
-        ms if ms < 1e3 => (ms, "ms"),
-        ms => (ms * 1e-3, "s"),
-    };
-    let digits = match value {
-        value if value < 10.0 => 2,
-        value if value < 100.0 => 1,
-        _ => 0,
-    };
-    format!("{value:.digits$} {unit}")
 }
 
 fn spread(m: &Measurement) -> String {
@@ -166,6 +143,8 @@ mod tests {
     fn every_kind_has_its_table_and_devices_are_compared() {
         let mut iteration = measured(Kind::Iteration, "cpu", 4000.0).with_steps(20_000);
         iteration.phases = vec![PhaseTime { name: "env".into(), ms_median: 1000.0, share: 0.25 }];
+        let mut operation = measured(Kind::Operation, "cuda:0", 0.002);
+        operation.case.operation = Some("affine".into());
         let peak = Peak { width: "wide".into(), threads: 2, gflops: 300.0 };
         let machine = Machine {
             threads: 2,
@@ -176,28 +155,21 @@ mod tests {
         let results = vec![
             measured(Kind::GradientStep, "cpu", 10.0).with_flop(1.5e9, Some(300.0)).unwrap(),
             measured(Kind::GradientStep, "cuda:0", 2.0),
+            operation,
             measured(Kind::EnvStep, "cpu", 5.0).with_steps(2048),
             iteration,
         ];
-        let text = text(&BenchFile { machine, results });
+        let text = text(&BenchFile::new(machine, results));
         for line in [
             "peak GFLOP/s: wide 300 on 2 threads",
             "note: other programs kept 1.5 threads busy",
             "cpu, 2 threads     10.0 ms  ±1.0 %  1.00 ms    150.0     50 %",
             "409,600",
             "  env           1.00 s           25 %",
-            "gradient step (cuda:0, 2 threads)  10.0 ms  2.00 ms          5.00",
+            "gradient step (2 threads)  10.0 ms  2.00 ms          5.00",
+            "affine, cuda:0, 2 threads  2.00 µs  ±5000.0 %  1.00 ms",
         ] {
             assert!(text.contains(line), "no {line:?} in\n{text}");
-        }
-    }
-
-    #[test]
-    fn durations_keep_three_digits() {
-        for (ms, expected) in
-            [(0.01234, "12.3 µs"), (2.345, "2.35 ms"), (45.67, "45.7 ms"), (4567.0, "4.57 s")]
-        {
-            assert_eq!(duration(ms), expected);
         }
     }
 }

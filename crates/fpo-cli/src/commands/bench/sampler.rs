@@ -50,9 +50,7 @@ pub fn measure(
         ensure!(moved.iter().any(|&x| x > 0.0), "sampling left the noise as it was");
         Ok(taken)
     };
-    // This warm-up is long enough for the system to spread the threads over the cores, as in a
-    // rollout.
-    Repeats { least: 3, most: 1000, enough: Duration::from_millis(300) }.take(&mut sample)?;
+    warm_up(device).take(&mut sample)?;
     let durations = repeats.take(&mut sample)?;
     let measured = Measurement::new(Kind::Sample, case, Timing::of(&durations, 1.0)?);
     let Some(form) = policy.kernel_form() else { return Ok(measured) };
@@ -61,6 +59,16 @@ pub fn measure(
         KernelForm::Gaussian(_) => envs,
     };
     measured.with_flop(2.0 * (passes * macs(&policy.spec().layers)) as f64, peak)
+}
+
+/// Returns the untimed runs. On the CPU they are long enough for the system to spread the threads
+/// over the cores, as in a rollout. Elsewhere there are as many every time, so that what a process
+/// launches depends on its arguments alone and can be counted from outside.
+fn warm_up(device: &Device) -> Repeats {
+    match device {
+        Device::Cpu => Repeats { least: 3, most: 1000, enough: Duration::from_millis(300) },
+        _ => Repeats::exactly(3),
+    }
 }
 
 #[cfg(test)]

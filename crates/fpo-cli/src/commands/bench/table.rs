@@ -1,4 +1,5 @@
-//! Text tables: a title over the first column, numbers to the right, no lines.
+//! Text tables: a title over the first column, numbers to the right, no lines; and durations as
+//! their cells show them.
 
 /// Rows of cells under a head; the first column is text, all others are numbers.
 pub struct Table {
@@ -43,6 +44,21 @@ impl Table {
     }
 }
 
+/// Returns `ms` milliseconds with about three digits, in a unit that fits.
+pub fn duration(ms: f64) -> String {
+    let (value, unit) = match ms {
+        ms if ms < 1.0 => (ms * 1e3, "µs"),
+        ms if ms < 1e3 => (ms, "ms"),
+        ms => (ms * 1e-3, "s"),
+    };
+    let digits = match value {
+        value if value < 10.0 => 2,
+        value if value < 100.0 => 1,
+        _ => 0,
+    };
+    format!("{value:.digits$} {unit}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,5 +70,14 @@ mod tests {
         table.row(["über".into(), "10.5 ms".into(), "1 %".into()]);
         table.row(["x".into(), "9 ms".into()]);
         assert_eq!(table.text(), "sample   median    ±\nüber    10.5 ms  1 %\nx          9 ms\n");
+    }
+
+    #[test]
+    fn durations_keep_three_digits() {
+        for (ms, expected) in
+            [(0.01234, "12.3 µs"), (2.345, "2.35 ms"), (45.67, "45.7 ms"), (4567.0, "4.57 s")]
+        {
+            assert_eq!(duration(ms), expected);
+        }
     }
 }

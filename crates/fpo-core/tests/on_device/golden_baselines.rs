@@ -2,29 +2,23 @@
 //!
 //! The noise of these two files is that of our composed loss: f32 against f64 on the same inputs.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
-
-#[allow(dead_code, reason = "this file needs only some of it")]
-mod common;
-#[allow(dead_code, reason = "this file needs only some of it")]
-mod losses;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
-use common::cases::{Case, all_picks, fused_computes, sizes, usize_of};
-use common::golden::{Golden, kind};
-use common::metrics::{Found, column, gradients, official_metrics, policy_loss, total_loss};
-use common::{device, host};
 use fpo_core::gae::AdvantageKind;
 use fpo_core::{
     ChainPolicy, DenoisingMdp, GaussianConfig, GaussianPolicy, Learner, MinibatchLoss, Noise,
     Normalizer, NormalizerKind, Objective, OptimizerConfig, Policy, RatioKind, Rollout,
     ScoredSteps, ValueNet,
 };
-use losses::loss_of;
 use serde_json::Value;
+
+use crate::common::cases::{Case, all_picks, fused_computes, sizes, usize_of};
+use crate::common::golden::{Golden, kind};
+use crate::common::metrics::{Found, column, gradients, official_metrics, policy_loss, total_loss};
+use crate::device::{device, host};
+use crate::losses::loss_of;
 
 /// The Gaussian that a case describes, with the golden weights `{prefix}policy.k.*`.
 fn gaussian(case: &Case, prefix: &str) -> GaussianPolicy {

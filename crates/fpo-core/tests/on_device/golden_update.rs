@@ -1,27 +1,22 @@
 //! The whole loss, its gradients, Adam on it, and a whole training step against the official code.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
-
-#[allow(dead_code, reason = "this file needs only some of it")]
-mod common;
-#[allow(dead_code, reason = "this file needs only some of it")]
-mod losses;
-
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use candle_core::{DType, Tensor};
-use common::cases::{Case, all_computes, all_picks, usize_of};
-use common::golden::Golden;
-use common::metrics::{Found, column, official_metrics, policy_loss, size_of, total_loss};
-use common::{host, scalar};
 use fpo_core::gae::AdvantageKind;
 use fpo_core::{
     AdvantageNormalization, Compute, Learner, MinibatchSchedule, MinibatchTensors, Normalizer,
     NormalizerKind, Objective, OptimizerConfig, RatioKind, Rollout,
 };
-use losses::learner_loss;
 use serde_json::Value;
+
+use crate::common::cases::{Case, all_computes, all_picks, usize_of};
+use crate::common::golden::Golden;
+use crate::common::metrics::{Found, column, official_metrics, policy_loss, size_of, total_loss};
+use crate::common::scalar;
+use crate::device::host;
+use crate::losses::learner_loss;
 
 /// The official per-sample mode bounds the log ratio.
 const OFFICIAL_LOG_RATIO_CLAMP: f64 = 3.0;

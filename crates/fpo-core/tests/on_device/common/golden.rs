@@ -9,10 +9,14 @@ use fpo_core::FlatParams;
 use serde_json::Value;
 
 use super::metrics::Found;
-use super::{device, host};
+use crate::device::{device, host};
 
-/// The golden numbers that belong to this repository.
-const OURS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden");
+/// The golden numbers that belong to this repository: where they lay when this was built, or where
+/// `FPO_GOLDEN_HOME` says that they lie now, as for test programs on another machine.
+fn ours() -> PathBuf {
+    let built_in = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden");
+    std::env::var_os("FPO_GOLDEN_HOME").unwrap_or_else(|| built_in.into()).into()
+}
 
 /// One golden file with its cases and its noise, and the errors found so far.
 pub struct Golden {
@@ -31,7 +35,7 @@ fn named_folder() -> Option<PathBuf> {
 
 /// The folder with the golden numbers of the algorithm.
 pub fn folder() -> PathBuf {
-    named_folder().unwrap_or_else(|| OURS.into()).join("algorithm")
+    named_folder().unwrap_or_else(ours).join("algorithm")
 }
 
 /// Prints a line that the test runner does not swallow when the test passes.
@@ -55,9 +59,10 @@ impl Golden {
     /// there: `None`, said by name, in a folder that `FPO_GOLDEN_DIR` names.
     ///
     /// # Panics
-    /// If a file of the repository's own folder is missing.
+    /// If a folder is missing, or a file of the repository's own folder.
     pub fn open(name: &str) -> Option<Golden> {
         let (folder, file) = (folder(), format!("{name}.safetensors"));
+        assert!(folder.is_dir(), "there are no golden numbers in {}", folder.display());
         let path = folder.join(&file);
         if !path.exists() {
             assert!(named_folder().is_some(), "{} is missing", path.display());
@@ -73,8 +78,8 @@ impl Golden {
             known.unwrap_or_else(|| panic!("{file}: the index knows no case {case}")).clone()
         };
         let cases = held.iter().map(|case| (case.to_string(), config(case))).collect();
-        let ours = Path::new(OURS).join("algorithm");
-        let noise = [folder, ours].map(|folder| json(&folder.join("f32_noise.json")));
+        let noise =
+            [folder, ours().join("algorithm")].map(|folder| json(&folder.join("f32_noise.json")));
         Some(Golden { file, tensors, cases, noise, compared: 0, worst: None })
     }
 

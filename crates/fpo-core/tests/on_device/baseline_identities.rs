@@ -1,20 +1,18 @@
-//! Identities and finite differences in f64 of the baselines: Gaussian PPO and DPPO.
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
-
-#[allow(dead_code, reason = "this file needs only some of it")]
-mod losses;
+//! Identities and finite differences in f64 of the baselines, Gaussian PPO and DPPO, on the device
+//! of the test run.
 
 use std::f64::consts::TAU;
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use fpo_core::path::{Path, Quantity};
 use fpo_core::{
     Activation, ChainPolicy, DenoisingMdp, DeviceNormalizer, FlatParams, FlowConfig, FlowPolicy,
     GaussianConfig, GaussianPolicy, MinibatchLoss, MinibatchTensors, Noise, Objective, Policy,
     Purpose, RatioKind, ScoredSteps, Squash, SquashedNormal, ValueNet,
 };
+
+use crate::device::{f64_device as device, host};
 
 const OBS: usize = 3;
 const ACT: usize = 2;
@@ -24,12 +22,8 @@ const FLOW_STEPS: usize = 5;
 const ROWS: usize = STEPS * BATCH;
 
 fn normal(index: u64, shape: &[usize]) -> Tensor {
-    let noise = Noise::new(11).normal_tensor(Purpose::LossNoise, index, shape, &Device::Cpu);
+    let noise = Noise::new(11).normal_tensor(Purpose::LossNoise, index, shape, &device());
     noise.unwrap().to_dtype(DType::F64).unwrap()
-}
-
-fn host(tensor: &Tensor) -> Vec<f64> {
-    tensor.flatten_all().unwrap().to_vec1().unwrap()
 }
 
 fn close(found: &[f64], expected: &[f64], tolerance: f64) {
@@ -41,7 +35,7 @@ fn close(found: &[f64], expected: &[f64], tolerance: f64) {
 
 fn gaussian() -> GaussianPolicy {
     let config = GaussianConfig { hidden: vec![7, 6], ..GaussianConfig::new(OBS, ACT) };
-    GaussianPolicy::new(config, &Noise::new(1), DType::F64, &Device::Cpu).unwrap()
+    GaussianPolicy::new(config, &Noise::new(1), DType::F64, &device()).unwrap()
 }
 
 fn flow() -> FlowPolicy {
@@ -51,16 +45,16 @@ fn flow() -> FlowPolicy {
         output_scale: 0.7,
         ..FlowConfig::new(OBS, ACT)
     };
-    FlowPolicy::new(config, &Noise::new(1), DType::F64, &Device::Cpu).unwrap()
+    FlowPolicy::new(config, &Noise::new(1), DType::F64, &device()).unwrap()
 }
 
 fn value_net() -> ValueNet {
     let (silu, noise) = (Activation::Silu, Noise::new(2));
-    ValueNet::new(OBS, &[8, 5], silu, &noise, DType::F64, &Device::Cpu).unwrap()
+    ValueNet::new(OBS, &[8, 5], silu, &noise, DType::F64, &device()).unwrap()
 }
 
 fn identity() -> DeviceNormalizer {
-    let zero = Tensor::zeros(OBS, DType::F64, &Device::Cpu).unwrap();
+    let zero = Tensor::zeros(OBS, DType::F64, &device()).unwrap();
     DeviceNormalizer::new(zero.clone(), zero.ones_like().unwrap())
 }
 
@@ -69,7 +63,7 @@ fn minibatch(action: Tensor, eps: Tensor, loss_old: Tensor) -> MinibatchTensors 
     let flags = |at: &[usize]| {
         let mut flags = vec![0.0f64; ROWS];
         at.iter().for_each(|&i| flags[i] = 1.0);
-        Tensor::from_vec(flags, (STEPS, BATCH), &Device::Cpu).unwrap()
+        Tensor::from_vec(flags, (STEPS, BATCH), &device()).unwrap()
     };
     MinibatchTensors {
         obs: normal(1, &[STEPS, BATCH, OBS]),
@@ -96,7 +90,7 @@ fn batch_of(policy: &dyn Policy, off: f64) -> MinibatchTensors {
         Some(chain) => chain.reshape((STEPS, BATCH, (), ACT)).unwrap(),
         None => normal(3, &[STEPS, BATCH, 4, ACT]),
     };
-    let t = Tensor::zeros((STEPS, BATCH, 1, 1), DType::F64, &Device::Cpu).unwrap();
+    let t = Tensor::zeros((STEPS, BATCH, 1, 1), DType::F64, &device()).unwrap();
     let stored = policy.evaluate(&obs, &action, &eps, &t).unwrap().losses;
     let shift = (normal(4, stored.dims()) * off).unwrap();
     minibatch(action, eps, (stored + shift).unwrap())
@@ -118,7 +112,7 @@ fn loss_of(
     objective: &Objective,
     batch: &MinibatchTensors,
 ) -> MinibatchLoss {
-    losses::loss_of(policy, value, objective, batch, &identity())
+    crate::losses::loss_of(policy, value, objective, batch, &identity())
 }
 
 /// Central differences along random directions against `gradient`.
@@ -211,7 +205,7 @@ fn the_density_of_a_squashed_action_integrates_to_one() {
     let n = 20_000;
     let width = 2.0 / n as f64;
     let inside: Vec<f64> = (0..n).map(|i| (-1.0 + width * (i as f64 + 0.5)).atanh()).collect();
-    let u = Tensor::from_vec(inside, (n, 1), &Device::Cpu).unwrap();
+    let u = Tensor::from_vec(inside, (n, 1), &device()).unwrap();
     for (mean, std) in [(0.0, 0.5), (0.8, 0.3), (-1.5, 0.6)] {
         let mean = u.zeros_like().unwrap().affine(1.0, mean).unwrap();
         let std = u.zeros_like().unwrap().affine(1.0, std).unwrap();
@@ -225,7 +219,7 @@ fn the_density_of_a_squashed_action_integrates_to_one() {
 #[test]
 fn the_entropy_equals_the_mean_negative_log_density_of_samples() {
     let n = 200_000;
-    let fill = |x: [f64; ACT]| Tensor::new(&[x], &Device::Cpu).unwrap().broadcast_as((n, ACT));
+    let fill = |x: [f64; ACT]| Tensor::new(&[x], &device()).unwrap().broadcast_as((n, ACT));
     for squash in [Squash::Tanh, Squash::None] {
         let (mean, std) = (fill([0.3, -1.0]).unwrap(), fill([0.7, 0.2]).unwrap());
         let normals = SquashedNormal { mean, std, squash };
@@ -249,7 +243,7 @@ fn the_entropy_equals_the_mean_negative_log_density_of_samples() {
 #[test]
 fn the_mode_is_the_sample_without_noise_and_deviations_keep_their_least() {
     let (policy, obs) = (gaussian(), normal(1, &[BATCH, OBS]));
-    let zero = Tensor::zeros((BATCH, ACT), DType::F64, &Device::Cpu).unwrap();
+    let zero = Tensor::zeros((BATCH, ACT), DType::F64, &device()).unwrap();
     assert_eq!(host(&policy.mode(&obs).unwrap()), host(&policy.sample(&obs, &zero).unwrap()));
     let flat = policy.params().flat();
     policy.params().var().set(&(flat.ones_like().unwrap() * -100.0).unwrap()).unwrap();
@@ -261,7 +255,7 @@ fn the_mode_is_the_sample_without_noise_and_deviations_keep_their_least() {
 fn a_chain_without_noise_ends_in_the_samplers_action() {
     let (policy, obs) = (flow(), normal(1, &[BATCH, OBS]));
     let start = normal(2, &[BATCH, 1, ACT]);
-    let still = Tensor::zeros((BATCH, FLOW_STEPS, ACT), DType::F64, &Device::Cpu).unwrap();
+    let still = Tensor::zeros((BATCH, FLOW_STEPS, ACT), DType::F64, &device()).unwrap();
     let noise = Tensor::cat(&[&start, &still], 1).unwrap();
     let chain = dppo(DenoisingMdp::default()).states(&obs, &noise).unwrap();
     assert_eq!(chain.dims(), [BATCH, FLOW_STEPS + 1, ACT]);
@@ -280,7 +274,7 @@ fn a_transition_is_as_likely_as_the_noise_it_was_drawn_with_on_any_path() {
         for prediction in [Quantity::Velocity, Quantity::Noise, Quantity::Data] {
             let config = FlowConfig { path, prediction, ..flow().config().clone() };
             let seed = Noise::new(1);
-            let policy = FlowPolicy::new(config, &seed, DType::F64, &Device::Cpu).unwrap();
+            let policy = FlowPolicy::new(config, &seed, DType::F64, &device()).unwrap();
             let policy = ChainPolicy::new(policy, mdp).unwrap();
             let chain = policy.states(&obs, &noise).unwrap();
             let found = policy.negative_log_likelihood(&obs, &chain).unwrap();

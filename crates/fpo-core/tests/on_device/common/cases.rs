@@ -8,8 +8,8 @@ use fpo_core::{
 };
 use serde_json::Value;
 
-use super::device;
 use super::golden::Golden;
+use crate::device::device;
 
 /// A whole number of a case.
 pub fn usize_of(case: &Value, key: &str) -> usize {

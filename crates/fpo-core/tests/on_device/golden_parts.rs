@@ -1,16 +1,12 @@
 //! The pieces of the algorithm against numbers computed with the official JAX code.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
-
-#[allow(dead_code, reason = "this file needs only some of it")]
-mod common;
-
 use candle_core::{DType, Device, Tensor};
-use common::cases::{Case, usize_of};
-use common::golden::{Golden, folder, golden_name};
-use common::{device, host};
 use fpo_core::gae::{self, AdvantageKind, Trajectory};
 use fpo_core::{Adam, AdamConfig, Normalizer, NormalizerKind, Policy, time};
+
+use crate::common::cases::{Case, usize_of};
+use crate::common::golden::{Golden, folder, golden_name};
+use crate::device::{device, host};
 
 /// A test of a file that another folder lacks is skipped; one that skips all would show nothing.
 #[test]

@@ -4,7 +4,8 @@ use candle_core::Tensor;
 use fpo_core::{FlatParams, MinibatchLoss, StepMetrics};
 
 use super::golden::golden_name;
-use super::{host, scalar};
+use super::scalar;
+use crate::device::host;
 
 /// A number of ours that a golden file may hold.
 #[derive(Clone)]

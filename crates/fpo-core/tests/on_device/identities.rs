@@ -1,13 +1,9 @@
-//! Identities and finite differences in f64: what must hold whatever the reference does.
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
-
-#[allow(dead_code, reason = "this file needs only some of it")]
-mod losses;
+//! Identities and finite differences in f64, on the device of the test run: what must hold whatever
+//! the reference does.
 
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use fpo_core::gae::AdvantageKind;
 use fpo_core::path::Quantity;
 use fpo_core::{
@@ -15,7 +11,9 @@ use fpo_core::{
     Noise, Normalizer, NormalizerKind, Objective, OptimizerConfig, Purpose, RatioKind, Rollout,
     Transitions, ValueNet,
 };
-use losses::learner_loss as loss_of;
+
+use crate::device::{f64_device as device, host};
+use crate::losses::learner_loss as loss_of;
 
 const OBS: usize = 3;
 const ACT: usize = 2;
@@ -24,7 +22,7 @@ const BATCH: usize = 3;
 const SAMPLES: usize = 5;
 
 fn normal(index: u64, shape: &[usize]) -> Tensor {
-    let noise = Noise::new(11).normal_tensor(Purpose::LossNoise, index, shape, &Device::Cpu);
+    let noise = Noise::new(11).normal_tensor(Purpose::LossNoise, index, shape, &device());
     noise.unwrap().to_dtype(DType::F64).unwrap()
 }
 
@@ -34,12 +32,12 @@ fn policy(mode: Quantity, activation: Activation, dtype: DType) -> FlowPolicy {
     config.output_mode = mode;
     config.activation = activation;
     config.output_scale = 0.7;
-    FlowPolicy::new(config, &Noise::new(1), dtype, &Device::Cpu).unwrap()
+    FlowPolicy::new(config, &Noise::new(1), dtype, &device()).unwrap()
 }
 
 fn learner(mode: Quantity, config: Objective, dtype: DType) -> Learner {
     let value =
-        ValueNet::new(OBS, &[8, 5], Activation::Silu, &Noise::new(2), dtype, &Device::Cpu).unwrap();
+        ValueNet::new(OBS, &[8, 5], Activation::Silu, &Noise::new(2), dtype, &device()).unwrap();
     let normalizer = Normalizer::new(NormalizerKind::Welford, OBS);
     let policy = Arc::new(policy(mode, Activation::Silu, dtype));
     Learner::new(policy, value, normalizer, OptimizerConfig::default(), config).unwrap()
@@ -48,7 +46,7 @@ fn learner(mode: Quantity, config: Objective, dtype: DType) -> Learner {
 fn times() -> Tensor {
     let mut t = vec![0.0; STEPS * BATCH * SAMPLES];
     Noise::new(3).fill_uniform(Purpose::LossTime, 0, &mut t);
-    let t = Tensor::from_vec(t, (STEPS, BATCH, SAMPLES, 1), &Device::Cpu).unwrap();
+    let t = Tensor::from_vec(t, (STEPS, BATCH, SAMPLES, 1), &device()).unwrap();
     t.to_dtype(DType::F64).unwrap()
 }
 
@@ -58,7 +56,7 @@ fn minibatch(learner: &Learner, off: f64) -> MinibatchTensors {
     let flags = |at: &[usize]| {
         let mut flags = vec![0.0f64; STEPS * BATCH];
         at.iter().for_each(|&i| flags[i] = 1.0);
-        Tensor::from_vec(flags, (STEPS, BATCH), &Device::Cpu).unwrap()
+        Tensor::from_vec(flags, (STEPS, BATCH), &device()).unwrap()
     };
     let (obs, action) = (normal(1, &[STEPS, BATCH, OBS]), normal(2, &[STEPS, BATCH, ACT]));
     let (eps, t) = (normal(3, &[STEPS, BATCH, SAMPLES, ACT]), times());
@@ -97,10 +95,6 @@ fn without_losses(batch: &MinibatchTensors) -> Transitions<Tensor, ()> {
         t,
         loss_old,
     }
-}
-
-fn host(tensor: &Tensor) -> Vec<f64> {
-    tensor.flatten_all().unwrap().to_vec1().unwrap()
 }
 
 #[test]

@@ -1,16 +1,15 @@
-//! Samplers against exact solutions: orders, tolerances, laws, and settings that cannot work.
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
-
-mod targets;
+//! Samplers against exact solutions, on the device of the test run: orders, tolerances, laws, and
+//! settings that cannot work.
 
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use fpo_core::path::Path;
 use fpo_core::sampler::{Grid, MAX_STEPS, Method, Sampler, Start};
 use fpo_core::{Compute, Error, FlowConfig, FlowPolicy, Noise, Policy, Purpose, Result};
-use targets::{Mixture, values};
+
+use crate::device::f64_device as device;
+use crate::targets::{Mixture, values};
 
 const FIXED: [(Method, f64); 4] =
     [(Method::Euler, 1.0), (Method::Midpoint, 2.0), (Method::Heun, 2.0), (Method::Rk4, 4.0)];
@@ -26,9 +25,9 @@ impl Case {
     fn new(dtype: DType) -> Case {
         let noise = Noise::new(7);
         let config = FlowConfig { output_scale: 2.0, ..FlowConfig::new(5, 3) };
-        let policy = FlowPolicy::new(config, &noise, dtype, &Device::Cpu).unwrap().frozen();
+        let policy = FlowPolicy::new(config, &noise, dtype, &device()).unwrap().frozen();
         let draw = |index, width| {
-            let x = noise.normal_tensor(Purpose::Action, index, &[16, width], &Device::Cpu);
+            let x = noise.normal_tensor(Purpose::Action, index, &[16, width], &device());
             x.unwrap().to_dtype(dtype).unwrap()
         };
         Case { policy, obs: draw(0, 5), start: draw(1, 3) }
@@ -87,7 +86,7 @@ fn dopri5_meets_its_tolerance_and_works_harder_for_a_tighter_one() {
 
 #[test]
 fn dopri5_gives_up_after_a_stated_number_of_steps_and_says_where() {
-    let start = Tensor::ones((2, 1), DType::F64, &Device::Cpu).unwrap();
+    let start = Tensor::ones((2, 1), DType::F64, &device()).unwrap();
     let mut asked = 0;
     let steep = |x: &Tensor, _: f64| {
         asked += 1;
@@ -117,7 +116,7 @@ fn euler_on_the_policys_own_steps_is_what_the_policy_samples() {
         let (x, evaluations) = case.solve(Method::Euler, Grid::Uniform(10));
         assert_eq!(evaluations, 10);
         let policy = case.policy.as_ref();
-        for compute in [Compute::best(&Device::Cpu, dtype), Compute::Composed] {
+        for compute in [Compute::best(&device(), dtype), Compute::Composed] {
             let backend = compute.for_policy(policy).unwrap();
             let own = values(&backend.act(policy, &case.obs, &case.start).unwrap().action);
             assert!(distance(&x, &own) < allowed, "{dtype:?} {}", distance(&x, &own));
@@ -145,7 +144,7 @@ fn methods_ask_for_the_velocity_as_often_as_they_say() {
 fn ode_samplers_carry_noise_to_the_closed_form_solution_of_a_gaussian() {
     // In one dimension the flow keeps quantiles, so x(0) = mean + std·x(1).
     let target = Mixture { parts: vec![(1.0, 0.7, 0.4)] };
-    let start = Tensor::new(&[[-2.0f64], [-0.3], [0.0], [1.5]], &Device::Cpu).unwrap();
+    let start = Tensor::new(&[[-2.0f64], [-0.3], [0.0], [1.5]], &device()).unwrap();
     let exact: Vec<f64> = values(&start).iter().map(|x| 0.7 + 0.4 * x).collect();
     for path in [Path::Linear, Path::Cosine] {
         for (method, allowed) in [
@@ -180,7 +179,7 @@ fn sde_ends_with_the_law_of_the_ode_whatever_its_churn() {
     let target = Mixture { parts: vec![(0.3, -1.0, 0.3), (0.7, 0.8, 0.5)] };
     const SAMPLES: usize = 40_000;
     let noise = Noise::new(11);
-    let start = noise.normal_tensor(Purpose::Action, 0, &[SAMPLES, 1], &Device::Cpu).unwrap();
+    let start = noise.normal_tensor(Purpose::Action, 0, &[SAMPLES, 1], &device()).unwrap();
     let start = start.to_dtype(DType::F64).unwrap();
     for (path, method) in [
         (Path::Linear, Method::Heun),
@@ -220,7 +219,7 @@ fn sde_forgets_its_start_at_the_rate_of_its_churn() {
     let target = Mixture { parts: vec![(1.0, 0.0, 1.0)] };
     const SAMPLES: usize = 40_000;
     let noise = Noise::new(12);
-    let start = noise.normal_tensor(Purpose::Action, 0, &[SAMPLES, 1], &Device::Cpu).unwrap();
+    let start = noise.normal_tensor(Purpose::Action, 0, &[SAMPLES, 1], &device()).unwrap();
     let start = start.to_dtype(DType::F64).unwrap();
     let cases =
         [(Path::Linear, 1.0), (Path::Linear, 4.0), (Path::Cosine, 1.0), (Path::Cosine, 4.0)];
@@ -298,7 +297,7 @@ fn settings_that_cannot_work_are_named() {
         (sde(f64::INFINITY), "churn is inf"),
     ] {
         let sampler = Sampler { method, grid, start: Start::Noise };
-        let start = Tensor::zeros((1, 1), DType::F32, &Device::Cpu).unwrap();
+        let start = Tensor::zeros((1, 1), DType::F32, &device()).unwrap();
         let still = |x: &Tensor, _: f64| Ok(x.clone());
         let integrated =
             sampler.integrate(Path::Linear, still, &start, &Noise::new(0), 0).map(drop);
