@@ -16,7 +16,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{root, succeed};
-use fpo_core::{Isa, TensorFile};
+use fpo_core::TensorFile;
 use serde_json::Value;
 use tempfile::tempdir;
 
@@ -55,7 +55,8 @@ fn a_policy_of_version_0_1_0_plays_as_it_did() {
     assert!((size - ACTION_SIZE).abs() < 1e-6, "{size}");
 }
 
-/// The run goes on to its end; on processors with AVX2, to the very bits.
+/// The run goes on to its end. Its weights are those of then but for rounding, because kernels add
+/// in another order since.
 #[test]
 fn a_run_of_version_0_1_0_resumes() {
     let dir = tempdir().unwrap();
@@ -66,8 +67,11 @@ fn a_run_of_version_0_1_0_resumes() {
     let (found, expected) =
         (tensors(&run.join("policy.safetensors")), tensors(&old_run().join("policy.safetensors")));
     assert!(found.arrays().keys().eq(expected.arrays().keys()));
-    if Isa::best() != Isa::Portable {
-        assert!(found == expected, "the resumed run ends with other bits");
+    for name in expected.arrays().keys() {
+        let (found, expected) = (found.f32(name).unwrap(), expected.f32(name).unwrap());
+        let largest = expected.iter().fold(0f32, |most, x| most.max(x.abs()));
+        let off = found.iter().zip(&expected).fold(0f32, |most, (x, y)| most.max((x - y).abs()));
+        assert!(off <= 1e-4 * largest, "{name} is off by {off:e} of {largest:e}");
     }
     assert_eq!(common::metrics(&run).len(), 11);
 }

@@ -3,6 +3,7 @@
 use fpo_core::Noise;
 
 use super::*;
+use crate::config::choices::KernelChoice;
 use crate::training::collector::Plan;
 use crate::training::trainer::Trainer;
 
@@ -35,26 +36,28 @@ fn parameters_are_counted_as_the_networks_have_them() {
     }
 }
 
-/// A Gaussian is computed by composed operations, whose memory grows with its policy. Averaged
-/// weights are one more copy of the policy.
+/// The memory of composed operations grows with the minibatch and the policy's width, that of the
+/// kernels does not. Averaged weights are one more copy of the policy.
 #[test]
 fn composed_parts_and_averages_count() {
     let learner_bytes = |config: &Config| {
         let envs = build::envs(config).unwrap();
         Memory::of(config, envs.as_ref(), &Device::Cpu).learner
     };
-    let (mut flow, mut gaussian) = (config("fpo"), config("ppo"));
-    for config in [&mut flow, &mut gaussian] {
-        config.policy.hidden = vec![512];
-        config.train.batch_size = 2048;
+    for kind in ["fpo", "ppo"] {
+        let mut fused = config(kind);
+        fused.policy.hidden = vec![512];
+        fused.train.batch_size = 2048;
+        let mut composed = fused.clone();
+        composed.train.kernels = KernelChoice::Composed;
+        let activations = 2048 * 5 * 512 * FLOAT;
+        assert!(learner_bytes(&composed) > learner_bytes(&fused) + 3 * activations, "{kind}");
+        let before = learner_bytes(&fused);
+        fused.algorithm.ema_decay = Some(0.9);
+        let spec = build::policy_spec(&fused, build::envs(&fused).unwrap().spec());
+        let policy = parameters(&spec.layers);
+        assert_eq!(learner_bytes(&fused), before + policy * FLOAT, "{kind}");
     }
-    let activations = 2048 * 5 * 512 * FLOAT;
-    assert!(learner_bytes(&gaussian) > learner_bytes(&flow) + 3 * activations);
-    let before = learner_bytes(&flow);
-    flow.algorithm.ema_decay = Some(0.9);
-    let spec = build::policy_spec(&flow, build::envs(&flow).unwrap().spec());
-    let policy = parameters(&spec.layers);
-    assert_eq!(learner_bytes(&flow), before + policy * FLOAT);
 }
 
 #[test]
