@@ -1,0 +1,150 @@
+//! The fastest of many short runs that several threads make together.
+//!
+//! Whatever else the machine does can only make a run slower, and some run escapes it. So the
+//! fastest run says what the machine can do, and measuring goes on until none is clearly faster.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Barrier, Mutex};
+use std::time::{Duration, Instant};
+
+/// A run is clearly faster if it took those before this many times as long.
+const CLEARLY: f64 = 1.02;
+
+/// How long the fastest run is looked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// Looking stops when no run was clearly faster than those before for this long.
+    pub patience: Duration,
+    /// No run begins when looking has taken this long; one is made in any case.
+    pub most: Duration,
+}
+
+/// Returns how many seconds the fastest run took, from the moment all threads are ready until the
+/// last has finished.
+///
+/// Each thread calls `prepare` once and `run` on the result again and again. Neither may panic: the
+/// other threads would wait for it.
+pub fn fastest<T>(
+    threads: usize,
+    effort: Effort,
+    prepare: impl Fn() -> T + Sync,
+    run: impl Fn(&mut T) + Sync,
+) -> f64 {
+    let all = Barrier::new(threads);
+    let going = AtomicBool::new(true);
+    let span = Mutex::new(None);
+    // Returns whether there was another run.
+    let take_part = |part: &mut T| {
+        all.wait();
+        if !going.load(Ordering::Relaxed) {
+            return false;
+        }
+        let start = Instant::now();
+        run(part);
+        let end = Instant::now();
+        if let Ok(mut span) = span.lock() {
+            let (first, last) = span.unwrap_or((start, end));
+            *span = Some((first.min(start), last.max(end)));
+        }
+        // `going` changes only when everyone has read it.
+        all.wait();
+        true
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(|| {
+                let mut part = prepare();
+                all.wait();
+                while take_part(&mut part) {}
+            });
+        }
+        let mut part = prepare();
+        all.wait();
+        let mut search = Search::begin(effort);
+        while take_part(&mut part) {
+            let taken = span.lock().ok().and_then(|mut span| span.take());
+            search.note(taken.map_or(f64::INFINITY, |(start, end): (Instant, Instant)| {
+                (end - start).as_secs_f64()
+            }));
+            going.store(search.goes_on(), Ordering::Relaxed);
+        }
+        search.best
+    })
+}
+
+/// The fastest run so far, and whether it is worth while to look for a faster one.
+struct Search {
+    effort: Effort,
+    begun: Instant,
+    best: f64,
+    /// The last run that was clearly faster, and when it was made.
+    reference: f64,
+    gained: Instant,
+}
+
+impl Search {
+    fn begin(effort: Effort) -> Search {
+        let now = Instant::now();
+        Search { effort, begun: now, best: f64::INFINITY, reference: f64::INFINITY, gained: now }
+    }
+
+    fn note(&mut self, seconds: f64) {
+        self.best = self.best.min(seconds);
+        if self.best * CLEARLY < self.reference {
+            (self.reference, self.gained) = (self.best, Instant::now());
+        }
+    }
+
+    fn goes_on(&self) -> bool {
+        self.gained.elapsed() < self.effort.patience && self.begun.elapsed() < self.effort.most
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    const ONE_RUN: Effort = Effort { patience: Duration::MAX, most: Duration::ZERO };
+
+    #[test]
+    fn every_thread_prepares_once_and_takes_part_in_every_run() {
+        for threads in [1, 3] {
+            let (prepared, runs) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            let prepare = || prepared.fetch_add(1, Ordering::Relaxed);
+            let run = |_: &mut usize| {
+                runs.fetch_add(1, Ordering::Relaxed);
+            };
+            let effort = Effort { patience: Duration::from_millis(5), most: Duration::MAX };
+            let seconds = fastest(threads, effort, prepare, run);
+            assert!(seconds.is_finite() && seconds >= 0.0, "{seconds}");
+            assert_eq!(prepared.load(Ordering::Relaxed), threads);
+            let runs = runs.load(Ordering::Relaxed);
+            assert!(runs >= threads && runs.is_multiple_of(threads), "{runs}");
+        }
+    }
+
+    #[test]
+    fn one_run_is_made_even_if_there_is_no_time() {
+        let runs = AtomicUsize::new(0);
+        let run = |(): &mut ()| {
+            runs.fetch_add(1, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        let seconds = fastest(2, ONE_RUN, || (), run);
+        assert_eq!(runs.load(Ordering::Relaxed), 2);
+        assert!(seconds >= 2e-3, "{seconds}");
+    }
+
+    #[test]
+    fn only_a_clearly_faster_run_prolongs_the_search() {
+        let mut search = Search::begin(ONE_RUN);
+        for (seconds, best, reference) in
+            [(1.0, 1.0, 1.0), (2.0, 1.0, 1.0), (0.99, 0.99, 1.0), (0.97, 0.97, 0.97)]
+        {
+            search.note(seconds);
+            assert_eq!((search.best, search.reference), (best, reference));
+        }
+    }
+}
