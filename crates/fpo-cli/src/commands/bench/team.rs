@@ -3,12 +3,15 @@
 //! Whatever else the machine does can only make a run slower, and some run escapes it. So the
 //! fastest run says what the machine can do, and measuring goes on until none is clearly faster.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::hint::spin_loop;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Barrier, Mutex};
 use std::time::{Duration, Instant};
 
 /// A run is clearly faster if it took those before this many times as long.
 const CLEARLY: f64 = 1.02;
+/// A thread that is awake waits for the others without sleeping for this long.
+const AWAKE: Duration = Duration::from_micros(200);
 
 /// How long the fastest run is looked for.
 #[derive(Clone, Copy, Debug)]
@@ -33,11 +36,18 @@ pub fn fastest<T>(
     let all = Barrier::new(threads);
     let going = AtomicBool::new(true);
     let span = Mutex::new(None);
-    // Returns whether there was another run.
-    let take_part = |part: &mut T| {
+    let awake = AtomicUsize::new(0);
+    // Returns whether there was run number `number`, counted from one.
+    let take_part = |part: &mut T, number: usize| {
         all.wait();
         if !going.load(Ordering::Relaxed) {
             return false;
+        }
+        // The barrier wakes threads one after the other, which may take longer than a short run.
+        awake.fetch_add(1, Ordering::Relaxed);
+        let clock = Instant::now();
+        while awake.load(Ordering::Relaxed) < number * threads && clock.elapsed() < AWAKE {
+            spin_loop();
         }
         let start = Instant::now();
         run(part);
@@ -55,13 +65,17 @@ pub fn fastest<T>(
             scope.spawn(|| {
                 let mut part = prepare();
                 all.wait();
-                while take_part(&mut part) {}
+                let mut numbers = 1..;
+                while numbers.next().is_some_and(|number| take_part(&mut part, number)) {}
             });
         }
         let mut part = prepare();
         all.wait();
         let mut search = Search::begin(effort);
-        while take_part(&mut part) {
+        for number in 1.. {
+            if !take_part(&mut part, number) {
+                break;
+            }
             let taken = span.lock().ok().and_then(|mut span| span.take());
             search.note(taken.map_or(f64::INFINITY, |(start, end): (Instant, Instant)| {
                 (end - start).as_secs_f64()

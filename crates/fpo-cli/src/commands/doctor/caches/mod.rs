@@ -30,7 +30,7 @@ use crate::commands::doctor::caches::sizes::Cache;
 /// A peak is looked for for this long, and so is each bandwidth: with four levels less than three
 /// seconds in all, the filling of buffers included.
 const EFFORT: Effort =
-    Effort { patience: Duration::from_millis(150), most: Duration::from_millis(230) };
+    Effort { patience: Duration::from_millis(120), most: Duration::from_millis(190) };
 
 /// What arithmetic and the levels of the memory can do.
 #[derive(Clone, Debug, PartialEq, Serialize)]
