@@ -14,7 +14,7 @@ mod bandwidth;
 pub mod sizes;
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fpo_core::Isa;
 use serde::Serialize;
@@ -27,10 +27,10 @@ use crate::commands::bench::table::Table;
 use crate::commands::bench::team::Effort;
 use crate::commands::doctor::caches::sizes::Cache;
 
-/// A peak is looked for for this long, and so is each bandwidth: with four levels less than three
-/// seconds in all, the filling of buffers included.
-const EFFORT: Effort =
-    Effort { patience: Duration::from_millis(120), most: Duration::from_millis(190) };
+/// All measurements together take this long at most, besides what is left of runs that had begun.
+const ALL: Duration = Duration::from_millis(2500);
+/// One measurement stops when no run was clearly faster than those before for this long.
+const PATIENCE: Duration = Duration::from_millis(120);
 
 /// What arithmetic and the levels of the memory can do.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -69,32 +69,50 @@ pub struct Level {
 }
 
 impl Roofline {
-    /// Measures everything, in less than three seconds.
+    /// Measures everything, in about two seconds and a half at most.
     pub fn measure() -> Roofline {
         let all = machine::threads();
         let found = sizes::detect();
         let assumed = found.is_empty();
         let caches = if assumed { sizes::assumed(all) } else { found };
         let counts = if all > 1 { vec![1, all] } else { vec![1] };
-        let isa = Isa::best();
-        let teams = counts.into_iter().map(|threads| Team::measure(isa, threads, &caches, EFFORT));
-        let teams = teams.collect();
+        // A peak and memory besides the caches.
+        let measurements = counts.len() * (caches.len() + 2);
+        let mut time = Time { end: Instant::now() + ALL, measurements };
+        let team = |threads| Team::measure(Isa::best(), threads, &caches, &mut time);
+        let teams = counts.into_iter().map(team).collect();
         Roofline { caches, assumed, teams }
     }
 }
 
 impl Team {
-    fn measure(isa: Isa, threads: usize, caches: &[Cache], effort: Effort) -> Team {
+    fn measure(isa: Isa, threads: usize, caches: &[Cache], time: &mut Time) -> Team {
         let sets = sizes::working_sets(caches, threads, sizes::free_memory());
-        let peak = peak::of(isa, threads, effort);
+        let peak = peak::of(isa, threads, time.share());
         let level = |(rank, set)| {
-            let gb_per_s = bandwidth::measure(isa, threads, &set, rank, effort);
+            let gb_per_s = bandwidth::measure(isa, threads, &set, rank, time.share());
             let multiply_adds_per_byte = peak.gflops / 2.0 / gb_per_s;
             let sizes::WorkingSet { level, cache_bytes, bytes } = set;
             Level { level, cache_bytes, read_bytes: bytes, gb_per_s, multiply_adds_per_byte }
         };
         let levels = sets.into_iter().enumerate().map(level).collect();
         Team { peak, levels }
+    }
+}
+
+/// The time that is left, and the measurements that share it.
+struct Time {
+    end: Instant,
+    measurements: usize,
+}
+
+impl Time {
+    /// Returns the share of the next measurement.
+    fn share(&mut self) -> Effort {
+        let left = self.end.saturating_duration_since(Instant::now());
+        let most = left / self.measurements.max(1) as u32;
+        self.measurements = self.measurements.saturating_sub(1);
+        Effort { patience: PATIENCE, most }
     }
 }
 
@@ -173,10 +191,20 @@ memory                               2.25 MiB  12.5                    2.00
     }
 
     #[test]
+    fn measurements_share_the_time_and_what_one_leaves_goes_to_the_others() {
+        let hour = Duration::from_secs(3600);
+        let mut time = Time { end: Instant::now() + hour, measurements: 2 };
+        let (first, second) = (time.share().most, time.share().most);
+        assert!(first <= hour / 2 && second > hour / 2, "{first:?}, {second:?}");
+        time.end = Instant::now();
+        assert_eq!(time.share().most, Duration::ZERO);
+    }
+
+    #[test]
     fn a_measurement_has_the_balance_of_every_level_of_its_working_sets() {
-        let effort = Effort { patience: Duration::ZERO, most: Duration::ZERO };
+        let mut time = Time { end: Instant::now(), measurements: 3 };
         let caches = vec![Cache { level: 1, bytes: 32 << 10, sharers: 1 }];
-        let team = Team::measure(Isa::best(), 2, &caches, effort);
+        let team = Team::measure(Isa::best(), 2, &caches, &mut time);
         assert_eq!(team.peak.threads, 2);
         let names: Vec<&str> = team.levels.iter().map(|level| level.level.as_str()).collect();
         assert_eq!(names, ["L1", "memory"]);
