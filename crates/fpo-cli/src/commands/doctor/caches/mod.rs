@@ -28,7 +28,7 @@ use crate::commands::bench::team::Effort;
 use crate::commands::doctor::caches::sizes::Cache;
 
 /// All measurements together take this long at most, besides what is left of runs that had begun.
-const ALL: Duration = Duration::from_millis(2500);
+const ALL: Duration = Duration::from_millis(2200);
 /// One measurement stops when no run was clearly faster than those before for this long.
 const PATIENCE: Duration = Duration::from_millis(120);
 
@@ -69,7 +69,7 @@ pub struct Level {
 }
 
 impl Roofline {
-    /// Measures everything, in about two seconds and a half at most.
+    /// Measures everything, in less than three seconds unless the machine is very busy.
     pub fn measure() -> Roofline {
         let all = machine::threads();
         let found = sizes::detect();
