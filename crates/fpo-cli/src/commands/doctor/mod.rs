@@ -71,6 +71,7 @@ impl fmt::Display for Report {
             write!(f, "\n{caches}")?;
             if let Some(note) = disturbance(&self.machine) {
                 writeln!(f, "{note}")?;
+                writeln!(f, "→ measure again when the machine is idle, above all several threads")?;
             }
         }
         Ok(())
