@@ -3,15 +3,11 @@
 //! Whatever else the machine does can only make a run slower, and some run escapes it. So the
 //! fastest run says what the machine can do, and measuring goes on until none is clearly faster.
 
-use std::hint::spin_loop;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Barrier, Mutex};
+use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 /// A run is clearly faster if it took those before this many times as long.
 const CLEARLY: f64 = 1.02;
-/// A thread that is awake waits for the others without sleeping for this long.
-const AWAKE: Duration = Duration::from_micros(200);
 
 /// How long the fastest run is looked for.
 #[derive(Clone, Copy, Debug)]
@@ -25,65 +21,47 @@ pub struct Effort {
 /// Returns how many seconds the fastest run took, from the moment all threads are ready until the
 /// last has finished.
 ///
-/// Each thread calls `prepare` once and `run` on the result again and again. Neither may panic: the
-/// other threads would wait for it.
-pub fn fastest<T>(
+/// Each thread calls `prepare` once, and `run` on a result again and again. `run` may not panic.
+/// Every run has new threads, which the system puts where least is going on.
+pub fn fastest<T: Send>(
     threads: usize,
     effort: Effort,
     prepare: impl Fn() -> T + Sync,
     run: impl Fn(&mut T) + Sync,
 ) -> f64 {
-    let all = Barrier::new(threads);
-    let going = AtomicBool::new(true);
-    let span = Mutex::new(None);
-    let awake = AtomicUsize::new(0);
-    // Returns whether there was run number `number`, counted from one.
-    let take_part = |part: &mut T, number: usize| {
-        all.wait();
-        if !going.load(Ordering::Relaxed) {
-            return false;
+    let mut parts: Vec<T> = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(&prepare)).collect();
+        let own = prepare();
+        others.into_iter().filter_map(|thread| thread.join().ok()).chain([own]).collect()
+    });
+    let mut search = Search::begin(effort);
+    loop {
+        search.note(once(&mut parts, &run));
+        if !search.goes_on() {
+            return search.best;
         }
-        // The barrier wakes threads one after the other, which may take longer than a short run.
-        awake.fetch_add(1, Ordering::Relaxed);
-        let clock = Instant::now();
-        while awake.load(Ordering::Relaxed) < number * threads && clock.elapsed() < AWAKE {
-            spin_loop();
-        }
+    }
+}
+
+/// Returns the seconds of one run, each part on a thread of its own.
+fn once<T: Send>(parts: &mut [T], run: &(impl Fn(&mut T) + Sync)) -> f64 {
+    let ready = Barrier::new(parts.len());
+    let work = |part: &mut T| {
+        ready.wait();
         let start = Instant::now();
         run(part);
-        let end = Instant::now();
-        if let Ok(mut span) = span.lock() {
-            let (first, last) = span.unwrap_or((start, end));
-            *span = Some((first.min(start), last.max(end)));
-        }
-        // `going` changes only when everyone has read it.
-        all.wait();
-        true
+        (start, Instant::now())
     };
-    std::thread::scope(|scope| {
-        for _ in 1..threads {
-            scope.spawn(|| {
-                let mut part = prepare();
-                all.wait();
-                let mut numbers = 1..;
-                while numbers.next().is_some_and(|number| take_part(&mut part, number)) {}
-            });
-        }
-        let mut part = prepare();
-        all.wait();
-        let mut search = Search::begin(effort);
-        for number in 1.. {
-            if !take_part(&mut part, number) {
-                break;
-            }
-            let taken = span.lock().ok().and_then(|mut span| span.take());
-            search.note(taken.map_or(f64::INFINITY, |(start, end): (Instant, Instant)| {
-                (end - start).as_secs_f64()
-            }));
-            going.store(search.goes_on(), Ordering::Relaxed);
-        }
-        search.best
-    })
+    let work = &work;
+    let spans: Vec<_> = std::thread::scope(|scope| {
+        let Some((first, rest)) = parts.split_first_mut() else { return Vec::new() };
+        let others: Vec<_> = rest.iter_mut().map(|part| scope.spawn(move || work(part))).collect();
+        let own = work(first);
+        others.into_iter().filter_map(|thread| thread.join().ok()).chain([own]).collect()
+    });
+    let start = spans.iter().map(|span| span.0).min();
+    let end = spans.iter().map(|span| span.1).max();
+    start.zip(end).map_or(f64::INFINITY, |(start, end)| (end - start).as_secs_f64())
 }
 
 /// The fastest run so far, and whether it is worth while to look for a faster one.
@@ -116,7 +94,7 @@ impl Search {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
 

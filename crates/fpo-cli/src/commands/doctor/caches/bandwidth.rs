@@ -17,9 +17,8 @@ const WORDS: usize = 16;
 /// Lines that one turn of the innermost loop reads: enough that its end is soon learnt.
 const BLOCK: usize = 8;
 /// Bytes that a thread reads in one run from the nearest level, and half as many from each level
-/// after it: some tenths of a millisecond, so that the threads of a busy machine get through
-/// some runs undisturbed.
-const RUN: u64 = 64 << 20;
+/// after it: about a millisecond, beside which threads begin at the same time.
+const RUN: u64 = 256 << 20;
 
 /// A cache line.
 #[derive(Clone, Copy)]
