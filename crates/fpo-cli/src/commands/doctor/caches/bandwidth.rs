@@ -16,8 +16,9 @@ use crate::commands::doctor::caches::sizes::WorkingSet;
 const WORDS: usize = 16;
 /// Lines that one turn of the innermost loop reads: enough that its end is soon learnt.
 const BLOCK: usize = 8;
-/// Bytes that a thread reads in one run from the nearest level, and half as many from each level
-/// after it: about a millisecond, beside which threads begin at the same time.
+/// Bytes that a thread reads in one run from the nearest level, and a quarter as many from each
+/// level after it: about a millisecond. That is long beside the time in which threads begin, and
+/// short beside that for which a busy machine leaves a thread alone.
 const RUN: u64 = 256 << 20;
 
 /// A cache line.
@@ -40,7 +41,7 @@ pub(crate) fn measure(
     rank: usize,
     effort: Effort,
 ) -> f64 {
-    let (blocks, per_run) = (to_blocks(set.bytes), to_blocks(RUN >> rank.min(8)));
+    let (blocks, per_run) = (to_blocks(set.bytes), to_blocks(RUN >> (2 * rank.min(8))));
     // A run reads the whole buffer some times, or one of equal pieces.
     let piece = per_run.min(blocks);
     let (blocks, sweeps) = (blocks.next_multiple_of(piece), per_run / piece);
