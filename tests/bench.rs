@@ -96,6 +96,30 @@ fn the_doctor_says_what_is_there_as_text_and_as_json() {
     let expected = if cfg!(feature = "mujoco") { "ok" } else { "absent" };
     assert_eq!(mujoco["state"], expected);
     assert_eq!(report["machine"]["fpo"], env!("CARGO_PKG_VERSION"));
+    assert!(report.get("caches").is_none(), "nothing is measured unasked");
+}
+
+#[test]
+fn the_doctor_measures_the_caches_when_asked() {
+    let dir = tempdir().unwrap();
+    let text = succeed(dir.path(), &["doctor", "--caches"]);
+    for word in ["cpu ", "1 thread, ", "L1 ", "memory ", "A kernel that does fewer"] {
+        assert!(text.lines().any(|line| line.starts_with(word)), "no {word:?} in\n{text}");
+    }
+    let text = succeed(dir.path(), &["doctor", "--caches", "--json"]);
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert!(report["machine"]["fpo"].is_string(), "the rest is there as well");
+    let threads = std::thread::available_parallelism().unwrap().get();
+    let teams = report["caches"]["teams"].as_array().unwrap();
+    let counts: Vec<_> = teams.iter().map(|team| team["peak"]["threads"].as_u64()).collect();
+    let expected = [1, threads as u64].map(Some);
+    assert_eq!(counts, expected[..if threads > 1 { 2 } else { 1 }]);
+    for level in teams.iter().flat_map(|team| team["levels"].as_array().unwrap()) {
+        for name in ["read_bytes", "gb_per_s", "multiply_adds_per_byte"] {
+            assert!(level[name].as_f64().unwrap() > 0.0, "{name} of {level}");
+        }
+    }
+    assert_eq!(teams[0]["levels"][0]["level"], "L1");
 }
 
 #[test]

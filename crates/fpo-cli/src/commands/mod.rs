@@ -66,6 +66,10 @@ enum Command {
     Bench(Box<BenchArgs>),
     /// Say what this build and this machine have, and how to get what is missing
     Doctor {
+        /// Measure how fast threads read from each cache and from memory, beside the peak of
+        /// multiply-adds: a few seconds
+        #[arg(long)]
+        caches: bool,
         /// Print the report as JSON
         #[arg(long)]
         json: bool,
@@ -149,7 +153,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Figure(Figure::Gridworld(args)) => gridworld(&args),
         Command::Envs(args) => envs(args),
         Command::Bench(args) => print(&bench(&args)?),
-        Command::Doctor { json } => doctor(json),
+        Command::Doctor { caches, json } => doctor(caches, json),
         Command::Config { config, overrides } => print(&overrides.load(&config)?.to_toml()?),
     }
 }
@@ -186,8 +190,11 @@ fn envs(args: EnvsArgs) -> Result<()> {
     play(&player, &plan, &args.play, args.json)
 }
 
-fn doctor(json: bool) -> Result<()> {
-    let report = Report::make();
+fn doctor(caches: bool, json: bool) -> Result<()> {
+    let mut report = Report::make();
+    if caches {
+        report.measure_caches();
+    }
     match json {
         true => print(&serde_json::to_string_pretty(&report)?)?,
         false => print(&report.to_string())?,

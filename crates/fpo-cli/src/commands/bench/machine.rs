@@ -157,7 +157,7 @@ pub fn memory(key: &str) -> Option<u64> {
 }
 
 /// Returns how many threads want to run besides this one, as the mean of some readings.
-fn others_running() -> Option<f64> {
+pub fn others_running() -> Option<f64> {
     let read = || {
         std::thread::sleep(READING_INTERVAL);
         running_of_loadavg(&fs::read_to_string("/proc/loadavg").ok()?)

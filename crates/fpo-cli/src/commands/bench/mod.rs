@@ -21,6 +21,7 @@ pub mod sampler;
 pub mod sizes;
 pub mod stats;
 pub mod table;
+pub mod team;
 mod ticker;
 pub mod train;
 

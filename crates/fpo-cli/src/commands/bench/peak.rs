@@ -2,19 +2,18 @@
 //!
 //! Each thread keeps `x ← x·a + b` going on enough independent registers that no addition waits
 //! for another; nothing touches memory. A product and a sum count as two operations. The result is
-//! the best of many short runs: whatever else the machine does can only make a run slower, and
-//! some run escapes it.
+//! that of the fastest of many short runs.
 
 use std::hint::black_box;
-use std::sync::Barrier;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use fpo_core::Isa;
 use serde::{Deserialize, Serialize};
 
-/// Measuring stops when no run was clearly faster than those before for this long.
-const PATIENCE: Duration = Duration::from_millis(250);
-/// A run is clearly faster if its rate is this many times that of those before.
-const CLEARLY: f64 = 1.02;
+use crate::commands::bench::team::{Effort, fastest};
+
+/// How long a peak is looked for.
+const EFFORT: Effort = Effort { patience: Duration::from_millis(250), most: Duration::MAX };
 /// Rounds of one run: a few milliseconds.
 const ROUNDS: usize = 1 << 19;
 /// Factor and summand: `x` tends to `b / (1 − a) = 1` and stays finite.
@@ -42,14 +41,19 @@ struct Kernel {
 
 /// Measures every register width of this CPU with each number of threads, the widest first.
 pub fn measure(threads: &[usize]) -> Vec<Peak> {
-    let peaks = |kernel: Kernel| {
-        threads.iter().map(move |&threads| Peak {
-            width: kernel.width.into(),
-            threads,
-            gflops: best(kernel, threads),
-        })
+    let peaks = |isa| threads.iter().map(move |&threads| of(isa, threads, EFFORT));
+    vectors().into_iter().flat_map(peaks).collect()
+}
+
+/// Measures the peak of one instruction set, or of the portable loop where the CPU lacks it.
+pub fn of(isa: Isa, threads: usize, effort: Effort) -> Peak {
+    let kernel = kernel(isa);
+    let run = |(): &mut ()| {
+        black_box((kernel.run)(ROUNDS, black_box(A), black_box(B)));
     };
-    kernels().into_iter().flat_map(peaks).collect()
+    let seconds = fastest(threads, effort, || (), run);
+    let flop = threads * ROUNDS * kernel.flop_per_round;
+    Peak { width: kernel.width.into(), threads, gflops: flop as f64 / seconds / 1e9 }
 }
 
 /// Returns the peak of the widest registers with `threads` threads, if it was measured.
@@ -57,61 +61,33 @@ pub fn widest(peaks: &[Peak], threads: usize) -> Option<f64> {
     peaks.iter().find(|peak| peak.threads == threads).map(|peak| peak.gflops)
 }
 
-/// Returns the GFLOP/s of the fastest run.
-fn best(kernel: Kernel, threads: usize) -> f64 {
-    let (mut best, mut reference) = (0.0, 0.0);
-    let mut clock = Instant::now();
-    while clock.elapsed() < PATIENCE {
-        best = once(kernel, threads).max(best);
-        if best > CLEARLY * reference {
-            (reference, clock) = (best, Instant::now());
-        }
-    }
-    best
+/// Returns the instruction sets of this CPU that have intrinsics here, the widest first; where
+/// there are none, the portable one.
+fn vectors() -> Vec<Isa> {
+    let has = |isa: &Isa| *isa != Isa::Portable && isa.is_available();
+    let found: Vec<Isa> = Isa::ALL.into_iter().rev().filter(has).collect();
+    if found.is_empty() { vec![Isa::Portable] } else { found }
 }
 
-/// Returns the GFLOP/s of one run on all threads, from the moment all are ready until the last has
-/// finished.
-fn once(kernel: Kernel, threads: usize) -> f64 {
-    let ready = Barrier::new(threads);
-    let work = || {
-        ready.wait();
-        let start = Instant::now();
-        black_box((kernel.run)(ROUNDS, black_box(A), black_box(B)));
-        (start, Instant::now())
-    };
-    let spans: Vec<_> = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let own = work();
-        others.into_iter().filter_map(|thread| thread.join().ok()).chain([own]).collect()
-    });
-    let start = spans.iter().map(|span| span.0).min();
-    let end = spans.iter().map(|span| span.1).max();
-    let seconds = start.zip(end).map_or(f64::INFINITY, |(a, b)| (b - a).as_secs_f64());
-    (spans.len() * ROUNDS * kernel.flop_per_round) as f64 / seconds / 1e9
-}
-
-fn kernels() -> Vec<Kernel> {
-    let mut kernels = Vec::new();
+fn kernel(isa: Isa) -> Kernel {
     #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") {
+    match isa {
+        Isa::Avx512 if isa.is_available() => {
             // SAFETY: this CPU has AVX-512F.
             let run = |rounds, a, b| unsafe { x86::avx512(rounds, a, b) };
             let flop_per_round = 2 * x86::AVX512_REGISTERS * 16;
-            kernels.push(Kernel { width: "avx512f", flop_per_round, run });
+            return Kernel { width: "avx512f", flop_per_round, run };
         }
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        Isa::Avx2 if isa.is_available() => {
             // SAFETY: this CPU has AVX2 and FMA.
             let run = |rounds, a, b| unsafe { x86::avx2(rounds, a, b) };
             let flop_per_round = 2 * x86::AVX2_REGISTERS * 8;
-            kernels.push(Kernel { width: "avx2+fma", flop_per_round, run });
+            return Kernel { width: "avx2+fma", flop_per_round, run };
         }
+        _ => {}
     }
-    if kernels.is_empty() {
-        kernels.push(Kernel { width: "portable", flop_per_round: 2 * PORTABLE, run: portable });
-    }
-    kernels
+    let _ = isa;
+    Kernel { width: "portable", flop_per_round: 2 * PORTABLE, run: portable }
 }
 
 /// Numbers of the portable loop: eight registers of four.
@@ -179,11 +155,7 @@ mod tests {
 
     #[test]
     fn every_kernel_tends_to_the_fixed_point() {
-        for kernel in kernels().into_iter().chain([Kernel {
-            width: "portable",
-            flop_per_round: 2 * PORTABLE,
-            run: portable,
-        }]) {
+        for kernel in Isa::ALL.map(kernel) {
             let registers = match kernel.width {
                 "portable" => PORTABLE,
                 "avx512f" => kernel.flop_per_round / 32,

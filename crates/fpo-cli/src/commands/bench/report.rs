@@ -48,14 +48,19 @@ fn head(machine: &Machine) -> String {
     if !peaks.is_empty() {
         let _ = writeln!(text, "peak GFLOP/s: {peaks}");
     }
-    if let Some(others) = machine.others_running.filter(|&others| others >= BUSY) {
-        let _ =
-            writeln!(text, "note: other programs kept {others:.1} threads busy when this began");
+    if let Some(note) = disturbance(machine) {
+        let _ = writeln!(text, "{note}");
     }
     if machine.debug_build {
         text += "note: this is a debug build; for speed, cargo build --release\n";
     }
     text
+}
+
+/// Says what else the machine did when measuring began, if it was enough to spoil the numbers.
+pub(crate) fn disturbance(machine: &Machine) -> Option<String> {
+    let others = machine.others_running.filter(|&others| others >= BUSY)?;
+    Some(format!("note: other programs kept {others:.1} threads busy when this began"))
 }
 
 fn computing(title: &str, measured: &[&Measurement]) -> String {
@@ -119,7 +124,7 @@ fn percent(share: f64) -> String {
     format!("{:.0} %", 100.0 * share)
 }
 
-fn count(n: usize, what: &str) -> String {
+pub(crate) fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 

@@ -1,5 +1,6 @@
 //! `fpo doctor`: what this build and this machine have, and what to do about what is missing.
 
+pub mod caches;
 pub mod check;
 mod checks;
 mod devices;
@@ -9,7 +10,10 @@ use std::fmt;
 use anyhow::{Result, bail};
 use serde::Serialize;
 
+use crate::commands::bench::machine;
 use crate::commands::bench::machine::Machine;
+use crate::commands::bench::report::disturbance;
+use crate::commands::doctor::caches::Roofline;
 use crate::commands::doctor::check::{Check, State};
 
 /// Everything that was looked at.
@@ -17,6 +21,9 @@ use crate::commands::doctor::check::{Check, State};
 pub struct Report {
     /// The parts.
     pub checks: Vec<Check>,
+    /// What caches and arithmetic can do, if that was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caches: Option<Roofline>,
     /// Machine and program in full.
     pub machine: Machine,
 }
@@ -30,7 +37,13 @@ impl Report {
         all.extend([checks::threads(&machine), checks::kernels(), checks::mujoco()]);
         all.extend(checks::memory());
         all.extend(checks::disk());
-        Report { checks: all, machine }
+        Report { checks: all, caches: None, machine }
+    }
+
+    /// Measures what caches and arithmetic can do, and what else the machine is doing meanwhile.
+    pub fn measure_caches(&mut self) {
+        self.machine.others_running = machine::others_running();
+        self.caches = Some(Roofline::measure());
     }
 
     /// Fails if a part that this build needs is broken.
@@ -52,6 +65,13 @@ impl fmt::Display for Report {
             writeln!(f, "{:<9} {:<8} {}", check.name, check.state, check.found)?;
             if let Some(advice) = &check.advice {
                 writeln!(f, "{:<18} → {advice}", "")?;
+            }
+        }
+        if let Some(caches) = &self.caches {
+            write!(f, "\n{caches}")?;
+            if let Some(note) = disturbance(&self.machine) {
+                writeln!(f, "{note}")?;
+                writeln!(f, "→ measure again when the machine is idle, above all several threads")?;
             }
         }
         Ok(())
@@ -81,7 +101,7 @@ mod tests {
             Check::ok("cpu", "fine"),
             Check::new("mujoco", State::Broken, "another version").advise("rebuild"),
         ];
-        let report = Report { checks, machine: Machine::default() };
+        let report = Report { checks, caches: None, machine: Machine::default() };
         let error = report.require_sound().unwrap_err().to_string();
         assert!(error.contains("mujoco") && !error.contains("cpu"), "{error}");
         let text = report.to_string();
