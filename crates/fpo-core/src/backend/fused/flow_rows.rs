@@ -54,10 +54,10 @@ struct Regression<'a> {
 }
 
 impl<S: Simd> FlowRows<'_, S> {
-    /// Returns the regression of sample `n`, out of `samples`, of the rollout's transition `row`.
+    /// Returns the regression of sample `n` of the rollout's transition `row`.
     #[inline(always)]
-    fn regression(&self, row: usize, n: usize, samples: usize) -> Regression<'_> {
-        let (batch, dim) = (self.batch, self.config.action_dim);
+    fn regression(&self, row: usize, n: usize) -> Regression<'_> {
+        let (batch, dim, samples) = (self.batch, self.config.action_dim, self.samples);
         let parametrization = self.config.parametrization();
         if let Some(mdp) = self.chain {
             let state = (row * (samples + 1) + n) * dim;
@@ -107,10 +107,6 @@ impl<S: Simd> LossRows<S> for FlowRows<'_, S> {
         self.samples
     }
 
-    fn group(&self) -> usize {
-        self.samples
-    }
-
     fn buffers(&self, transitions: usize) -> Buffers {
         let spare = self.embedding.padded_len();
         Buffers {
@@ -136,7 +132,7 @@ impl<S: Simd> LossRows<S> for FlowRows<'_, S> {
                 for (k, rows) in groups.enumerate() {
                     let row = self.row(first + k);
                     for (n, x) in rows.chunks_exact_mut(stride).enumerate() {
-                        let regression = self.regression(row, n, samples);
+                        let regression = self.regression(row, n);
                         let [a, b] = regression.input;
                         let (x_t, time) = x.split_at_mut(dim);
                         for ((x, &first), &second) in
@@ -171,7 +167,7 @@ impl<S: Simd> LossRows<S> for FlowRows<'_, S> {
                 for (k, losses) in losses.chunks_exact_mut(samples).enumerate() {
                     let row = self.row(first + k);
                     for (n, loss) in losses.iter_mut().enumerate() {
-                        let regression = self.regression(row, n, samples);
+                        let regression = self.regression(row, n);
                         let [a, b] = regression.target;
                         let gain = regression.gain * scale;
                         let slope = 2.0 * regression.factor * gain;

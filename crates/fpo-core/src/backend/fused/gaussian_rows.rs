@@ -35,10 +35,6 @@ impl<S: Simd> LossRows<S> for GaussianRows<'_, S> {
         1
     }
 
-    fn group(&self) -> usize {
-        1
-    }
-
     fn buffers(&self, transitions: usize) -> Buffers {
         Buffers {
             net: self.net.block(transitions, 0, 0),

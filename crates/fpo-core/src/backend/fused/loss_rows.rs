@@ -26,11 +26,8 @@ pub(crate) trait LossRows<S: Simd>: Copy + Sync {
     /// Returns the minibatch.
     fn batch(&self) -> &Batch<'_>;
 
-    /// Returns the number of losses of a transition.
+    /// Returns the number of losses of a transition, each of which has a row of the network.
     fn samples(&self) -> usize;
-
-    /// Returns the number of network rows whose first layer has a part in common.
-    fn group(&self) -> usize;
 
     /// Returns buffers for so many transitions.
     fn buffers(&self, transitions: usize) -> Buffers;

@@ -253,7 +253,7 @@ impl<R> Pass<'_, R> {
         }
         let entropy = -objective.entropy_coefficient / transitions;
         outcome.entropy += rows.slopes(losses, entropy as f32, buffers);
-        rows.net().backward(s, count * samples, rows.group(), &mut buffers.net, write, sums);
+        rows.net().backward(s, count * samples, samples, &mut buffers.net, write, sums);
     }
 
     /// Adds one action's surrogate to `outcome`, and replaces the action's losses in `new` by
