@@ -5,9 +5,9 @@
 #   ./check.sh --device cpu     the same checks with the CPU program
 #   ./check.sh --help           all flags
 #
-# Needs Python 3.8 or newer, and for CUDA the driver with CUDA 13's cuBLAS, cuRAND and NVRTC. Neither
-# Rust nor the network is needed. Ends with 0 if all checks passed on the device that was asked for,
-# with 1 if one failed or could not be run there, with 2 if it was called wrongly.
+# Needs Python 3.8 or newer, and for CUDA the driver with CUDA 13's cuBLAS, cuRAND and NVRTC.
+# Neither Rust nor the network is needed. Ends with 0 if all checks passed on the device that was
+# asked for, with 1 if one failed or could not be run there, with 2 if it was called wrongly.
 set -euo pipefail
 kit=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 for python in ${PYTHON:-python3 python}; do

@@ -2,8 +2,8 @@
 //! our sources on one side and with Candle's Metal backend on the other.
 //!
 //! The list is `metal/operations.txt`. A new operation in our sources fails here until it is
-//! listed, and a listed kernel that Candle does not have fails too. This reads sources: nothing here
-//! runs on a Metal device.
+//! listed, and a listed kernel that Candle does not have fails too. This reads sources: nothing
+//! here runs on a Metal device.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 

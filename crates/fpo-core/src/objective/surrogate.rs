@@ -73,8 +73,8 @@ impl SurrogateKind {
 /// Returns PPO's clipped surrogate of ratios `(T, B, R)` and advantages `(T, B)`: the quantity to
 /// maximise, `(T, B, R)`. No gradient flows to the advantages.
 ///
-/// It is computed as `min(r·A, A + ε·|A|)`: a ratio below `1 − ε` binds nothing where A is positive,
-/// nor one above `1 + ε` where it is negative.
+/// It is computed as `min(r·A, A + ε·|A|)`: a ratio below `1 − ε` binds nothing where A is
+/// positive, nor one above `1 + ε` where it is negative.
 ///
 /// # Errors
 /// If a tensor operation fails.

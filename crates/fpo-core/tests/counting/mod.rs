@@ -46,7 +46,7 @@ unsafe impl GlobalAlloc for Counting {
         unsafe { System.alloc(layout) }
     }
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // A storage never grows, so what does is none.
+        // Only vectors grow. A storage keeps its size, so growing memory is not counted as one.
         // SAFETY: the caller's promise.
         unsafe { System.realloc(pointer, layout, size) }
     }

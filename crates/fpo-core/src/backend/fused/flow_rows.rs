@@ -1,4 +1,5 @@
-//! The rows of a flow policy's block: network inputs from transitions and samples, losses from outputs.
+//! The rows of a flow policy's block: network inputs from transitions and samples, losses from
+//! outputs.
 //!
 //! A row is a regression of the network's scaled output `p` at one flow time. A flow is regressed
 //! on a Monte-Carlo pair, a chain on one of its transitions ([`crate::path`],

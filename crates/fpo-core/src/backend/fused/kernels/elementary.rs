@@ -60,9 +60,9 @@ pub(crate) fn exp_minus<S: Simd, const NV: usize, const ROWS: usize>(
     each!(x[i][j] = s.times_exp2(x[i][j], n[i][j]));
 }
 
-/// Returns `1/x` for positive normal numbers `x` below 1e38 with a relative error below 2e-7. It takes three Newton steps `y ← y +
-/// y·(1 − x·y)` from the guess that negating the exponent gives, which needs a third of the time of
-/// a division.
+/// Returns `1/x` for positive normal numbers `x` below 1e38 with a relative error below 2e-7. It
+/// takes three Newton steps `y ← y + y·(1 − x·y)` from the guess that negating the exponent gives,
+/// which needs a third of the time of a division.
 #[inline(always)]
 pub(crate) fn reciprocal<S: Simd, const NV: usize, const ROWS: usize>(
     s: S,

@@ -16,12 +16,15 @@ pub(crate) trait End: Copy {
 
     /// Turns sums into output, given the numbers that the target began with. Returns slopes if they
     /// are to be kept.
+    #[inline(always)]
     fn finish<S: Simd, const NV: usize, const ROWS: usize>(
         self,
-        s: S,
-        sums: &mut Together<S::V, NV, ROWS>,
-        start: impl Fn(usize, usize) -> S::V,
-    ) -> Option<Together<S::V, NV, ROWS>>;
+        _s: S,
+        _sums: &mut Together<S::V, NV, ROWS>,
+        _start: impl Fn(usize, usize) -> S::V,
+    ) -> Option<Together<S::V, NV, ROWS>> {
+        None
+    }
 }
 
 /// `out = z`.
@@ -42,16 +45,6 @@ pub(crate) struct TimesOutput;
 
 impl End for Plain {
     const FROM_START: bool = true;
-
-    #[inline(always)]
-    fn finish<S: Simd, const NV: usize, const ROWS: usize>(
-        self,
-        _: S,
-        _: &mut Together<S::V, NV, ROWS>,
-        _: impl Fn(usize, usize) -> S::V,
-    ) -> Option<Together<S::V, NV, ROWS>> {
-        None
-    }
 }
 
 impl<A: Activate> End for Activated<A> {

@@ -6,9 +6,9 @@
 //! runs is decided when the program starts ([`Isa::best`]). Results have the same bits for any
 //! number of threads, and the same on AVX2 and AVX-512.
 //!
-//! `unsafe` is confined to `crate::simd`, to `gemm`, `tiles`, `gradients` and `groups` in this folder, and
-//! to one loop each of `embedding`, `normal` and `sampler`. Every pointer there comes from a slice whose length
-//! was checked against the rows and columns that are read or written.
+//! `unsafe` is confined to `crate::simd`, to `gemm`, `tiles`, `gradients` and `groups` in this
+//! folder, and to the loops of `embedding`, `normal` and `sampler`. Every pointer there comes from
+//! a slice whose length was checked against the rows and columns that are read or written.
 
 mod activations;
 pub(crate) mod elementary;
