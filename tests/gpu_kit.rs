@@ -74,6 +74,17 @@ fn without_a_card_what_is_missing_is_named_and_the_cpu_is_checked() {
     let missing = report["missing"].to_string();
     assert!(missing.contains("libnowhere.so.7") && !missing.contains("libfound"), "{missing}");
     assert!(missing.contains("no CUDA programs"), "{missing}");
+    // Whether or not the machine of this test has them, these are always looked for.
+    for name in [
+        "libcuda.so.1",
+        "libcublas.so.13",
+        "libcublasLt.so.13",
+        "libcurand.so.10",
+        "libnvrtc.so.13",
+    ] {
+        let found = report["libraries"].get(name).is_some();
+        assert!(found || missing.contains(name), "{name} is not looked for: {report}");
+    }
     let found = report["libraries"]["libfound.so.3"].as_str().unwrap();
     assert!(found.ends_with("toolkit/lib64/libfound.so.3"), "{found}");
     assert!(report["verdict"].as_str().unwrap().contains("could not be run on cuda"), "{report}");
