@@ -51,7 +51,15 @@ const HOUSES: [House; 3] = [
     },
     House {
         name: "fpo-cli",
-        floors: &[&["config"], &["terminal"], &["run"], &["training"], &["commands"]],
+        floors: &[
+            &["config", "host"],
+            &["terminal"],
+            &["run"],
+            &["results"],
+            &["training"],
+            &["report", "sweep"],
+            &["commands"],
+        ],
         strangers: &[],
     },
 ];

@@ -2,6 +2,8 @@
 
 pub mod commands;
 pub mod config;
+pub mod host;
+pub mod results;
 pub mod run;
 pub mod terminal;
 pub mod training;

@@ -16,9 +16,10 @@ use crate::commands::bench::measurement::{Case, Kind, Measurement};
 use crate::commands::bench::peak::Peak;
 use crate::commands::bench::sizes::{Sizes, desk_cheetah};
 use crate::commands::bench::stats::Repeats;
-use crate::commands::bench::{envs, launch, learner, machine, peak, sampler, train};
+use crate::commands::bench::{envs, launch, learner, peak, sampler, train};
 use crate::config::choices::PrecisionChoice;
 use crate::config::resolved::Config;
+use crate::host;
 use crate::terminal::failure::UsageError;
 use crate::training::build;
 use crate::training::device;
@@ -69,7 +70,7 @@ impl Job {
     /// Those of the part that is measured, with the case.
     pub fn run(self, peaks: &[Peak]) -> Result<Measurement> {
         let label = format!("{} ({})", self.kind, self.case);
-        let threads = self.case.threads.unwrap_or_else(machine::threads);
+        let threads = self.case.threads.unwrap_or_else(host::threads);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
         // The peak is the processor's.
         let on_cpu = self.case.device.as_deref() == Some("cpu");
@@ -172,7 +173,7 @@ fn learner_jobs(
     }
     for &batch_size in &batch_sizes {
         for (name, device) in devices {
-            for threads in threads(args, &[machine::threads()]) {
+            for threads in threads(args, &[host::threads()]) {
                 let case = Case {
                     device: Some(name.clone()),
                     sizes: Some(sizes.name.clone()),
@@ -199,7 +200,7 @@ fn sampler_jobs(
     let is_flow = build::policy_spec(&sizes.config, &sizes.spec).source != Source::Noise;
     for envs in counts(&args.envs, &[sizes.config.env.num_envs]) {
         for (name, device) in devices {
-            for threads in threads(args, &[machine::threads()]) {
+            for threads in threads(args, &[host::threads()]) {
                 let case = Case {
                     device: Some(name.clone()),
                     sizes: Some(sizes.name.clone()),
@@ -232,7 +233,7 @@ fn env_jobs(args: &BenchArgs, jobs: &mut Vec<Job>) -> Result<()> {
     for task in &tasks {
         fpo_envs::spec(task)?;
     }
-    let all = machine::threads();
+    let all = host::threads();
     let default_threads = if args.quick || all == 1 { vec![all] } else { vec![1, all] };
     let default_envs = if args.quick { &ENVS[..1] } else { &ENVS[..] };
     for task in tasks {
@@ -261,7 +262,7 @@ fn train_jobs(args: &BenchArgs, devices: &[(String, Device)], jobs: &mut Vec<Job
     };
     fpo_envs::spec(&config.env.task)?;
     for (device_name, device) in devices {
-        for threads in threads(args, &[machine::threads()]) {
+        for threads in threads(args, &[host::threads()]) {
             let case = Case {
                 device: Some(device_name.clone()),
                 sizes: Some(name.clone()),

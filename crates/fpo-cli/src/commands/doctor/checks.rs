@@ -6,9 +6,9 @@ use std::process::Command;
 use candle_core::{DType, Device};
 use fpo_core::Compute;
 
-use crate::commands::bench::machine;
 use crate::commands::bench::machine::Machine;
 use crate::commands::doctor::check::{Check, State};
+use crate::host;
 
 /// Less free memory than this cannot hold a rollout of the paper's size and its update.
 const LITTLE_MEMORY: u64 = 4 << 30;
@@ -77,7 +77,7 @@ pub(crate) fn kernels() -> Check {
 
 #[cfg(feature = "mujoco")]
 pub(crate) fn mujoco() -> Check {
-    let version = machine::mujoco_version().unwrap_or_default();
+    let version = host::mujoco_version().unwrap_or_default();
     // Three digits for each part after the first: 3.17.0 is 3017000.
     let header = mujoco_rs::mujoco_c::mjVERSION_HEADER;
     let needed = format!("{}.{}.{}", header / 1_000_000, header / 1000 % 1000, header % 1000);
@@ -103,7 +103,7 @@ pub(crate) fn mujoco() -> Check {
 }
 
 pub(crate) fn memory() -> Option<Check> {
-    let (total, free) = (machine::memory("MemTotal")?, machine::memory("MemAvailable")?);
+    let (total, free) = (host::memory("MemTotal")?, host::memory("MemAvailable")?);
     let found = format!("{} free of {}", gib(free), gib(total));
     Some(match free < LITTLE_MEMORY {
         false => Check::ok("memory", found),

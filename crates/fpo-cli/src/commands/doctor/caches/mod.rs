@@ -19,13 +19,13 @@ use std::time::{Duration, Instant};
 use fpo_core::Isa;
 use serde::Serialize;
 
-use crate::commands::bench::machine;
 use crate::commands::bench::peak;
 use crate::commands::bench::peak::Peak;
 use crate::commands::bench::report::count;
 use crate::commands::bench::table::Table;
 use crate::commands::bench::team::Effort;
 use crate::commands::doctor::caches::sizes::Cache;
+use crate::host;
 
 /// All measurements together take this long at most, besides what is left of runs that had begun.
 const ALL: Duration = Duration::from_millis(2200);
@@ -71,7 +71,7 @@ pub struct Level {
 impl Roofline {
     /// Measures everything, in less than three seconds unless the machine is very busy.
     pub fn measure() -> Roofline {
-        let all = machine::threads();
+        let all = host::threads();
         let found = sizes::detect();
         let assumed = found.is_empty();
         let caches = if assumed { sizes::assumed(all) } else { found };

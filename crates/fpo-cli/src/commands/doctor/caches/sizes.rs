@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::commands::bench::machine;
+use crate::host;
 
 /// Where Linux describes the caches of the first processor.
 const FOLDER: &str = "/sys/devices/system/cpu/cpu0/cache";
@@ -73,7 +73,7 @@ pub(crate) fn working_sets(caches: &[Cache], threads: usize, free: Option<u64>) 
 
 /// Returns the free memory, where the system says.
 pub(crate) fn free_memory() -> Option<u64> {
-    machine::memory("MemAvailable")
+    host::memory("MemAvailable")
 }
 
 /// Reads the caches from the folders `index*` of `folder`. What cannot be read is left out.
