@@ -9,6 +9,7 @@ pub mod export;
 pub mod figure;
 pub mod play;
 pub mod sampler_args;
+pub mod sweep;
 pub mod train;
 
 use std::path::{Path, PathBuf};
@@ -25,9 +26,11 @@ use crate::commands::doctor::Report;
 use crate::commands::eval::{EvalArgs, eval};
 use crate::commands::figure::gridworld::{GridworldArgs, gridworld};
 use crate::commands::play::{PlayArgs, play};
+use crate::commands::sweep::{SweepArgs, sweep};
 use crate::config::choices::DeviceChoice;
 use crate::config::resolved::Config;
 use crate::terminal::output::print;
+use crate::terminal::stop::Stop;
 use crate::training::player::Player;
 use crate::training::policy_file;
 
@@ -47,6 +50,8 @@ pub struct Cli {
 enum Command {
     /// Train a policy from a configuration, or continue a run
     Train(TrainArgs),
+    /// Make many runs from one file, side by side, each until it has its row of results
+    Sweep(SweepArgs),
     /// Play episodes with a trained policy and report their returns
     Eval(Box<EvalArgs>),
     /// Write the policy of a run's newest checkpoint to a safetensors file
@@ -106,6 +111,13 @@ struct TrainArgs {
     /// Continue the run in this folder from its newest checkpoint
     #[arg(long, value_name = "RUN", conflicts_with_all = ["set", "seed"])]
     resume: Option<PathBuf>,
+    /// Continue the run in its folder if it is there, and start it otherwise; a finished run is left
+    /// as it is [default folder: runs/CONFIG-seedN]
+    #[arg(long, conflicts_with = "resume")]
+    resume_or_start: bool,
+    /// Also stop, and save, when standard input ends: when the program that started this one is gone
+    #[arg(long)]
+    stop_at_eof: bool,
 }
 
 #[derive(Args, Debug)]
@@ -148,6 +160,7 @@ impl Overrides {
 pub fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Train(args) => train(args),
+        Command::Sweep(args) => sweep(&args),
         Command::Eval(args) => eval(*args),
         Command::Export { run, output } => export::export(&run, &output, &Registry::default()),
         Command::Figure(Figure::Gridworld(args)) => gridworld(&args),
@@ -159,14 +172,21 @@ pub fn run(cli: Cli) -> Result<()> {
 }
 
 fn train(args: TrainArgs) -> Result<()> {
+    let stop = Stop::on_signals()?;
+    if args.stop_at_eof {
+        stop.also_at_end_of_input();
+    }
     if let Some(run) = args.resume {
-        return train::resume(&run, args.device, &Registry::default());
+        return train::resume(&run, args.device, &Registry::default(), stop);
     }
     let mut config = args.overrides.load(&args.config)?;
     if let Some(device) = args.device {
         config.train.device = device;
     }
-    train::start(config, &args.config, args.out)
+    match args.resume_or_start {
+        true => train::resume_or_start(config, &args.config, args.out, stop),
+        false => train::start(config, &args.config, args.out, stop),
+    }
 }
 
 fn envs(args: EnvsArgs) -> Result<()> {

@@ -104,8 +104,8 @@ impl Layers {
         Ok(())
     }
 
-    /// Lays `table` over all layers, so that its values win.
-    fn lay_over(&mut self, table: Table, origin: &str) {
+    /// Lays `table` over all layers, so that its values win. `origin` names it in errors.
+    pub fn lay_over(&mut self, table: Table, origin: &str) {
         let written = &mut self.origins.written;
         merge(&mut self.values, table, "", &mut |name| {
             written.insert(name, origin.into());

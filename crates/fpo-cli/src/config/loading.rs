@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use fpo_core::Registry;
+use toml::Table;
 
 use crate::config::error::ConfigError;
 use crate::config::layers::Layers;
@@ -33,6 +34,24 @@ impl Config {
         let mut layers = Layers::from_files(paths)?;
         for text in overrides {
             layers.add_override(text)?;
+        }
+        Self::from_layers(registry, layers)
+    }
+
+    /// Reads the files at `paths` with every file that they include, and lays `tables` over them,
+    /// each with the name that errors call it by; later ones win. The algorithm must be one of
+    /// `registry`.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_under(
+        registry: &Registry,
+        paths: &[impl AsRef<Path>],
+        tables: &[(String, Table)],
+    ) -> Result<Self, ConfigError> {
+        let mut layers = Layers::from_files(paths)?;
+        for (origin, table) in tables {
+            layers.lay_over(table.clone(), origin);
         }
         Self::from_layers(registry, layers)
     }

@@ -25,7 +25,7 @@ mod field_names;
 mod layers;
 pub mod learning;
 mod loading;
-mod merge;
+pub(crate) mod merge;
 pub mod nearest;
 mod presets;
 pub mod resolved;
@@ -35,5 +35,15 @@ pub mod sections;
 mod tests;
 mod validate;
 
+use toml::Table;
+
 pub use error::ConfigError;
 pub use resolved::Config;
+
+/// Reads `text` as a TOML document; `origin_name` names it in errors.
+///
+/// # Errors
+/// [`ConfigError::Syntax`], with line and column.
+pub fn document(text: &str, origin_name: &str) -> Result<Table, ConfigError> {
+    layers::parse(text, origin_name)
+}

@@ -175,7 +175,7 @@ fn explained<T: DeserializeOwned>(field: &str, value: &Value, message: &str) -> 
 }
 
 /// Returns serde's message with its types named as a reader of TOML names them.
-fn in_plain_words(message: &str) -> String {
+pub(crate) fn in_plain_words(message: &str) -> String {
     let mut message = message.trim().replace('\n', ", ");
     for (rust, plain) in [
         ("invalid type: ", "found "),

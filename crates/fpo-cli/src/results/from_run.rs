@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::config::resolved::Config;
 use crate::results::identity::{FORMAT, Identity};
-use crate::results::outcome::{Outcome, Status};
+use crate::results::outcome::{MadeBy, Outcome, Status};
 use crate::results::row::{Evaluation, Row};
 use crate::run::dir::RunDir;
 
@@ -24,26 +24,45 @@ pub struct Labels {
     pub settings: Map<String, Value>,
 }
 
-/// Returns the row of `run`, whose algorithm is one of `registry`. Without `labels`, the run is
-/// called after its environment and its algorithm.
-///
-/// A run that has left no outcome is unfinished, whatever its metrics say.
+/// Returns the row of the run in the folder `run`, whose algorithm is one of `registry`, called
+/// after its environment and its algorithm. A run that has left no outcome is unfinished, whatever
+/// its metrics say.
 ///
 /// # Errors
 /// If the configuration, the metrics or the outcome cannot be read. Names the file, and the line of
 /// the metrics.
-pub fn row(run: &RunDir, registry: &Registry, labels: Option<Labels>) -> Result<Row> {
+pub fn of_folder(run: &RunDir, registry: &Registry) -> Result<Row> {
     let config = Config::load_with(registry, &[run.config_path()], &[])?;
     let outcome = Outcome::load(run).with_context(|| run.root().display().to_string())?;
-    let Progress { env_steps, seconds, evaluations } = progress(run)?;
-    let identity = Identity::of(&config, registry)?;
-    let labels = labels.unwrap_or_else(|| Labels {
+    let labels = Labels {
         task: config.env.task.clone(),
         method: config.algorithm.kind.name.into(),
         settings: Map::new(),
-    });
+    };
+    row(&config, run, outcome, labels, registry)
+}
+
+/// Returns the row of a run with this configuration, whose metrics lie in the folder `run` if it
+/// has come that far, and which ended with `outcome`.
+///
+/// # Errors
+/// If the metrics cannot be read. Names the file and the line.
+pub fn row(
+    config: &Config,
+    run: &RunDir,
+    outcome: Option<Outcome>,
+    labels: Labels,
+    registry: &Registry,
+) -> Result<Row> {
+    let Progress { env_steps, seconds, evaluations } = progress(run)?;
+    let identity = Identity::of(config, registry)?;
     let (last, best) = last_and_best(&evaluations);
-    let taken = outcome.as_ref().map_or(seconds, |outcome| outcome.seconds);
+    let (status, reason, seconds, peak_memory_bytes, made_by) = match outcome {
+        Some(Outcome { status, reason, seconds, peak_memory_bytes, made_by, .. }) => {
+            (status, reason, seconds, peak_memory_bytes, made_by)
+        }
+        None => (Status::Unfinished, None, seconds, None, MadeBy::default()),
+    };
     Ok(Row {
         format: FORMAT,
         task: labels.task,
@@ -52,15 +71,15 @@ pub fn row(run: &RunDir, registry: &Registry, labels: Option<Labels>) -> Result<
         digest: identity.digest(),
         settings: labels.settings,
         config: identity.into_fields(),
-        status: outcome.as_ref().map_or(Status::Unfinished, |outcome| outcome.status),
-        reason: outcome.as_ref().and_then(|outcome| outcome.reason.clone()),
+        status,
+        reason,
         env_steps,
         evaluations,
         last,
         best,
-        seconds: taken,
-        peak_memory_bytes: outcome.as_ref().and_then(|outcome| outcome.peak_memory_bytes),
-        made_by: outcome.map(|outcome| outcome.made_by).unwrap_or_default(),
+        seconds,
+        peak_memory_bytes,
+        made_by,
     })
 }
 

@@ -94,6 +94,11 @@ impl RunDir {
         if run.config_path().is_file() { Ok(run) } else { Err(RunDirError::NotARun(path.into())) }
     }
 
+    /// Returns the folder at `path`, whether or not a run or anything else is there.
+    pub fn at(path: &Path) -> Self {
+        Self { root: path.into() }
+    }
+
     /// Saves the resolved configuration; from then on the folder is a run.
     ///
     /// # Errors

@@ -18,9 +18,10 @@ pub const USAGE: u8 = 2;
 /// Exit code of a run that was stopped from outside.
 pub const STOPPED: u8 = 130;
 
-/// A run that was stopped from outside and saved.
+/// A run, or a sweep of runs, that was stopped from outside and saved. Holds the command that goes
+/// on with it.
 #[derive(Debug, thiserror::Error)]
-#[error("stopped and saved; go on with: fpo train --resume {0}")]
+#[error("stopped and saved; go on with: {0}")]
 pub struct Stopped(pub String);
 
 /// A mistake on the command line that clap cannot see.

@@ -33,6 +33,17 @@ impl Stop {
         Ok(Stop { asked, is_announced: false })
     }
 
+    /// Asks for the stop also when standard input ends, which is when the program at its other end
+    /// closes it or is gone.
+    pub fn also_at_end_of_input(&self) {
+        let flag = self.asked.clone();
+        std::thread::spawn(move || {
+            // What is written there does not matter; an input that cannot be read has ended.
+            let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+            flag.store(true, Ordering::Relaxed);
+        });
+    }
+
     /// Returns the flag that is set once a stop was asked for.
     pub fn flag(&self) -> &AtomicBool {
         &self.asked

@@ -1,106 +1,25 @@
-//! `fpo train`: a run from its configuration, or from its last checkpoint, to its end.
+//! A run that is going on: trains, evaluates, records and saves until it is done or stopped.
 
-use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use anyhow::{Result, bail};
-use fpo_core::Registry;
+use anyhow::Result;
 
-use crate::config::choices::DeviceChoice;
-use crate::config::resolved::Config;
+use crate::results::outcome::{Outcome, Status};
 use crate::run::best::{self, Offered, Score};
 use crate::run::dir::RunDir;
 use crate::run::metrics::{Metrics, MetricsLog};
-use crate::terminal::failure::Stopped;
+use crate::terminal::failure::{Stopped, describe};
 use crate::terminal::progress::Progress;
-use crate::terminal::reporter::{Notes, Reporter};
+use crate::terminal::reporter::Reporter;
 use crate::terminal::stop::Stop;
 use crate::training::collapse::{Evaluation, Iteration};
 use crate::training::evaluate::EvalReport;
 use crate::training::trainer::{Trainer, eval_metrics};
 use crate::training::{checkpoint, device, policy_file};
 
-/// Starts a new run in `out`, or in a new folder under `runs/` named after the configuration's
-/// files.
-///
-/// # Errors
-/// Anything that stops the run; its folder keeps the last checkpoint.
-pub fn start(config: Config, config_paths: &[PathBuf], out: Option<PathBuf>) -> Result<()> {
-    let device = device::open(config.train.device, &mut Notes)?;
-    device::set_precision(&device, config.train.precision)?;
-    let trainer = Trainer::new(config, &device)?;
-    let folder = out.unwrap_or_else(|| free_folder(config_paths, trainer.config.train.seed));
-    let run = RunDir::create(&folder)?;
-    let _lock = run.lock()?;
-    run.save_config(&trainer.config.to_toml()?)?;
-    let log = MetricsLog::create(&run)?;
-    Session::new(run, trainer, log, 0.0).run()
-}
-
-/// Continues the run in `folder`, whose algorithm is one of `registry`, from its newest whole
-/// checkpoint.
-///
-/// # Errors
-/// As [`start`]; also where the folder is no run or the run is finished.
-pub fn resume(
-    folder: &Path,
-    device_choice: Option<DeviceChoice>,
-    registry: &Registry,
-) -> Result<()> {
-    let run = RunDir::open(folder)?;
-    let _lock = run.lock()?;
-    let mut config = Config::load_with(registry, &[run.config_path()], &[])?;
-    if let Some(choice) = device_choice {
-        config.train.device = choice;
-    }
-    let device = device::open(config.train.device, &mut Notes)?;
-    device::set_precision(&device, config.train.precision)?;
-    let mut trainer = Trainer::new(config, &device)?;
-    let elapsed = match checkpoint::newest(&run, &mut Notes)? {
-        Some(files) => checkpoint::restore(&files, &mut trainer)?,
-        None => {
-            Notes.note(&format!("{} has no checkpoint yet: starting over", folder.display()));
-            0.0
-        }
-    };
-    if trainer.is_done() {
-        // A kill may have come between the last checkpoint and the policy.
-        policy_file::save(&run.policy_path(), &trainer)?;
-        bail!("the run in {} is finished: there is nothing to resume", folder.display());
-    }
-    if trainer.iteration > 0 && !trainer.learner.resumes_exactly() {
-        Notes.note(
-            "this optimiser's state cannot be saved: it starts afresh, so the run will differ \
-             from one that was never interrupted",
-        );
-    }
-    // At the start not even the evaluation of step 0 is kept: it is about to be repeated.
-    // Nor is a line whose evaluation is to be made once more.
-    let log = match (trainer.iteration, &trainer.pending) {
-        (0, _) => MetricsLog::restart(&run)?,
-        (_, None) => MetricsLog::resume(&run, trainer.steps())?,
-        (_, Some(_)) => MetricsLog::resume(&run, trainer.steps() - 1)?,
-    };
-    Session::new(run, trainer, log, elapsed).run()
-}
-
-/// `runs/STEMS-seedN`, or the first of `runs/STEMS-seedN-2`, `-3`, … that is free.
-fn free_folder(config_paths: &[PathBuf], seed: u64) -> PathBuf {
-    let stem = |path: &PathBuf| Some(path.file_stem()?.to_string_lossy().into_owned());
-    let stems: Vec<String> = config_paths.iter().filter_map(stem).collect();
-    let base = format!("runs/{}-seed{seed}", stems.join("-"));
-    let mut folder = PathBuf::from(&base);
-    for number in 2.. {
-        if !folder.exists() {
-            break;
-        }
-        folder = PathBuf::from(format!("{base}-{number}"));
-    }
-    folder
-}
-
-struct Session {
+/// A trainer with the folder of its run and everything that looks on.
+pub struct Session {
     run: RunDir,
     trainer: Trainer,
     log: MetricsLog,
@@ -111,15 +30,37 @@ struct Session {
 }
 
 impl Session {
-    fn new(run: RunDir, trainer: Trainer, log: MetricsLog, elapsed_before: f64) -> Session {
+    /// Returns a session that goes on where `trainer` stands; the run took `elapsed_before` seconds
+    /// until now.
+    pub fn new(run: RunDir, trainer: Trainer, log: MetricsLog, elapsed_before: f64) -> Session {
         let total = trainer.config.num_iterations() * trainer.config.steps_per_iteration();
         let reporter = Box::new(Progress::on_stderr(total, trainer.steps()));
         let clock = Instant::now();
         Session { run, trainer, log, reporter, clock, elapsed_before, last_save: clock }
     }
 
-    fn run(mut self) -> Result<()> {
-        let mut stop = Stop::on_signals()?;
+    /// Trains to the end of the run, or until `stop` is asked for. The folder then says how the run
+    /// ended, unless it was stopped.
+    ///
+    /// # Errors
+    /// Anything that ends the run early; [`Stopped`] if it was asked to stop.
+    pub fn run(mut self, stop: Stop) -> Result<()> {
+        Outcome::remove(&self.run)?;
+        let ended = self.train(stop);
+        if let Err(error) = &ended
+            && !error.is::<Stopped>()
+        {
+            let status = match error.downcast_ref::<fpo_core::Error>() {
+                Some(fpo_core::Error::NonFinite { .. }) => Status::Diverged,
+                _ => Status::Failed,
+            };
+            // The run has failed already; where this cannot be written either, the error says why.
+            let _ = self.outcome(status, Some(describe(error))).save(&self.run);
+        }
+        ended
+    }
+
+    fn train(&mut self, mut stop: Stop) -> Result<()> {
         self.greet();
         let mut report = None;
         if self.trainer.iteration == 0 && self.trainer.evaluation_is_due() {
@@ -137,7 +78,7 @@ impl Session {
                 break;
             }
             let done = self.trainer.steps();
-            let Session { trainer, reporter, .. } = &mut self;
+            let Session { trainer, reporter, .. } = self;
             let mut watch = |phase| {
                 stop.announce(reporter.as_mut());
                 reporter.phase(done, phase);
@@ -264,8 +205,9 @@ impl Session {
     fn farewell(&mut self, report: Option<EvalReport>) -> Result<()> {
         let folder = self.run.root().display().to_string();
         if !self.trainer.is_done() {
-            return Err(Stopped(folder).into());
+            return Err(Stopped(format!("fpo train --resume {folder}")).into());
         }
+        self.outcome(Status::Finished, None).save(&self.run)?;
         let result = report.map(|report| format!(": {report}")).unwrap_or_default();
         let text = format!(
             "finished in {:.0} s{result}\npolicy: {}\nplay it: fpo eval {folder}",
@@ -276,9 +218,19 @@ impl Session {
         Ok(())
     }
 
+    fn outcome(&self, status: Status, reason: Option<String>) -> Outcome {
+        outcome(&self.trainer, status, reason, self.elapsed())
+    }
+
     fn elapsed(&self) -> f64 {
         self.elapsed_before + self.clock.elapsed().as_secs_f64()
     }
+}
+
+/// Returns the outcome of a run that `trainer` ends now, after `seconds` of wall-clock.
+pub fn outcome(trainer: &Trainer, status: Status, reason: Option<String>, seconds: f64) -> Outcome {
+    let device = device::describe(trainer.learner.device(), trainer.learner.compute());
+    Outcome::now(status, reason, seconds, &device)
 }
 
 /// Says of a divergence what may prevent it.

@@ -1,0 +1,336 @@
+//! The file of a sweep, read and checked as far as that can be done without loading the
+//! configurations that it names.
+//!
+//! ```toml
+//! seeds = [1, 2, 3]                  # or { from = 1, count = 3 }
+//!
+//! [tasks]                            # files relative to this one, later ones win
+//! CheetahRun = "../desk/cheetah_run.toml"
+//! PointMass = { base = "easy", files = "../desk/point_mass.toml" }
+//!
+//! [methods]
+//! fpo = []
+//! ppo = "../desk/methods/ppo.toml"
+//!
+//! [bases.easy]                       # what the tasks of this base have in common
+//! set.train.total_steps = 500_000
+//! methods.ppo = { set.algorithm.kind = "ppo" }   # takes the place of the method above
+//!
+//! [set]                              # for every run
+//! eval.count = 20
+//!
+//! [[settings]]                       # a list of settings, each a run of its own
+//! set.value.hidden = [64, 64]
+//!
+//! [grid]                             # every combination
+//! optimizer.learning_rate = [3e-4, 1e-3]
+//! algorithm.entropy_coefficient = { values = [0.0, 0.01], only.method = "ppo" }
+//!
+//! [random]                           # so many draws, always the same for the same seed
+//! draws = 20
+//! seed = 0
+//! fields.algorithm.clip_epsilon = { log_uniform = [0.02, 0.5] }
+//! ```
+
+pub mod only;
+pub mod section;
+pub mod values;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use toml::{Table, Value};
+
+use crate::config::ConfigError;
+use crate::config::document;
+use crate::sweep::file::only::Only;
+use crate::sweep::file::section::Section;
+use crate::sweep::file::values::{Axis, Draw};
+
+/// The most seeds of a sweep.
+const MOST_SEEDS: usize = 100_000;
+
+/// Files of a configuration and fields that are laid over them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Part {
+    /// The files, later ones win. Their paths are those of the sweep's file with the names that
+    /// stand in it.
+    pub files: Vec<PathBuf>,
+    /// The fields.
+    pub set: Table,
+    /// Where the part stands, as errors call it.
+    pub place: String,
+}
+
+/// What some tasks have in common.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Base {
+    /// Its name.
+    pub name: String,
+    /// What is laid below its tasks.
+    pub part: Part,
+    /// Methods that take the place of the sweep's methods of the same names.
+    pub methods: Vec<(String, Part)>,
+}
+
+/// A task of a sweep.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Task {
+    /// Its name in results.
+    pub name: String,
+    /// The name of its base, if it has one.
+    pub base: Option<String>,
+    /// Its configuration.
+    pub part: Part,
+}
+
+/// An entry of the list of settings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Setting {
+    /// The fields.
+    pub set: Table,
+    /// The runs that have it.
+    pub only: Only,
+}
+
+/// Seeded random choices.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Random {
+    /// How often is drawn.
+    pub draws: u64,
+    /// The seed of the draws.
+    pub seed: u64,
+    /// What is drawn.
+    pub fields: Vec<Draw>,
+}
+
+/// A sweep as its file describes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SweepFile {
+    /// The file.
+    pub path: PathBuf,
+    /// Seeds of training.
+    pub seeds: Vec<u64>,
+    /// What tasks have in common.
+    pub bases: Vec<Base>,
+    /// The tasks.
+    pub tasks: Vec<Task>,
+    /// The methods.
+    pub methods: Vec<(String, Part)>,
+    /// Fields of every run.
+    pub set: Part,
+    /// The list of settings.
+    pub settings: Vec<Setting>,
+    /// Fields of which every combination is run.
+    pub grid: Vec<Axis>,
+    /// Fields that are drawn.
+    pub random: Option<Random>,
+}
+
+impl SweepFile {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if it cannot be read or is not TOML; else
+    /// [`UsageError`](crate::terminal::failure::UsageError), which names the file, the field, what
+    /// was found and what is expected.
+    pub fn read(path: &Path) -> Result<SweepFile> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.into(), source })?;
+        let name = path.display().to_string();
+        let table = document(&text, &name)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Reader { folder }.sweep(path, &Section::whole(&name, &table))
+    }
+}
+
+struct Reader<'a> {
+    folder: &'a Path,
+}
+
+impl Reader<'_> {
+    fn sweep(&self, path: &Path, file: &Section) -> Result<SweepFile> {
+        file.allow(&[
+            "seeds", "base", "bases", "tasks", "methods", "set", "settings", "grid", "random",
+        ])?;
+        let bases = file.sections("bases")?;
+        let bases =
+            bases.iter().map(|(name, base)| self.base(name, base)).collect::<Result<Vec<_>>>()?;
+        let common = file.string("base")?;
+        let tasks = file.values("tasks")?;
+        let task = |(name, value): &(&str, &Value)| -> Result<Task> {
+            let place = file.inside("tasks", name);
+            let own = match value {
+                Value::Table(table) => Section::new(file, place.clone(), table).string("base")?,
+                _ => None,
+            };
+            let base = own.or_else(|| common.clone());
+            if let Some(base) = base.as_ref().filter(|base| bases.iter().all(|b| b.name != **base))
+            {
+                let known: Vec<&str> = bases.iter().map(|base| base.name.as_str()).collect();
+                let known = match known.is_empty() {
+                    true => "there are no bases; write `[bases.…]`".into(),
+                    false => format!("there are {}", known.join(", ")),
+                };
+                return Err(file.wrong(&place, &format!("there is no base `{base}`: {known}")));
+            }
+            let part = self.part(file, &place, value, &["base"])?;
+            Ok(Task { name: (*name).into(), base, part })
+        };
+        let tasks = tasks.iter().map(task).collect::<Result<Vec<_>>>()?;
+        if tasks.is_empty() {
+            let expected =
+                "no task; write `[tasks]` with lines such as CheetahRun = \"cheetah_run.toml\"";
+            return Err(file.wrong("tasks", expected));
+        }
+        let methods = self.methods(file)?;
+        let set = Part { files: vec![], set: fields(file, "set")?, place: file.named("[set]") };
+        let known = Known { file, tasks: &tasks, methods: &methods, bases: &bases };
+        Ok(SweepFile {
+            path: path.into(),
+            seeds: seeds(file)?,
+            set,
+            settings: settings(&known)?,
+            grid: values::grid(&known)?,
+            random: random(&known)?,
+            bases,
+            tasks,
+            methods,
+        })
+    }
+
+    fn base(&self, name: &str, base: &Section) -> Result<Base> {
+        let part = self.files_and_set(base, &["methods"])?;
+        Ok(Base { name: name.into(), part, methods: self.methods(base)? })
+    }
+
+    fn methods(&self, section: &Section) -> Result<Vec<(String, Part)>> {
+        let values = section.values("methods")?;
+        let part = |(name, value): &(&str, &Value)| {
+            let place = section.inside("methods", name);
+            Ok(((*name).to_string(), self.part(section, &place, value, &[])?))
+        };
+        values.iter().map(part).collect()
+    }
+
+    /// Reads a part that is a file name, a list of them, or a table with `files`, `set` and
+    /// `others`.
+    fn part(&self, above: &Section, place: &str, value: &Value, others: &[&str]) -> Result<Part> {
+        match value {
+            Value::Table(table) => {
+                self.files_and_set(&Section::new(above, place.into(), table), others)
+            }
+            value => {
+                let files = self.files(above, place, value)?;
+                Ok(Part { files, set: Table::new(), place: above.named(&format!("`{place}`")) })
+            }
+        }
+    }
+
+    fn files_and_set(&self, section: &Section, others: &[&str]) -> Result<Part> {
+        section.allow(&[&["files", "set"], others].concat())?;
+        let files = match section.get("files") {
+            None => Vec::new(),
+            Some(value) => self.files(section, &section.dotted("files"), value)?,
+        };
+        let set = fields(section, "set")?;
+        Ok(Part { files, set, place: section.named(&format!("`{}`", section.dotted("set"))) })
+    }
+
+    fn files(&self, section: &Section, place: &str, value: &Value) -> Result<Vec<PathBuf>> {
+        let names = section.strings(place, value, "a file name or a list of file names")?;
+        Ok(names.iter().map(|name| self.folder.join(name)).collect())
+    }
+}
+
+/// What the names in a condition can mean.
+pub(crate) struct Known<'a> {
+    pub file: &'a Section<'a>,
+    pub tasks: &'a [Task],
+    pub methods: &'a [(String, Part)],
+    pub bases: &'a [Base],
+}
+
+/// Reads the fields in the table `key` of `section`.
+fn fields(section: &Section, key: &str) -> Result<Table> {
+    let set = values::unquoted(&section.table(key)?);
+    section.refuse_seed(key, &set)?;
+    Ok(set)
+}
+
+/// Reads `seeds`: a list, or a first one and how many follow each other.
+fn seeds(file: &Section) -> Result<Vec<u64>> {
+    let expected = "a list of whole numbers from 0, such as [1, 2, 3], or { from = 1, count = 3 }";
+    let wrong = |found: &str| file.wrong("seeds", &format!("{found}, expected {expected}"));
+    let whole = |value: &Value| value.as_integer().and_then(|number| u64::try_from(number).ok());
+    let seeds: Vec<u64> = match file.get("seeds") {
+        None => return Err(wrong("not set")),
+        Some(Value::Array(list)) => {
+            let numbers: Option<Vec<u64>> = list.iter().map(whole).collect();
+            numbers.ok_or_else(|| wrong(&format!("found {}", Value::from(list.clone()))))?
+        }
+        Some(Value::Table(table)) => {
+            let range = Section::new(file, "seeds".into(), table);
+            range.allow(&["from", "count"])?;
+            let number =
+                |key| range.get(key).and_then(whole).ok_or_else(|| wrong("found another table"));
+            let (from, count) = (number("from")?, number("count")?);
+            if count > MOST_SEEDS as u64 {
+                return Err(wrong(&format!(
+                    "found {count} seeds, at most {MOST_SEEDS} are possible"
+                )));
+            }
+            (from..from.saturating_add(count)).collect()
+        }
+        Some(other) => return Err(wrong(&format!("found `{other}`"))),
+    };
+    if seeds.is_empty() {
+        return Err(wrong("found none"));
+    }
+    let mut sorted = seeds.clone();
+    sorted.sort_unstable();
+    match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(wrong(&format!("found {} twice", pair[0]))),
+        None => Ok(seeds),
+    }
+}
+
+/// Reads the list of settings.
+fn settings(known: &Known) -> Result<Vec<Setting>> {
+    let entries = known.file.entries("settings")?;
+    let setting = |entry: &Section| {
+        entry.allow(&["set", "only"])?;
+        let set = fields(entry, "set")?;
+        if set.is_empty() {
+            let expected = "not set; write `set.SECTION.FIELD = …`";
+            return Err(entry.wrong(&entry.dotted("set"), expected));
+        }
+        Ok(Setting { set, only: Only::read(entry, known)? })
+    };
+    entries.iter().map(setting).collect()
+}
+
+/// Reads what is drawn.
+fn random(known: &Known) -> Result<Option<Random>> {
+    let Some(section) = known.file.section("random")? else { return Ok(None) };
+    section.allow(&["draws", "seed", "fields"])?;
+    let whole = |key: &str, default: Option<u64>, allowed: std::ops::RangeInclusive<u64>| {
+        let range = format!("a whole number from {} to {}", allowed.start(), allowed.end());
+        let name = section.dotted(key);
+        match section.get(key) {
+            None => {
+                default.ok_or_else(|| section.wrong(&name, &format!("not set, expected {range}")))
+            }
+            Some(value) => {
+                let number = value.as_integer().and_then(|number| u64::try_from(number).ok());
+                number.filter(|number| allowed.contains(number)).ok_or_else(|| {
+                    section.wrong(&name, &format!("found `{value}`, expected {range}"))
+                })
+            }
+        }
+    };
+    let draws = whole("draws", None, 1..=1_000_000)?;
+    let seed = whole("seed", Some(0), 0..=i64::MAX as u64)?;
+    let fields = values::draws(&section, known)?;
+    Ok(Some(Random { draws, seed, fields }))
+}
