@@ -12,9 +12,9 @@ use crate::sweep::estimate::{Durations, until_done};
 use crate::sweep::file::SweepFile;
 use crate::sweep::folder::SweepDir;
 use crate::sweep::keep::Keep;
-use crate::sweep::ledger::{Ledger, State};
+use crate::sweep::ledger::{Ledger, State, Summary};
 use crate::sweep::plan::{Planned, plan};
-use crate::sweep::schedule::{Options, Schedule, Summary};
+use crate::sweep::schedule::{Options, Schedule};
 use crate::terminal::failure::{Stopped, UsageError};
 use crate::terminal::humanize::{grouped, short_duration};
 use crate::terminal::output::{note, print};
@@ -142,7 +142,8 @@ fn greet(runs: &[Planned], todo: &[usize], folder: &SweepDir, ledger: &Ledger, a
         text += &format!("; {strangers} other rows belong to no run of this file");
     }
     let (jobs, threads) = (if args.index.is_some() { 1 } else { jobs(args) }, args.threads);
-    note(&format!("{text}\n  {jobs} at a time on {threads} threads each, in {}", folder.name()));
+    let threads = if threads == 1 { "one thread".into() } else { format!("{threads} threads") };
+    note(&format!("{text}\n  {jobs} at a time on {threads} each, in {}", folder.name()));
 }
 
 fn farewell(

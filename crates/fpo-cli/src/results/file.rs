@@ -74,6 +74,9 @@ impl ResultsFile {
     /// Those of the file system.
     pub fn open(path: &Path) -> Result<ResultsFile, ResultsError> {
         let is_new = !path.exists();
+        if !is_new && !path.is_file() {
+            return Err(io_error(path)(io::Error::other("not a regular file")));
+        }
         let file = OpenOptions::new().create(true).append(true).open(path);
         let file = file.map_err(io_error(path))?;
         let bytes = fs::read(path).map_err(io_error(path))?;
@@ -135,7 +138,7 @@ mod tests {
         let (one, two) = (first.to_line().unwrap(), second.to_line().unwrap());
         for cut in [0, 1, two.len() / 2, two.len()] {
             fs::write(&path, format!("{one}\n{}", &two[..cut])).unwrap();
-            assert_eq!(read(&path).unwrap(), [first.clone()], "{cut}");
+            assert_eq!(read(&path).unwrap(), std::slice::from_ref(&first), "{cut}");
             ResultsFile::open(&path).unwrap().append(&second).unwrap();
             assert_eq!(fs::read_to_string(&path).unwrap(), format!("{one}\n{two}\n"), "{cut}");
         }

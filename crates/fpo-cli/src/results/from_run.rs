@@ -54,7 +54,30 @@ pub fn row(
     labels: Labels,
     registry: &Registry,
 ) -> Result<Row> {
-    let Progress { env_steps, seconds, evaluations } = progress(run)?;
+    made_of(config, progress(run)?, outcome, labels, registry)
+}
+
+/// Returns the row of a run that has left nothing to read but how it ended.
+///
+/// # Errors
+/// If the configuration has no form in JSON.
+pub fn without_metrics(
+    config: &Config,
+    outcome: Outcome,
+    labels: Labels,
+    registry: &Registry,
+) -> Result<Row> {
+    made_of(config, Progress::default(), Some(outcome), labels, registry)
+}
+
+fn made_of(
+    config: &Config,
+    progress: Progress,
+    outcome: Option<Outcome>,
+    labels: Labels,
+    registry: &Registry,
+) -> Result<Row> {
+    let Progress { env_steps, seconds, evaluations } = progress;
     let identity = Identity::of(config, registry)?;
     let (last, best) = last_and_best(&evaluations);
     let (status, reason, seconds, peak_memory_bytes, made_by) = match outcome {
@@ -90,6 +113,7 @@ fn last_and_best(evaluations: &[Evaluation]) -> (Option<f64>, Option<f64>) {
 }
 
 /// What the metrics of a run say.
+#[derive(Default)]
 struct Progress {
     env_steps: u64,
     seconds: f64,
@@ -104,7 +128,7 @@ fn progress(run: &RunDir) -> Result<Progress> {
         read => read.with_context(|| path.display().to_string())?,
     };
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    let mut progress = Progress { env_steps: 0, seconds: 0.0, evaluations: Vec::new() };
+    let mut progress = Progress::default();
     for (index, line) in whole.lines().enumerate() {
         let line = MetricsLine::parse(line)
             .with_context(|| format!("{}:{}: not a line of metrics", path.display(), index + 1))?;

@@ -10,8 +10,11 @@
 //! there are those lines, and the first line of the block every [`PLAIN_INTERVAL`].
 
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::results::outcome::Status;
+use crate::results::row::Row;
 use crate::terminal::humanize::short_duration;
 
 /// Time between redraws on a terminal.
@@ -151,6 +154,23 @@ impl<W: Write> Board<W> {
     /// Writes and flushes. A reader that has gone away is no reason to stop.
     fn put(&mut self, text: &str) {
         let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+    }
+}
+
+/// Returns a line on the run `name`, which is over with `row`. What it printed stands in `log`.
+pub fn obituary(name: &str, row: &Row, log: &Path) -> String {
+    let took = short_duration(row.seconds.round() as u64);
+    let returned = match (row.last, row.best) {
+        (Some(last), Some(best)) => format!("return {last:.1} (best {best:.1})"),
+        _ => "no evaluation".into(),
+    };
+    let reason = row.reason.as_deref().unwrap_or("for no known reason");
+    match row.status {
+        Status::Finished => format!("{name}: {returned}, {took}"),
+        Status::Diverged => format!("{name}: diverged after {returned}, {took}: {reason}"),
+        Status::Failed | Status::Unfinished => {
+            format!("{name}: failed: {reason} ({})", log.display())
+        }
     }
 }
 

@@ -29,6 +29,19 @@ pub enum State {
     Failed,
 }
 
+/// What came of a sweep.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Runs with a result.
+    pub done: usize,
+    /// Of them, those that diverged.
+    pub diverged: usize,
+    /// Runs that failed.
+    pub failed: usize,
+    /// Runs that are not over.
+    pub left: usize,
+}
+
 impl Ledger {
     /// Reads the rows in the folder of the sweep, and those in the files `done`.
     ///
@@ -70,6 +83,20 @@ impl Ledger {
     /// Returns how `run` ended, if it has a row.
     pub fn status(&self, run: &Planned) -> Option<Status> {
         self.merged.get(&run.digest, run.config.train.seed).map(|row| row.status)
+    }
+
+    /// Returns what has come of the runs of `plan`.
+    pub fn summary(&self, plan: &[Planned]) -> Summary {
+        let mut summary = Summary::default();
+        for run in plan {
+            match self.state(run) {
+                State::Done => summary.done += 1,
+                State::Failed => summary.failed += 1,
+                State::ToDo => summary.left += 1,
+            }
+            summary.diverged += usize::from(self.status(run) == Some(Status::Diverged));
+        }
+        summary
     }
 
     /// Returns how many rows belong to no run of `plan`.

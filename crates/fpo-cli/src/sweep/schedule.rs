@@ -11,22 +11,23 @@ use std::process::ExitStatus;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use fpo_core::Registry;
 
 use crate::results::file::ResultsFile;
-use crate::results::from_run::row;
+use crate::results::from_run::{row, without_metrics};
 use crate::results::outcome::{Outcome, Status};
 use crate::results::row::Row;
-use crate::sweep::board::{Board, Running, Standing};
+use crate::run::dir::RunDir;
+use crate::sweep::board::{Board, Running, Standing, obituary};
 use crate::sweep::child::{Child, Launch};
 use crate::sweep::ending::{Deaths, Ending, ending, is_in_use};
 use crate::sweep::estimate::{Durations, until_done};
 use crate::sweep::folder::SweepDir;
 use crate::sweep::keep::Keep;
-use crate::sweep::ledger::{Ledger, State};
+use crate::sweep::ledger::{Ledger, Summary};
 use crate::sweep::plan::Planned;
-use crate::terminal::humanize::short_duration;
+use crate::terminal::failure::describe;
 use crate::terminal::stop::Stop;
 
 /// How often the sweep looks whether it was asked to stop.
@@ -45,19 +46,6 @@ pub struct Options {
     pub keep: Keep,
     /// The program `fpo`.
     pub program: PathBuf,
-}
-
-/// What came of a sweep.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// Runs with a result.
-    pub done: usize,
-    /// Of them, those that diverged.
-    pub diverged: usize,
-    /// Runs that failed.
-    pub failed: usize,
-    /// Runs that are not over.
-    pub left: usize,
 }
 
 /// A sweep that is going on.
@@ -119,7 +107,7 @@ impl<'a> Schedule<'a> {
             self.stop_all();
         }
         made?;
-        Ok(self.summary())
+        Ok(self.ledger.summary(self.plan))
     }
 
     fn make_runs(&mut self, stop: &Stop) -> Result<()> {
@@ -153,16 +141,12 @@ impl<'a> Schedule<'a> {
         while self.running.len() < self.options.jobs {
             let is_free = |index: &usize| self.in_use.get(index).is_none_or(|until| *until <= now);
             let free = self.todo.iter().enumerate().filter(|(_, index)| is_free(index));
-            // Of equally long ones the first.
-            let expected = |index: usize| self.expected(index).unwrap_or(f64::INFINITY);
-            let longest = free.rev().max_by(|(_, a), (_, b)| {
-                let known = self.durations.seconds(&self.plan[**a]).is_some()
-                    || self.durations.seconds(&self.plan[**b]).is_some();
-                match known {
-                    true => expected(**a).total_cmp(&expected(**b)),
-                    false => self.plan[**a].steps().cmp(&self.plan[**b].steps()),
-                }
-            });
+            // One run that is over makes the durations of all known; until then steps are all
+            // there is to go by. Of equally long runs the first one starts.
+            let length = |index: usize| {
+                self.expected(index).unwrap_or_else(|| self.plan[index].steps() as f64)
+            };
+            let longest = free.rev().max_by(|(_, a), (_, b)| length(**a).total_cmp(&length(**b)));
             let Some((place, &index)) = longest else { return Ok(()) };
             let run = &self.plan[index];
             let folder = self.folder.run(run);
@@ -171,10 +155,7 @@ impl<'a> Schedule<'a> {
                 continue;
             }
             self.in_use.remove(&index);
-            // What an earlier try left says nothing of this one. A finished run keeps its outcome.
-            if Outcome::load(&folder)?.is_some_and(|outcome| outcome.status != Status::Finished) {
-                Outcome::remove(&folder)?;
-            }
+            forget_failure(&folder);
             let config = self.folder.freeze(run)?;
             let log = self.folder.log_path(run);
             let launch = Launch {
@@ -237,31 +218,30 @@ impl<'a> Schedule<'a> {
     fn record(&mut self, index: usize, outcome: Outcome) -> Result<()> {
         let run = &self.plan[index];
         let folder = self.folder.run(run);
-        let row = row(&run.config, &folder, Some(outcome), run.labels.clone(), self.registry)
-            .with_context(|| format!("cannot make the row of {}", run.describe()))?;
+        let row = self.row_of(run, &folder, outcome)?;
         self.results.append(&row)?;
         self.durations.add(&row);
         self.options.keep.apply(&folder, &row, &mut self.board);
-        let text = self.obituary(run, &row);
+        let text = obituary(&run.describe(), &row, &self.folder.log_path(run));
         self.board.message(&text);
         self.ledger.add(row);
         Ok(())
     }
 
-    /// Returns a line on a run that is over.
-    fn obituary(&self, run: &Planned, row: &Row) -> String {
-        let name = run.describe();
-        let took = short_duration(row.seconds.round() as u64);
-        let returned = match (row.last, row.best) {
-            (Some(last), Some(best)) => format!("return {last:.1} (best {best:.1})"),
-            _ => "no evaluation".into(),
-        };
-        let reason = row.reason.as_deref().unwrap_or("for no known reason");
-        match row.status {
-            Status::Finished => format!("{name}: {returned}, {took}"),
-            Status::Diverged => format!("{name}: diverged after {returned}, {took}: {reason}"),
-            Status::Failed | Status::Unfinished => {
-                format!("{name}: failed: {reason} ({})", self.folder.log_path(run).display())
+    /// Returns the row of a run that is over. A run that finished and whose metrics cannot be read
+    /// has failed.
+    fn row_of(&self, run: &Planned, folder: &RunDir, outcome: Outcome) -> Result<Row> {
+        let labels = || run.labels.clone();
+        match row(&run.config, folder, Some(outcome.clone()), labels(), self.registry) {
+            Ok(row) => Ok(row),
+            Err(error) => {
+                let outcome = match outcome.status {
+                    Status::Finished => {
+                        Outcome::now(Status::Failed, Some(describe(&error)), 0.0, "")
+                    }
+                    _ => outcome,
+                };
+                without_metrics(&run.config, outcome, labels(), self.registry)
             }
         }
     }
@@ -277,7 +257,7 @@ impl<'a> Schedule<'a> {
             return;
         }
         self.running.iter_mut().for_each(Child::look);
-        let Summary { done, failed, .. } = self.summary();
+        let Summary { done, failed, .. } = self.ledger.summary(self.plan);
         let running: Vec<Running> =
             self.running.iter().map(|child| self.running_line(child)).collect();
         let todo: Option<Vec<f64>> = self.todo.iter().map(|&index| self.expected(index)).collect();
@@ -306,19 +286,6 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    fn summary(&self) -> Summary {
-        let mut summary = Summary::default();
-        for run in self.plan {
-            match self.ledger.state(run) {
-                State::Done => summary.done += 1,
-                State::Failed => summary.failed += 1,
-                State::ToDo => summary.left += 1,
-            }
-            summary.diverged += usize::from(self.ledger.status(run) == Some(Status::Diverged));
-        }
-        summary
-    }
-
     /// Lets all runs save, and waits until they have.
     fn stop_all(&mut self) {
         self.running.iter_mut().for_each(Child::stop);
@@ -328,5 +295,15 @@ impl<'a> Schedule<'a> {
                 Err(_) => return,
             }
         }
+    }
+}
+
+/// Removes the outcome of an earlier try, which says nothing of the next one. A finished run keeps
+/// its outcome.
+fn forget_failure(run: &RunDir) {
+    let outcome = Outcome::load(run);
+    if !matches!(outcome, Ok(Some(outcome)) if outcome.status == Status::Finished) {
+        // What cannot be removed stops the run itself, which then says why.
+        let _ = Outcome::remove(run);
     }
 }

@@ -174,9 +174,9 @@ fn go_on(
     // At the start not even the evaluation of step 0 is kept: it is about to be repeated.
     // Nor is a line whose evaluation is to be made once more.
     let log = match (trainer.iteration, &trainer.pending) {
-        (0, _) => MetricsLog::restart(&run)?,
-        (_, None) => MetricsLog::resume(&run, trainer.steps())?,
-        (_, Some(_)) => MetricsLog::resume(&run, trainer.steps() - 1)?,
+        (0, _) => MetricsLog::restart(run)?,
+        (_, None) => MetricsLog::resume(run, trainer.steps())?,
+        (_, Some(_)) => MetricsLog::resume(run, trainer.steps() - 1)?,
     };
     Session::new(run.clone(), trainer, log, elapsed).run(stop)?;
     Ok(WentOn::Trained)
