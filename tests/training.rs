@@ -266,6 +266,66 @@ fn an_interrupted_evaluation_is_made_up_for_when_the_run_resumes() {
 }
 
 #[test]
+fn the_same_command_starts_a_run_goes_on_with_it_and_leaves_it_as_it_is_when_it_is_finished() {
+    let dir = tempdir().unwrap();
+    let config = small_config(dir.path(), "GridWorld/two_walls");
+    let args = ["train", config.to_str().unwrap(), "--seed", "3", "--resume-or-start"];
+    let interval = ["--set", "checkpoint.interval_s=0"];
+    let whole = [&args[..], &interval, &["--out", "whole"]].concat();
+    succeed(dir.path(), &whole);
+
+    // Stopped by the end of its input after its first checkpoint, the run goes on.
+    let again =
+        [&args[..], &interval, &["--stop-at-eof", "--set", "train.total_steps=20480"]].concat();
+    let mut child =
+        fpo(dir.path()).args(&again).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let run = dir.path().join("runs/small-seed3");
+    let start = Instant::now();
+    while !run.join("policy.safetensors").exists() {
+        assert!(start.elapsed() < Duration::from_secs(60), "no policy in a minute");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    drop(child.stdin.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+    assert!(!run.join("outcome.json").exists(), "it is not over");
+    let go_on = || {
+        let mut command = fpo(dir.path());
+        command.args(&again).stdin(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let input = child.stdin.take();
+        let output = child.wait_with_output().unwrap();
+        drop(input);
+        assert!(output.status.success(), "{}", stderr(&output));
+        stderr(&output)
+    };
+    assert!(go_on().contains("continued at step"));
+    let policy = std::fs::read(run.join("policy.safetensors")).unwrap();
+    assert!(go_on().contains("the run in runs/small-seed3 is finished"));
+    assert!(std::fs::read(run.join("policy.safetensors")).unwrap() == policy);
+
+    // A kill between the last checkpoint and what follows it is made up for.
+    let outcome = run.join("outcome.json");
+    let said: Value = serde_json::from_slice(&std::fs::read(&outcome).unwrap()).unwrap();
+    assert_eq!(said["status"], "finished");
+    std::fs::remove_file(&outcome).unwrap();
+    go_on();
+    assert!(outcome.exists());
+
+    // Another configuration is told apart, field by field; what decides no result may differ.
+    let other = [&args[..], &["--out", "whole", "--set", "algorithm.gamma=0.9"]].concat();
+    let words = [
+        "whole holds a run of another configuration",
+        "`algorithm.gamma` is the default there and 0.9 here",
+    ];
+    common::fail(dir.path(), &other, 2, &words);
+    let other =
+        ["train", config.to_str().unwrap(), "--seed", "4", "--resume-or-start", "--out", "whole"];
+    common::fail(dir.path(), &other, 2, &["`train.seed` is 3 there and 4 here"]);
+    succeed(dir.path(), &[&args[..], &["--out", "whole", "--device", "cpu"]].concat());
+}
+
+#[test]
 fn a_reader_that_goes_away_does_not_stop_a_run() {
     let dir = tempdir().unwrap();
     let config = small_config(dir.path(), "GridWorld/two_walls");

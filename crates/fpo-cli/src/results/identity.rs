@@ -148,4 +148,35 @@ mod tests {
         assert_eq!(identity.digest(), sha256(fields.as_bytes())[..16]);
         assert_eq!(identity.digest(), "71c6ce732743346c");
     }
+
+    /// A digest leaves out what is at its default, so a default must not change unnoticed. New
+    /// fields may come. `FPO_DEFAULTS=record` writes the defaults down anew, which goes with a
+    /// higher [`FORMAT`].
+    #[test]
+    fn defaults_stay_what_they_are() {
+        let path = "../../tests/golden/defaults.json";
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+        let defaults = |kind: &str| {
+            let text = format!("env.task = 'A'\nalgorithm.kind = '{kind}'");
+            fields(&Config::from_toml_str(&text, "text").unwrap())
+        };
+        let kinds = ["fpo", "fpo++", "ppo", "dppo"];
+        if std::env::var("FPO_DEFAULTS").is_ok_and(|value| value == "record") {
+            let all: BTreeMap<_, _> = kinds.iter().map(|kind| (*kind, defaults(kind))).collect();
+            let text = serde_json::to_string_pretty(&(FORMAT, all)).unwrap();
+            std::fs::write(&path, text + "\n").unwrap();
+        }
+        type Recorded = (u64, BTreeMap<String, BTreeMap<String, Value>>);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (format, recorded): Recorded = serde_json::from_str(&text).unwrap();
+        assert_eq!(format, FORMAT, "record the defaults of this format");
+        assert_eq!(recorded.len(), kinds.len());
+        for (kind, recorded) in recorded {
+            let now = defaults(&kind);
+            assert!(recorded.len() > 40);
+            for (name, value) in recorded {
+                assert_eq!(now.get(&name), Some(&value), "{kind}: {name}");
+            }
+        }
+    }
 }
