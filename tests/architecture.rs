@@ -51,7 +51,7 @@ const HOUSES: [House; 3] = [
     },
     House {
         name: "fpo-cli",
-        floors: &[&["config"], &["terminal"], &["run"], &["training"], &["commands"]],
+        floors: &[&["config", "statistics"], &["terminal"], &["run"], &["training"], &["commands"]],
         strangers: &[],
     },
 ];

@@ -3,5 +3,6 @@
 pub mod commands;
 pub mod config;
 pub mod run;
+pub mod statistics;
 pub mod terminal;
 pub mod training;
