@@ -9,6 +9,7 @@ pub mod export;
 pub mod figure;
 pub mod play;
 pub mod sampler_args;
+pub mod summary;
 pub mod train;
 
 use std::path::{Path, PathBuf};
@@ -22,7 +23,8 @@ use crate::commands::bench::args::BenchArgs;
 use crate::commands::bench::bench;
 use crate::commands::device_arg::parse_device;
 use crate::commands::doctor::Report;
-use crate::commands::eval::{EvalArgs, eval};
+use crate::commands::eval::args::EvalArgs;
+use crate::commands::eval::eval;
 use crate::commands::figure::gridworld::{GridworldArgs, gridworld};
 use crate::commands::play::{PlayArgs, play};
 use crate::config::choices::DeviceChoice;
@@ -47,7 +49,7 @@ pub struct Cli {
 enum Command {
     /// Train a policy from a configuration, or continue a run
     Train(TrainArgs),
-    /// Play episodes with a trained policy and report their returns
+    /// Play episodes with trained policies, report their returns, and compare several
     Eval(Box<EvalArgs>),
     /// Write the policy of a run's newest checkpoint to a safetensors file
     Export {
