@@ -8,8 +8,8 @@ use crate::statistics::bootstrap::{Interval, Resampling, interval};
 use crate::statistics::sample::{iqm, median};
 use crate::training::evaluate::EvalReport;
 
-/// Most numbers that are drawn for an interval: with them it takes seconds.
-const MOST_DRAWS: usize = 1 << 27;
+/// Most numbers that are drawn for an interval, beyond the fewest replicates: a second or two.
+const MOST_DRAWS: usize = 1 << 26;
 /// The fewest replicates from which the ends of a 95 % interval are taken.
 const FEWEST_REPLICATES: usize = 1_000;
 
@@ -69,8 +69,8 @@ mod tests {
     #[test]
     fn only_very_many_episodes_have_fewer_replicates() {
         assert_eq!(resampling(128), Resampling::default());
-        assert_eq!(resampling(13_000).count, 10_000);
-        assert_eq!(resampling(1 << 16).count, 2_048);
+        assert_eq!(resampling(6_700).count, 10_000);
+        assert_eq!(resampling(1 << 15).count, 2_048);
         assert_eq!(resampling(1 << 20).count, 1_000);
     }
 }
