@@ -2,11 +2,11 @@
 //! `scripts/make_statistics_golden.py` made.
 //!
 //! The end of an interval is not a number but an estimate from random replicates, ours and
-//! rliable's. It must lie between two quantiles of rliable's replicates, at the levels `q ± d` about
-//! its own level `q`, where `d` is five standard errors of the difference between two empirical
-//! distribution functions at `q` for the numbers of replicates used: 0.005 to 0.007 for `q = 0.025`,
-//! which is 8 to 12 % of a standard deviation to each side where the replicates are normal. The
-//! bound needs no shape of the distribution, and holds for one with ties.
+//! rliable's. It must lie between two quantiles of rliable's replicates, at the levels `q ± d`
+//! about its own level `q`, where `d` is five standard errors of the difference between two
+//! empirical distribution functions at `q` for the numbers of replicates used: 0.005 to 0.007 for
+//! `q = 0.025`, which is 8 to 12 % of a standard deviation to each side where the replicates are
+//! normal. The bound needs no shape of the distribution, and holds for one with ties.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 

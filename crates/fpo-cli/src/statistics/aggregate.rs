@@ -6,8 +6,9 @@ use crate::statistics::scores::Scores;
 /// The score from which on a task counts as solved in the optimality gap, `γ`.
 const GAMMA: f64 = 1.0;
 
-/// How the scores of all tasks and runs become one number (Agarwal et al. 2021, section 4.3). Scores
-/// of different tasks should be normalised before; the optimality gap needs 1 to mean "solved".
+/// How the scores of all tasks and runs become one number (Agarwal et al. 2021, section 4.3).
+/// Scores of different tasks should be normalised before; the optimality gap needs 1 to mean
+/// "solved".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Aggregate {
     /// Mean over tasks of the mean over runs.

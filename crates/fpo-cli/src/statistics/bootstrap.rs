@@ -4,8 +4,8 @@
 //! A replicate draws each stratum (the runs of a task) with replacement, as many as there are, and
 //! the interval spans the middle 95 % of the statistic over the replicates: the percentile interval
 //! of the stratified bootstrap (Efron 1979; Agarwal et al. 2021, section 4.1). It is a statement
-//! about other runs on the same tasks. With three runs or so it is too narrow, as any that knows the
-//! data alone.
+//! about other runs on the same tasks. With three runs or so it is too narrow, as any that knows
+//! the data alone.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -165,8 +165,12 @@ mod tests {
 
     const PLAN: Resampling = Resampling { count: 2_000, seed: 3 };
 
-    fn mean_of(sample: &Vec<f64>) -> f64 {
+    fn mean_of(sample: &[f64]) -> f64 {
         mean(sample.iter().copied())
+    }
+
+    fn mean_interval(sample: Vec<f64>, plan: Resampling) -> Option<Interval> {
+        interval(&sample, |drawn| mean_of(drawn), plan)
     }
 
     #[test]
@@ -191,7 +195,7 @@ mod tests {
     fn the_interval_of_a_mean_spans_two_standard_errors_to_each_side() {
         let sample: Vec<f64> = (0..400).map(|i| f64::from(i).mul_add(0.37, 0.1).fract()).collect();
         let plan = Resampling { count: 20_000, seed: 1 };
-        let Interval { low, high } = interval(&sample, mean_of, plan).unwrap();
+        let Interval { low, high } = mean_interval(sample.clone(), plan).unwrap();
         let n = sample.len() as f64;
         let spread =
             (sample.iter().map(|x| (x - mean_of(&sample)).powi(2)).sum::<f64>() / n).sqrt();
@@ -216,9 +220,8 @@ mod tests {
 
     #[test]
     fn equal_numbers_have_an_interval_without_width_and_another_seed_another_interval() {
-        let interval_of = |sample: Vec<f64>, seed| {
-            interval(&sample, mean_of, Resampling { seed, ..PLAN }).unwrap()
-        };
+        let interval_of =
+            |sample: Vec<f64>, seed| mean_interval(sample, Resampling { seed, ..PLAN }).unwrap();
         assert_eq!(interval_of(vec![0.1; 7], 0), Interval::from([mean([0.1; 7]); 2]));
         let sample = || (0..9).map(|i| f64::from(i).sqrt()).collect();
         assert_ne!(interval_of(sample(), 0), interval_of(sample(), 1));
@@ -227,8 +230,8 @@ mod tests {
 
     #[test]
     fn a_stratum_with_one_member_and_no_replicates_have_no_interval() {
-        assert_eq!(interval(&vec![1.0], mean_of, PLAN), None);
-        assert_eq!(interval(&vec![1.0, 2.0], mean_of, Resampling { count: 0, seed: 0 }), None);
+        assert_eq!(mean_interval(vec![1.0], PLAN), None);
+        assert_eq!(mean_interval(vec![1.0, 2.0], Resampling { count: 0, seed: 0 }), None);
         let scores = Scores::new(vec![vec![1.0, 2.0], vec![3.0]]).unwrap();
         assert_eq!(interval(&scores, |drawn| Aggregate::Mean.of(drawn), PLAN), None);
     }

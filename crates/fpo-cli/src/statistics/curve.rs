@@ -17,8 +17,8 @@ pub struct CurvePoint {
     pub interval: Option<Interval>,
 }
 
-/// Returns, at each of `steps`, the mean over runs of `runs[run][step]` and its interval. Replicates
-/// draw whole runs, so the intervals belong to each other; each holds for its own step.
+/// Returns, at each of `steps`, the mean over runs of `runs[run][step]` and its interval.
+/// Replicates draw whole runs, so the intervals belong to each other; each holds for its own step.
 ///
 /// # Errors
 /// If there is no run, a run has not one value for each step, or a value is NaN or infinite.

@@ -4,8 +4,8 @@ use crate::statistics::bootstrap::{Draws, Strata};
 use crate::statistics::error::StatisticsError;
 
 /// The final scores of one method, by task and run. Tasks stand in a fixed order, the same for all
-/// methods that are compared. There is at least one task, each has at least one run, and every score
-/// is finite. Tasks may have different numbers of runs.
+/// methods that are compared. There is at least one task, each has at least one run, and every
+/// score is finite. Tasks may have different numbers of runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scores {
     tasks: Vec<Vec<f64>>,
