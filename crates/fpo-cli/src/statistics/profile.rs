@@ -17,12 +17,12 @@ pub struct ProfilePoint {
     pub interval: Option<Interval>,
 }
 
-/// Returns the performance profile of `scores` at `thresholds`: for each `τ`, the mean over tasks of
-/// the share of runs with `score > τ`, with pointwise intervals. Agarwal et al. (2021, section 4.2)
-/// call it the run-score distribution.
+/// Returns the performance profile of `scores` at `thresholds`: for each `τ`, the mean over tasks
+/// of the share of runs with `score > τ`, with pointwise intervals. Agarwal et al. (2021, section
+/// 4.2) call it the run-score distribution.
 ///
-/// A method whose profile lies above another's at every `τ` is better in every respect that
-/// aggregates measure.
+/// Where one profile is nowhere below another, its method has no lower mean, and with as many runs
+/// of each task no lower interquartile mean either.
 pub fn profile(scores: &Scores, thresholds: &[f64], plan: Resampling) -> Vec<ProfilePoint> {
     let share = |scores: &Scores, at: usize| share_above(scores, thresholds[at]);
     let intervals = intervals(scores, thresholds.len(), share, plan);

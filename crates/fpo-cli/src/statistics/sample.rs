@@ -10,8 +10,8 @@ pub fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
     sum / count.max(1) as f64
 }
 
-/// Returns the standard error of the mean, `√(Σ(x − mean)² / (n − 1) / n)`; `None` for less than two
-/// numbers, which say nothing about their spread.
+/// Returns the standard error of the mean, `√(Σ(x − mean)² / (n − 1) / n)`; `None` for less than
+/// two numbers, which say nothing about their spread.
 pub fn standard_error(values: &[f64]) -> Option<f64> {
     let (n, mean) = (values.len() as f64, mean(values.iter().copied()));
     let variance = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0);
