@@ -5,6 +5,7 @@ pub mod config;
 pub mod host;
 pub mod results;
 pub mod run;
+pub mod statistics;
 pub mod sweep;
 pub mod terminal;
 pub mod training;

@@ -9,6 +9,7 @@ pub mod export;
 pub mod figure;
 pub mod play;
 pub mod sampler_args;
+pub mod summary;
 pub mod sweep;
 pub mod train;
 
@@ -23,7 +24,8 @@ use crate::commands::bench::args::BenchArgs;
 use crate::commands::bench::bench;
 use crate::commands::device_arg::parse_device;
 use crate::commands::doctor::Report;
-use crate::commands::eval::{EvalArgs, eval};
+use crate::commands::eval::args::EvalArgs;
+use crate::commands::eval::eval;
 use crate::commands::figure::gridworld::{GridworldArgs, gridworld};
 use crate::commands::play::{PlayArgs, play};
 use crate::commands::sweep::{SweepArgs, sweep};
@@ -52,7 +54,7 @@ enum Command {
     Train(TrainArgs),
     /// Make many runs from one file, side by side, each until it has its row of results
     Sweep(SweepArgs),
-    /// Play episodes with a trained policy and report their returns
+    /// Play episodes with trained policies, report their returns, and compare several
     Eval(Box<EvalArgs>),
     /// Write the policy of a run's newest checkpoint to a safetensors file
     Export {

@@ -8,11 +8,12 @@ use clap::Args;
 use fpo_core::PolicyFile;
 use fpo_envs::Starts;
 
+use crate::commands::summary::Summary;
 use crate::config::resolved::Config;
 use crate::run::dir::RunDir;
 use crate::run::durable;
 use crate::terminal::output::{note, print};
-use crate::training::evaluate::{EvalPlan, evaluate};
+use crate::training::evaluate::{EvalPlan, EvalReport, evaluate};
 use crate::training::player::Player;
 use crate::training::policy_file::{require_fit, starts};
 use crate::training::recording::Recording;
@@ -32,7 +33,7 @@ pub struct PlayArgs {
     seed: Option<u64>,
     /// Write every step (obs, noise, action, control, reward, ended) to a safetensors file
     #[arg(long, value_name = "FILE")]
-    record: Option<PathBuf>,
+    pub record: Option<PathBuf>,
 }
 
 impl PlayArgs {
@@ -97,22 +98,34 @@ fn seed_of(run: &RunDir) -> u64 {
 /// Plays `plan`, writes the recording that was asked for, and prints the report.
 ///
 /// # Errors
-/// Those of [`evaluate`]. Also if the recording or the report cannot be written.
+/// Those of [`played`]. Also if the recording or the report cannot be written.
 pub fn play(player: &Player, plan: &EvalPlan, args: &PlayArgs, json: bool) -> Result<()> {
     if let Some(record) = &args.record {
         durable::check_output(record).with_context(|| cannot_write(record))?;
     }
     let mut recording = args.record.as_ref().map(|_| Recording::default());
-    let report = evaluate(player, plan, recording.as_mut(), &AtomicBool::new(false))?
-        .context("the evaluation was stopped")?;
+    let report = played(player, plan, recording.as_mut())?;
     if let (Some(path), Some(recording)) = (&args.record, recording) {
         durable::write_output(path, &recording.into_file().to_bytes()?)
             .with_context(|| cannot_write(path))?;
     }
     match json {
-        true => print(&serde_json::to_string(&report)?),
+        true => print(&serde_json::to_string(&Summary::new(report))?),
         false => print(&report.to_string()),
     }
+}
+
+/// Plays `plan` to its end and returns the report.
+///
+/// # Errors
+/// Those of [`evaluate`].
+pub fn played(
+    player: &Player,
+    plan: &EvalPlan,
+    recording: Option<&mut Recording>,
+) -> Result<EvalReport> {
+    evaluate(player, plan, recording, &AtomicBool::new(false))?
+        .context("the evaluation was stopped")
 }
 
 fn cannot_write(path: &Path) -> String {

@@ -10,6 +10,7 @@ use fpo_core::Noise;
 use fpo_envs::{Starts, VecEnvOptions};
 use serde::Serialize;
 
+use crate::statistics::sample::{mean, standard_error};
 use crate::training::player::Player;
 use crate::training::recording::Recording;
 use crate::training::sampler_report::SamplerReport;
@@ -58,6 +59,9 @@ pub struct EvalReport {
     /// The sampler, where it was not the policy's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sampler: Option<SamplerReport>,
+    /// The episodes' returns, in the order of their starts.
+    #[serde(skip)]
+    pub returns: Vec<f64>,
 }
 
 impl std::fmt::Display for EvalReport {
@@ -67,6 +71,13 @@ impl std::fmt::Display for EvalReport {
             write!(f, " ± {stderr:.1}")?;
         }
         write!(f, " (min {:.1}, max {:.1})", self.return_min, self.return_max)?;
+        self.write_remarks(f)
+    }
+}
+
+impl EvalReport {
+    /// Writes what a line says after the returns.
+    pub fn write_remarks(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, ", length {:.1}", self.length_mean)?;
         if let Some(rate) = self.success_rate {
             write!(f, ", success {:.1} %", 100.0 * rate)?;
@@ -147,20 +158,19 @@ fn report(
     episodes: &[Episode],
 ) -> EvalReport {
     let n = episodes.len() as f64;
-    let returns = || episodes.iter().map(|episode| episode.reward);
-    let mean = returns().sum::<f64>() / n;
-    let variance = returns().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    let returns: Vec<f64> = episodes.iter().map(|episode| episode.reward).collect();
     let successes = episodes.iter().filter(|episode| episode.success).count();
     EvalReport {
         task: plan.task.clone(),
         episodes: episodes.len(),
-        return_mean: mean,
-        return_stderr: (episodes.len() > 1).then(|| (variance / n).sqrt()),
-        return_min: returns().fold(f64::INFINITY, f64::min),
-        return_max: returns().fold(f64::NEG_INFINITY, f64::max),
+        return_mean: mean(returns.iter().copied()),
+        return_stderr: standard_error(&returns),
+        return_min: returns.iter().copied().fold(f64::INFINITY, f64::min),
+        return_max: returns.iter().copied().fold(f64::NEG_INFINITY, f64::max),
         length_mean: episodes.iter().map(|episode| episode.steps).sum::<u64>() as f64 / n,
         success_rate: envs.spec().has_success.then_some(successes as f64 / n),
         divergences: envs.envs.divergences(),
         sampler: player.sampler_report(),
+        returns,
     }
 }

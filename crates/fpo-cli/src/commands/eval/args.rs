@@ -1,0 +1,37 @@
+//! What `fpo eval` can be asked for.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::commands::device_arg::parse_device;
+use crate::commands::play::PlayArgs;
+use crate::commands::sampler_args::SamplerArgs;
+use crate::config::choices::DeviceChoice;
+
+/// The arguments of `fpo eval`.
+#[derive(Args, Debug)]
+pub struct EvalArgs {
+    /// Folders of runs, or policy files; several play the same episodes and are compared with the
+    /// first
+    #[arg(required = true, value_name = "RUN_OR_FILE")]
+    pub policies: Vec<PathBuf>,
+    /// Play the policy of the run's best evaluation instead of its last
+    #[arg(long)]
+    pub best: bool,
+    /// Task to play, if not the one it was trained on
+    #[arg(long)]
+    pub task: Option<String>,
+    /// Where tensors live: auto, cpu, cuda, cuda:1, metal
+    #[arg(long, value_parser = parse_device, default_value = "auto")]
+    pub device: DeviceChoice,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// How actions are drawn.
+    #[command(flatten)]
+    pub sampler: SamplerArgs,
+    /// How much to play.
+    #[command(flatten)]
+    pub play: PlayArgs,
+}

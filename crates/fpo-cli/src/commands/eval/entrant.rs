@@ -1,0 +1,94 @@
+//! A policy that is to play: what was given on the command line, read and made ready.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use candle_core::Device;
+use fpo_core::PolicyFile;
+use fpo_core::sampler::Start;
+
+use crate::commands::eval::args::EvalArgs;
+use crate::commands::sampler_args::SamplerArgs;
+use crate::run::best;
+use crate::run::dir::RunDir;
+use crate::terminal::failure::UsageError;
+use crate::training::evaluate::EvalPlan;
+use crate::training::player::Player;
+use crate::training::policy_file;
+
+/// A policy and the episodes it is to play.
+pub struct Entrant {
+    /// What was given on the command line.
+    pub given: PathBuf,
+    /// The policy file.
+    pub path: PathBuf,
+    /// The policy, with the sampler that was asked for.
+    pub player: Player,
+    /// What it plays by its own settings and the command line's.
+    pub plan: EvalPlan,
+}
+
+impl Entrant {
+    /// Reads what `given` names, a run's folder or a policy file, onto `device`. Without
+    /// `--seed` it plays the episodes of `seed`, or of its own default if there is none.
+    ///
+    /// # Errors
+    /// If the policy cannot be read or does not fit the task; [`UsageError`] for a flag that does
+    /// not apply to it.
+    pub fn read(
+        given: &Path,
+        args: &EvalArgs,
+        device: &Device,
+        seed: Option<u64>,
+    ) -> Result<Entrant> {
+        let run = match given.is_dir() {
+            true => Some(RunDir::open(given)?),
+            false => None,
+        };
+        let path = policy_path(given, run.as_ref(), args.best)?;
+        let file = policy_file::load(&path, device)?;
+        // A run whose seed is not needed is not asked for it.
+        let seeded_by = run.as_ref().filter(|_| seed.is_none());
+        let mut plan = args.play.plan_for_policy(&path, &file, args.task.as_deref(), seeded_by)?;
+        plan.seed = seed.unwrap_or(plan.seed);
+        let player = player(&path, &file, &args.sampler)?;
+        Ok(Entrant { given: given.to_path_buf(), path, player, plan })
+    }
+}
+
+fn policy_path(given: &Path, run: Option<&RunDir>, is_best: bool) -> Result<PathBuf> {
+    let shown = given.display();
+    match (run, is_best) {
+        (Some(run), false) => Ok(run.policy_path()),
+        (Some(run), true) => {
+            let best = best::load(run)?;
+            let best = best
+                .with_context(|| format!("{shown} has no best policy: it was never evaluated"))?;
+            Ok(best.policy)
+        }
+        (None, false) => Ok(given.to_path_buf()),
+        (None, true) => {
+            let what = format!("--best needs the folder of a run, and {shown} is not a folder");
+            Err(UsageError(what).into())
+        }
+    }
+}
+
+fn player(path: &Path, file: &PolicyFile, asked: &SamplerArgs) -> Result<Player> {
+    let actor = file.actor()?;
+    let with_own_sampler = |start: Option<Start>| {
+        let start = start.unwrap_or(actor.start);
+        Player::Policy(Box::new(actor.clone().from_start(start)))
+    };
+    Ok(match file.policy.field() {
+        Some(flow) => match asked.sampler(flow.steps(), actor.start)? {
+            Some(sampler) => Player::sampled(actor, sampler),
+            None => with_own_sampler(asked.start()),
+        },
+        None => {
+            let start =
+                asked.start_alone().with_context(|| format!("policy {}", path.display()))?;
+            with_own_sampler(start)
+        }
+    })
+}

@@ -1,0 +1,37 @@
+//! `fpo eval`: plays episodes with trained policies, whose actions their own sampler or another one
+//! draws.
+
+pub mod args;
+mod comparison;
+mod entrant;
+
+use anyhow::{Context, Result};
+
+use crate::commands::eval::args::EvalArgs;
+use crate::commands::eval::comparison::Comparison;
+use crate::commands::eval::entrant::Entrant;
+use crate::commands::play::play;
+use crate::terminal::output::print;
+use crate::terminal::reporter::Notes;
+use crate::training::device;
+
+/// Plays episodes with a trained policy and prints their report, or with several policies and
+/// compares them.
+///
+/// # Errors
+/// If a policy cannot be read or does not fit the task, if the device is missing, or if playing
+/// fails; [`UsageError`](crate::terminal::failure::UsageError) for a flag that does not apply, or
+/// policies that do not play the same episodes.
+pub fn eval(args: EvalArgs) -> Result<()> {
+    let device = device::open(args.device, &mut Notes)?;
+    if let [given] = args.policies.as_slice() {
+        let entrant = Entrant::read(given, &args, &device, None)?;
+        return play(&entrant.player, &entrant.plan, &args.play, args.json)
+            .with_context(|| format!("policy {}", entrant.path.display()));
+    }
+    let comparison = Comparison::play(&args, &device)?;
+    match args.json {
+        true => print(&serde_json::to_string(&comparison)?),
+        false => print(&comparison.to_string()),
+    }
+}
