@@ -73,6 +73,10 @@ fn every_run_gets_one_row_that_says_what_its_folder_says() {
     assert_eq!(list.lines().filter(|line| line.contains("Grid/a · ")).count(), 4, "{list}");
     assert!(list.contains("4 runs, 4 to make") && list.contains("time unknown"), "{list}");
     assert!(!dir.path().join("runs").exists(), "a list makes nothing");
+    let list = succeed(dir.path(), &["sweep", "s.toml", "--dry-run", "--measure"]);
+    assert_eq!(list.matches("  about ").count(), 4, "{list}");
+    assert!(list.contains("4 runs, 4 to make, about "), "{list}");
+    assert!(!dir.path().join("runs").exists(), "nor does measuring");
 
     succeed(dir.path(), &["sweep", "s.toml", "--jobs", "2"]);
     let rows = rows(&results(dir.path()));

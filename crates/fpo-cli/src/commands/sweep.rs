@@ -13,6 +13,7 @@ use crate::sweep::file::SweepFile;
 use crate::sweep::folder::SweepDir;
 use crate::sweep::keep::Keep;
 use crate::sweep::ledger::{Ledger, State, Summary};
+use crate::sweep::measure::measure;
 use crate::sweep::plan::{Planned, plan};
 use crate::sweep::schedule::{Options, Schedule};
 use crate::terminal::failure::{Stopped, UsageError};
@@ -47,6 +48,10 @@ pub struct SweepArgs {
     /// List the runs, with the time that they take as far as it is known, and make none
     #[arg(long)]
     dry_run: bool,
+    /// With --dry-run: first measure how long runs take of which nothing is known yet, by an
+    /// iteration and an evaluation of one run of each task and method
+    #[arg(long, requires = "dry_run")]
+    measure: bool,
     /// Make only the run with this number of the list, for job arrays
     #[arg(long, value_name = "N", conflicts_with_all = ["jobs", "dry_run"])]
     index: Option<usize>,
@@ -64,7 +69,7 @@ pub fn sweep(args: &SweepArgs) -> Result<()> {
     let folder = SweepDir::at(&args.out.clone().unwrap_or_else(|| default_folder(&args.sweep)));
     if args.dry_run {
         let ledger = Ledger::read(&folder, &args.done)?;
-        return print(&listing(&runs, &ledger, args));
+        return print(&listing(&runs, &ledger, args)?);
     }
     let chosen = args.index.map(|number| chosen(&runs, number)).transpose()?;
     let runs = chosen.as_ref().map_or(runs.as_slice(), std::slice::from_ref);
@@ -170,9 +175,12 @@ fn farewell(
 }
 
 /// Returns the list of the runs for `--dry-run`.
-fn listing(runs: &[Planned], ledger: &Ledger, args: &SweepArgs) -> String {
-    let durations = Durations::of(ledger.rows());
+fn listing(runs: &[Planned], ledger: &Ledger, args: &SweepArgs) -> Result<String> {
+    let mut durations = Durations::of(ledger.rows());
     let todo = todo(runs, ledger, args.retry_failed);
+    if args.measure {
+        measure(runs, &todo, &mut durations, args.threads as usize)?;
+    }
     let width = runs.iter().map(|run| run.describe().chars().count()).max().unwrap_or(0);
     let mut text = String::new();
     for (index, run) in runs.iter().enumerate() {
@@ -197,9 +205,9 @@ fn listing(runs: &[Planned], ledger: &Ledger, args: &SweepArgs) -> String {
             let whole = until_done(&[], &seconds, jobs).round() as u64;
             format!(", about {} with {jobs} at a time", short_duration(whole))
         }
-        None => "; times are known once a run like them has finished (--done brings them from \
-                 elsewhere)"
+        None => "; times are known once a run like them has finished; --measure measures them, \
+                 --done brings them from elsewhere"
             .into(),
     };
-    text
+    Ok(text)
 }

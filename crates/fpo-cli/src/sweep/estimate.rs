@@ -39,11 +39,23 @@ impl Durations {
         if row.status != Status::Finished || row.env_steps == 0 {
             return;
         }
-        for name in names(&row.digest, &row.task, &row.method) {
+        self.learn((&row.digest, &row.task, &row.method), row.env_steps, row.seconds);
+    }
+
+    /// Takes in that a run with this digest, of this task and method, takes `seconds` for `steps`
+    /// environment steps.
+    pub fn learn(&mut self, (digest, task, method): (&str, &str, &str), steps: u64, seconds: f64) {
+        for name in names(digest, task, method) {
             let pace = self.paces.entry(name).or_default();
-            pace.steps += row.env_steps as f64;
-            pace.seconds += row.seconds;
+            pace.steps += steps as f64;
+            pace.seconds += seconds;
         }
+    }
+
+    /// Returns whether a run of the same task and method as `run` is known.
+    pub fn knows_method(&self, run: &Planned) -> bool {
+        let [_, method, ..] = names(&run.digest, &run.labels.task, &run.labels.method);
+        self.paces.contains_key(&method)
     }
 
     /// Returns the seconds that `run` will take, if any run like it is known.

@@ -17,5 +17,6 @@ pub mod file;
 pub mod folder;
 pub mod keep;
 pub mod ledger;
+pub mod measure;
 pub mod plan;
 pub mod schedule;
