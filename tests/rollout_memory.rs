@@ -60,14 +60,14 @@ fn only_the_first_rollout_allocates_memory_for_rollouts() {
             num_samples: trainer.config.algorithm.num_samples,
             overlap,
         };
-        let times = fpo_cli::training::build::training_times(&trainer.config);
+        let draws = fpo_cli::training::build::sample_draws(&trainer.config);
         let Trainer { collector, learner, .. } = &mut trainer;
         for iteration in 0..3 {
             let (collecting, collected) =
                 large(|| collector.collect(learner, &noise, plan, &mut |_| ()).unwrap());
             let (storage, first_step) = (collected.storage, collected.first_step);
             let (completing, rollout) =
-                large(|| learner.complete(storage, times, &noise, first_step).unwrap());
+                large(|| learner.complete(storage, draws, &noise, first_step).unwrap());
             assert_eq!(rollout.reward.elem_count() * size_of::<f32>(), LARGE);
             if iteration > 0 || overlap {
                 assert_eq!(collecting, 0, "iteration {iteration}");

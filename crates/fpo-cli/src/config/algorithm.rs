@@ -5,7 +5,7 @@
 //! "Paper" is arXiv 2507.21053; "FPO++" is arXiv 2602.02481. Defaults are FPO's; another `kind`
 //! changes some of them ([`fpo_core::Algorithm::preset`]).
 
-use fpo_core::{Algorithm, DenoisingMdp, Objective, ScoredSteps};
+use fpo_core::{Algorithm, DenoisingMdp, Objective, SampleNoise, SampleTimes, ScoredSteps};
 use serde::{Deserialize, Serialize};
 
 /// `[algorithm]`: the update.
@@ -19,6 +19,14 @@ pub struct AlgorithmConfig {
     /// Pairs of flow time and noise per action (the paper's N_mc), for `"fpo"` and `"fpo++"`. Range
     /// 1 to 65,536. Default 8 (paper); `"fpo++"` has 16.
     pub num_samples: usize,
+    /// How the noise of an action's samples hangs together: `"independent"`, or `"antithetic"`,
+    /// couples with the same time and opposite noise, which makes the mean of their losses steadier.
+    /// Needs an even `num_samples`. For `"fpo"` and `"fpo++"`. Default `"independent"` (paper).
+    pub sample_noise: SampleNoise,
+    /// How the times of an action's samples hang together: `"independent"`, or `"stratified"`, one
+    /// from each of equally likely strata. For `"fpo"` and `"fpo++"`. Default `"independent"`
+    /// (paper).
+    pub sample_times: SampleTimes,
     /// The constants of the objective, which combines losses, advantages and values.
     #[serde(flatten, skip_deserializing)]
     pub objective: Objective,
@@ -54,6 +62,8 @@ impl Default for AlgorithmConfig {
         Self {
             kind: Algorithm::default(),
             num_samples: 8,
+            sample_noise: SampleNoise::default(),
+            sample_times: SampleTimes::default(),
             objective: Objective::default(),
             sigma: mdp.sigma,
             scored_steps: mdp.steps,

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::ops::{Bound, RangeBounds, RangeInclusive};
 
-use fpo_core::OptimizerConfig;
+use fpo_core::{OptimizerConfig, PolicySettings, RatioKind, SampleNoise, Source};
 
 use crate::config::algorithm::AlgorithmConfig;
 use crate::config::choices::OverlapChoice;
@@ -36,6 +36,7 @@ pub(crate) fn validate(config: &Config, origins: &Origins) -> Result<(), ConfigE
     check.checkpoint(&config.checkpoint)?;
     check.rollout_divides(config)?;
     check.overlap_has_halves(config)?;
+    check.samples_make_pairs(config)?;
     check.seeds_differ(config)
 }
 
@@ -183,6 +184,36 @@ impl Check<'_> {
                       half, and it is 1; `auto` and `off` do not"
                 .into(),
         })
+    }
+
+    /// Fails if samples are to make pairs and cannot: their number is odd, or the policy has none.
+    fn samples_make_pairs(&self, config: &Config) -> Result<(), ConfigError> {
+        let algorithm = &config.algorithm;
+        let per_pair = algorithm.objective.ratio == RatioKind::PerPair;
+        let antithetic = algorithm.sample_noise == SampleNoise::Antithetic;
+        let settings = PolicySettings {
+            flow: config.policy.flow(1, 1),
+            min_std: config.policy.min_std,
+            denoising: algorithm.denoising(),
+        };
+        let has_samples = (algorithm.kind.spec)(&settings).source == Source::NoiseAndTime;
+        let message = match has_samples {
+            true if (per_pair || antithetic) && !algorithm.num_samples.is_multiple_of(2) => {
+                format!(
+                    "`algorithm.ratio` = `per_pair` and `algorithm.sample_noise` = `antithetic` need an \
+                 even `algorithm.num_samples`, and it is {}",
+                    algorithm.num_samples
+                )
+            }
+            false if per_pair => format!(
+                "`algorithm.ratio` = `per_pair` needs Monte-Carlo samples, which \
+                 `algorithm.kind` = `{}` does not have",
+                algorithm.kind.name
+            ),
+            _ => return Ok(()),
+        };
+        let fields = ["algorithm.ratio", "algorithm.sample_noise", "algorithm.num_samples"];
+        Err(ConfigError::Combination { origin: self.origins_of(&fields), message })
     }
 
     /// Fails if both seeds are equal, because an evaluation on training's own random numbers would

@@ -7,7 +7,7 @@ use candle_core::{DType, Device};
 use fpo_core::time::TrainingTimes;
 use fpo_core::{
     Compute, EmaConfig, Learner, MinibatchSchedule, Noise, Normalizer, Policy, PolicySettings,
-    PolicySpec, ValueNet,
+    PolicySpec, SampleDraws, ValueNet,
 };
 use fpo_envs::{EnvSpec, VecEnv, VecEnvOptions};
 
@@ -43,13 +43,15 @@ pub fn schedule(config: &Config) -> MinibatchSchedule {
     }
 }
 
-/// Returns which flow times the losses draw.
-pub fn training_times(config: &Config) -> TrainingTimes {
-    match config.policy.training_times {
+/// Returns how the Monte-Carlo pairs of the losses are drawn.
+pub fn sample_draws(config: &Config) -> SampleDraws {
+    let law = match config.policy.training_times {
         TimesChoice::Grid => TrainingTimes::Grid,
         TimesChoice::Uniform => TrainingTimes::Uniform,
         TimesChoice::Beta => TrainingTimes::Beta(config.policy.times_beta),
-    }
+    };
+    let (times, noise) = (config.algorithm.sample_times, config.algorithm.sample_noise);
+    SampleDraws { law, times, noise }
 }
 
 /// Returns which code computes on `device`.

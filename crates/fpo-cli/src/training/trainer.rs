@@ -126,7 +126,7 @@ impl Trainer {
             }
             UpdateChoice::After => Some(statistics),
         };
-        let times = build::training_times(config);
+        let times = build::sample_draws(config);
         let rollout = self.learner.complete(storage, times, &self.noise, first_step)?;
         if let Some(statistics) = after {
             self.learner.normalizer = statistics;

@@ -3,6 +3,7 @@
 
 pub(crate) mod config;
 pub(crate) mod denoising;
+pub(crate) mod draws;
 pub mod path;
 pub mod sampler;
 pub mod time;

@@ -62,13 +62,9 @@ pub(crate) fn upload(values: &[f64], shape: impl Into<Shape>, like: &Tensor) -> 
 pub fn draw(times: TrainingTimes, flow_steps: usize, noise: &Noise, index: u64, out: &mut [f32]) {
     match times {
         TrainingTimes::Uniform => noise.fill_uniform(Purpose::LossTime, index, out),
-        TrainingTimes::Beta(beta) => {
+        TrainingTimes::Beta(_) => {
             noise.fill_uniform(Purpose::LossTime, index, out);
-            let span = 1.0 - 2.0 * BETA_MARGIN;
-            for t in out {
-                let quantile = 1.0 - (1.0 - f64::from(*t)).powf(1.0 / beta);
-                *t = (BETA_MARGIN + span * quantile) as f32;
-            }
+            out.iter_mut().for_each(|t| *t = quantile(times, flow_steps, f64::from(*t)));
         }
         TrainingTimes::Grid => {
             let starts = grid(flow_steps);
@@ -77,6 +73,24 @@ pub fn draw(times: TrainingTimes, flow_steps: usize, noise: &Noise, index: u64, 
             for (t, pick) in out.iter_mut().zip(picks) {
                 *t = starts[pick as usize] as f32;
             }
+        }
+    }
+}
+
+/// Returns the quantile of the law `times` at `level`, which lies in (0, 1): the least time that a
+/// draw stays below with this probability. On the grid, which is passed from 1 downward, it is the
+/// greatest that a draw stays above.
+pub(crate) fn quantile(times: TrainingTimes, flow_steps: usize, level: f64) -> f32 {
+    match times {
+        // A level just below 1 must not be rounded to it.
+        TrainingTimes::Uniform => (level as f32).min(1.0 - f32::EPSILON),
+        TrainingTimes::Beta(beta) => {
+            let span = 1.0 - 2.0 * BETA_MARGIN;
+            (BETA_MARGIN + span * (1.0 - (1.0 - level).powf(1.0 / beta))) as f32
+        }
+        TrainingTimes::Grid => {
+            let start = ((level * flow_steps as f64) as usize).min(flow_steps - 1);
+            ((flow_steps - start) as f64 / flow_steps as f64) as f32
         }
     }
 }

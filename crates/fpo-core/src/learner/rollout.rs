@@ -3,14 +3,15 @@
 
 use candle_core::Tensor;
 
-use crate::error::Result;
-use crate::flow::time::TrainingTimes;
+use crate::error::{Error, Result};
+use crate::flow::draws::SampleDraws;
 use crate::learner::Learner;
 use crate::nn::normalizer::Normalizer;
 use crate::objective::gae::Truncation;
 use crate::random::{Noise, Purpose};
 use crate::rollout::Transitions;
 use crate::rollout::storage::{RolloutStorage, RolloutView};
+use crate::rollout::stored::Source;
 use crate::tensor::transfer::{copy_to_device, to_host};
 use crate::timing::timed;
 
@@ -40,21 +41,34 @@ impl Learner {
     /// step limit cut episodes, under the present value network.
     ///
     /// # Errors
-    /// If a tensor operation fails.
+    /// [`Error::Invalid`] if losses are to make pairs and their number is odd. Also if a tensor
+    /// operation fails.
     pub fn complete<'a>(
         &mut self,
         storage: &'a mut RolloutStorage,
-        training_times: TrainingTimes,
+        draws: impl Into<SampleDraws>,
         noise: &Noise,
         first_step: u64,
     ) -> Result<RolloutView<'a>> {
-        let size = storage.size();
+        let (size, draws) = (storage.size(), draws.into());
+        let samples = size.stored.losses;
+        if !samples.is_multiple_of(self.objective.ratio.group(samples)) {
+            return Err(Error::Invalid(format!(
+                "one ratio per pair needs an even number of losses of an action, and there are \
+                 {samples}"
+            )));
+        }
         for t in 0..size.length {
             let step = first_step + t as u64;
             storage.draw(
                 t,
-                |eps| noise.fill_normal(Purpose::LossNoise, step, eps),
-                |times| self.policy.fill_times(training_times, noise, step, times),
+                |eps| match size.stored.source {
+                    Source::NoiseAndTime => {
+                        draws.fill_noise(size.action_dim, samples, noise, step, eps);
+                    }
+                    _ => noise.fill_normal(Purpose::LossNoise, step, eps),
+                },
+                |times| self.policy.fill_times(&draws, samples, noise, step, times),
             )?;
         }
         if self.objective.truncation == Truncation::Bootstrap {

@@ -7,7 +7,8 @@
 //!
 //! `L` is an action's CFM loss (FPO), or a negative log-likelihood where a policy has one (the
 //! baselines). An action has N samples of `L`. Either they are averaged first, which gives one
-//! ratio per action (FPO), or each gives a ratio of its own (FPO++, and DPPO's denoising steps).
+//! ratio per action (FPO), or each gives a ratio of its own (FPO++, and DPPO's denoising steps), or two
+//! of them give one.
 
 pub(crate) mod diagnostics;
 pub mod gae;
@@ -36,15 +37,24 @@ pub enum RatioKind {
     PerAction,
     /// One per Monte-Carlo sample, each clipped alone (FPO++).
     PerSample,
+    /// One per couple of neighbouring samples, whose losses are averaged: with antithetic noise
+    /// ([`crate::SampleNoise`]) the couple's mean says much more about the action than either loss.
+    PerPair,
 }
 
 impl RatioKind {
-    /// Ratios per action with `samples` Monte-Carlo samples.
-    pub fn count(self, samples: usize) -> usize {
+    /// Returns how many of an action's `samples` share a ratio.
+    pub fn group(self, samples: usize) -> usize {
         match self {
-            RatioKind::PerAction => 1,
-            RatioKind::PerSample => samples,
+            RatioKind::PerAction => samples,
+            RatioKind::PerSample => 1,
+            RatioKind::PerPair => 2,
         }
+    }
+
+    /// Returns the number of ratios of an action with `samples` Monte-Carlo samples.
+    pub fn count(self, samples: usize) -> usize {
+        samples / self.group(samples).max(1)
     }
 }
 
@@ -73,8 +83,9 @@ pub struct Objective {
     /// ε of the surrogate: the trust region is `1 ± clip_epsilon`. Range above 0, below 1. Default
     /// 0.05 (paper); `"ppo"` 0.1 and `"dppo"` 0.2 (the paper's tuned baselines).
     pub clip_epsilon: f64,
-    /// One ratio per action or per sample. Default `"per_action"` (paper); `"fpo++"` and `"dppo"`
-    /// have `"per_sample"`.
+    /// One ratio per action (`"per_action"`), per sample (`"per_sample"`), or per couple of samples
+    /// (`"per_pair"`, for an even number of them). Default `"per_action"` (paper); `"fpo++"` and
+    /// `"dppo"` have `"per_sample"`.
     pub ratio: RatioKind,
     /// The log ratio is clamped to `± log_ratio_clamp` before the exponential, without a gradient
     /// beyond the bounds. Range above 0. Default: not set, no clamp; the official per-sample mode
@@ -188,10 +199,10 @@ impl Objective {
     }
 
     /// Returns the log ratio `(T, B, R)` from losses `(T, B, N)` and the advantages `(T, B)` that
-    /// the surrogate will see: `R` is 1 per action, `N` per sample.
+    /// the surrogate will see: `R` is 1 per action, `N` per sample, `N/2` per pair.
     ///
     /// # Errors
-    /// If a tensor operation fails.
+    /// If a tensor operation fails, such as for an odd number of samples that are to make pairs.
     pub fn log_ratio(
         &self,
         loss_old: &Tensor,
@@ -203,6 +214,10 @@ impl Objective {
         let log_ratio = match self.ratio {
             RatioKind::PerAction => difference.mean_keepdim(2)?,
             RatioKind::PerSample => difference,
+            RatioKind::PerPair => {
+                let (steps, batch, samples) = difference.dims3()?;
+                difference.reshape((steps, batch, samples / 2, 2))?.mean(3)?
+            }
         };
         let log_ratio = guards.bound(log_ratio)?;
         Ok(match self.log_ratio_clamp {

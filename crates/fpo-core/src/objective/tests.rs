@@ -32,6 +32,24 @@ fn per_action_averages_before_the_exponential_and_per_sample_does_not() {
 }
 
 #[test]
+fn a_ratio_per_pair_lies_between_one_per_sample_and_one_per_action() {
+    let old = Tensor::new(&[[[1.0f64, 2.0, 0.0, 4.0]]], &Device::Cpu).unwrap();
+    let new = Tensor::new(&[[[0.5f64, 3.0, 1.0, -1.0]]], &Device::Cpu).unwrap();
+    let advantages = Tensor::new(&[[1.0f64]], &Device::Cpu).unwrap();
+    let of = |ratio| Objective { ratio, ..Objective::default() };
+    let pairs = of(RatioKind::PerPair).log_ratio(&old, &new, &advantages).unwrap();
+    assert_eq!((pairs.dims(), RatioKind::PerPair.count(4)), (&[1, 1, 2][..], 2));
+    assert_eq!(flat(pairs), [-0.25, 2.0]);
+    // A single pair has the ratio of its action.
+    let (old, new) = (old.narrow(2, 0, 2).unwrap(), new.narrow(2, 0, 2).unwrap());
+    let [pair, action] = [RatioKind::PerPair, RatioKind::PerAction]
+        .map(|ratio| flat(of(ratio).log_ratio(&old, &new, &advantages).unwrap()));
+    assert_eq!(pair, action);
+    let odd = new.narrow(2, 0, 1).unwrap();
+    assert!(of(RatioKind::PerPair).log_ratio(&odd, &odd, &advantages).is_err());
+}
+
+#[test]
 fn every_number_out_of_range_is_refused_by_name() {
     let good = Objective::default();
     assert!(good.validate().is_ok());

@@ -23,6 +23,17 @@ pub enum OptimizerKind {
     Rmsprop,
 }
 
+/// Whose gradients the bound `max_grad_norm` is on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NormScope {
+    /// Those of both networks together, so that one network's large gradient shrinks the other's.
+    #[default]
+    All,
+    /// Those of each network alone.
+    Network,
+}
+
 /// One optimiser for both networks, as the section `[optimizer]` of a configuration spells it.
 ///
 /// "Paper" is arXiv 2507.21053; "official" is the Playground program of akanazawa/fpo at 418c255;
@@ -53,6 +64,9 @@ pub struct OptimizerConfig {
     /// clipping (official).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_grad_norm: Option<f64>,
+    /// Over which gradients that norm is taken: `"all"`, both networks' together, or `"network"`,
+    /// each network's alone. Default `"all"` (official GridWorld).
+    pub grad_norm_over: NormScope,
 }
 
 impl Default for OptimizerConfig {
@@ -68,6 +82,7 @@ impl Default for OptimizerConfig {
             epsilon: adam.epsilon,
             weight_decay: adam.weight_decay,
             max_grad_norm: None,
+            grad_norm_over: NormScope::All,
         }
     }
 }

@@ -48,6 +48,19 @@ pub fn clip_global_norm(grads: &mut [Tensor], max_norm: f64) -> Result<Tensor> {
     Ok(norm)
 }
 
+/// Scales each of `grads` so that its own norm is at most `max_norm`, as [`clip_global_norm`] does;
+/// returns the norm of all together before.
+///
+/// # Errors
+/// If a tensor operation fails.
+pub(crate) fn clip_each(grads: &mut [Tensor], max_norm: f64) -> Result<Tensor> {
+    let norm = global_norm(grads)?;
+    for grad in grads {
+        clip_global_norm(std::slice::from_mut(grad), max_norm)?;
+    }
+    Ok(norm)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,6 +73,13 @@ mod tests {
         assert!((norm - 5.0).abs() < 1e-12);
         let clipped = global_norm(&grads).unwrap().to_scalar::<f64>().unwrap();
         assert!((clipped - 1.0).abs() < 1e-6);
+        // Each alone: a gradient that is short enough stays what it was.
+        let mut grads = [grad([3.0, 4.0]), grad([0.0, 0.5])];
+        let norm = clip_each(&mut grads, 1.0).unwrap().to_scalar::<f64>().unwrap();
+        assert!((norm - 25.25f64.sqrt()).abs() < 1e-12);
+        let clipped = grads[0].to_vec1::<f64>().unwrap();
+        assert!((clipped[0] - 0.6).abs() < 1e-6 && (clipped[1] - 0.8).abs() < 1e-6, "{clipped:?}");
+        assert_eq!(grads[1].to_vec1::<f64>().unwrap(), [0.0, 0.5]);
         let mut small = [grad([0.3, 0.4])];
         clip_global_norm(&mut small, 1.0).unwrap();
         assert_eq!(small[0].to_vec1::<f64>().unwrap(), [0.3, 0.4]);

@@ -22,8 +22,8 @@ use candle_optimisers::rmsprop::{ParamsRMSprop, RMSprop};
 use crate::error::Result;
 use crate::optimizer::adam::{Adam, join};
 use crate::optimizer::adam_config::AdamConfig;
-use crate::optimizer::config::{OptimizerConfig, OptimizerKind};
-use crate::optimizer::gradient_norm::{clip_global_norm, global_norm};
+use crate::optimizer::config::{NormScope, OptimizerConfig, OptimizerKind};
+use crate::optimizer::gradient_norm::{clip_each, clip_global_norm, global_norm};
 
 /// An optimiser of several flat variables.
 pub struct Optimizer {
@@ -99,14 +99,20 @@ impl Optimizer {
     /// # Errors
     /// If a tensor operation fails.
     pub fn step(&mut self, mut flat: Vec<Tensor>, grads: &mut GradStore) -> Result<Tensor> {
+        let each = match self.config.grad_norm_over {
+            NormScope::Network => self.config.max_grad_norm,
+            NormScope::All => None,
+        };
+        let before = each.map(|max_norm| clip_each(&mut flat, max_norm)).transpose()?;
         // On a device of its own the gradients are one vector from here on.
         let joins = self.adam().is_some_and(|adam| !adam.is_in_host_memory());
         if joins {
             flat = vec![join(&flat)?];
         }
-        let norm = match self.config.max_grad_norm {
-            Some(max_norm) => clip_global_norm(&mut flat, max_norm)?,
-            None => global_norm(&flat)?,
+        let norm = match (before, self.config.max_grad_norm) {
+            (Some(norm), _) => norm,
+            (None, Some(max_norm)) => clip_global_norm(&mut flat, max_norm)?,
+            (None, None) => global_norm(&flat)?,
         };
         if let Inner::Adam(adam) = &mut self.inner {
             match (joins, &flat[..]) {

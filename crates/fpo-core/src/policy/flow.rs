@@ -18,9 +18,10 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::error::Result;
 use crate::flow::config::{FlowConfig, Reduction};
+use crate::flow::draws::SampleDraws;
 use crate::flow::path::Path;
 use crate::flow::sampler::VelocityField;
-use crate::flow::time::{TrainingTimes, draw, upload};
+use crate::flow::time::upload;
 use crate::nn::mlp::Mlp;
 use crate::nn::params::FlatParams;
 use crate::policy::flow_constants::Constants;
@@ -238,8 +239,15 @@ impl Policy for FlowPolicy {
         Ok(Evaluated { losses: self.cfm_loss(obs, action, stored, t)?, entropy: None })
     }
 
-    fn fill_times(&self, times: TrainingTimes, noise: &Noise, index: u64, out: &mut [f32]) {
-        draw(times, self.config.flow_steps, noise, index, out);
+    fn fill_times(
+        &self,
+        draws: &SampleDraws,
+        samples: usize,
+        noise: &Noise,
+        index: u64,
+        out: &mut [f32],
+    ) {
+        draws.fill_times(self.config.flow_steps, samples, noise, index, out);
     }
 
     fn field(&self) -> Option<&dyn VelocityField> {

@@ -29,8 +29,8 @@ use candle_core::Tensor;
 use crate::error::Result;
 use crate::flow::config::{FlowConfig, Squash};
 use crate::flow::denoising::DenoisingMdp;
+use crate::flow::draws::SampleDraws;
 use crate::flow::sampler::VelocityField;
-use crate::flow::time::TrainingTimes;
 use crate::nn::params::FlatParams;
 use crate::policy::gaussian_config::GaussianConfig;
 use crate::random::Noise;
@@ -70,9 +70,16 @@ pub trait Policy: Debug + Send + Sync {
         t: &Tensor,
     ) -> Result<Evaluated>;
 
-    /// Fills `out` with the flow times that go with the losses of actions; `index` is the rollout
-    /// step. Policies without flow times fill it with zeros.
-    fn fill_times(&self, _times: TrainingTimes, _noise: &Noise, _index: u64, out: &mut [f32]) {
+    /// Fills `out` with the flow times that go with the losses of actions, which have `samples`
+    /// each; `index` is the rollout step. Policies without flow times fill it with zeros.
+    fn fill_times(
+        &self,
+        _draws: &SampleDraws,
+        _samples: usize,
+        _noise: &Noise,
+        _index: u64,
+        out: &mut [f32],
+    ) {
         out.fill(0.0);
     }
 

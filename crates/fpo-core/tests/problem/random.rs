@@ -42,7 +42,7 @@ impl Problem {
                 log_ratio_max: Some(0.2),
             },
         ][below(3)];
-        let objective = Objective {
+        let mut objective = Objective {
             surrogate: [SurrogateKind::Clip, SurrogateKind::Spo, SurrogateKind::Aspo][below(3)],
             loss_max: guards.loss_max,
             negative_advantage_loss_max: guards.negative_advantage_loss_max,
@@ -63,16 +63,22 @@ impl Problem {
                 [below(2)],
         };
         let (unrolls, envs) = (1 + below(3), 1 + below(9));
+        let value_hidden = (0..1 + below(5)).map(|_| 1 + below(150)).collect();
+        let value_activation = activation(below(2));
+        let samples: usize = [1, 2, 3, 8, 17][below(5)];
+        if samples.is_multiple_of(2) && seed % 2 == 1 {
+            objective.ratio = RatioKind::PerPair;
+        }
         Problem {
             seed,
             kind: Kind::Flow,
             flow,
-            value_hidden: (0..1 + below(5)).map(|_| 1 + below(150)).collect(),
-            value_activation: activation(below(2)),
+            value_hidden,
+            value_activation,
             objective,
             own_surrogate: None,
             rounding: None,
-            samples: [1, 2, 3, 8, 17][below(5)],
+            samples,
             unroll_length: [1, 2, 7, 30, 61, 130][below(6)],
             unrolls,
             envs,
@@ -89,6 +95,10 @@ impl Problem {
         // A likelihood sums over dimensions; bounds made for means would cut all of it.
         problem.objective.loss_max = None;
         problem.objective.negative_advantage_loss_max = None;
+        // The steps of a chain are no pairs.
+        if problem.objective.ratio == RatioKind::PerPair {
+            problem.objective.ratio = RatioKind::PerSample;
+        }
         problem
     }
 

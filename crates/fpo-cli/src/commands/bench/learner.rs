@@ -112,7 +112,7 @@ fn random_rollout(
         }
     };
     let mut times = vec![0.0; steps * envs * losses];
-    policy.fill_times(build::training_times(&sizes.config), noise, 0, &mut times);
+    policy.fill_times(&build::sample_draws(&sizes.config), losses, noise, 0, &mut times);
     let t = Tensor::from_vec(times, (steps, envs, losses, 1), device)?;
     let collected = Transitions {
         obs,

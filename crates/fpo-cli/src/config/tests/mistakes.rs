@@ -163,6 +163,21 @@ fn one_environment_has_no_halves_to_overlap() {
 }
 
 #[test]
+fn pairs_need_an_even_number_of_samples_and_a_policy_that_has_some() {
+    for field in ["algorithm.ratio=per_pair", "algorithm.sample_noise=antithetic"] {
+        let error = override_error(&[field, "algorithm.num_samples=5"]);
+        assert!(error.contains("need an even `algorithm.num_samples`, and it is 5"), "{error}");
+        assert!(error.contains("`--set algorithm.num_samples=5`"), "{error}");
+        assert!(load("", &[field, "algorithm.num_samples=6"]).is_ok());
+    }
+    for kind in ["ppo", "dppo"] {
+        let kind = format!("algorithm.kind={kind}");
+        let error = override_error(&[&kind, "algorithm.ratio=per_pair"]);
+        assert!(error.contains("needs Monte-Carlo samples"), "{error}");
+    }
+}
+
+#[test]
 fn evaluation_must_not_share_trainings_seed() {
     let error = override_error(&["train.seed=5", "eval.seed=5"]);
     assert!(error.contains("are both 5"), "{error}");

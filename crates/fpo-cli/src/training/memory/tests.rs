@@ -84,11 +84,11 @@ fn check_rollout(kind: &str) {
         num_samples: trainer.config.algorithm.num_samples,
         overlap: false,
     };
-    let times = build::training_times(&trainer.config);
+    let draws = build::sample_draws(&trainer.config);
     let Trainer { collector, learner, .. } = &mut trainer;
     let noise = Noise::new(0);
     let collected = collector.collect(learner, &noise, plan, &mut |_| ()).unwrap();
-    let rollout = learner.complete(collected.storage, times, &noise, 0).unwrap();
+    let rollout = learner.complete(collected.storage, draws, &noise, 0).unwrap();
     let tensors = [
         &rollout.obs,
         &rollout.bootstrap_obs,

@@ -15,7 +15,7 @@ use crate::backend::fused::loss_rows::{Buffers, LossRows};
 use crate::backend::fused::policy_outcome::PolicyOutcome;
 use crate::flow::config::FlowConfig;
 use crate::flow::denoising::DenoisingMdp;
-use crate::objective::{Objective, RatioKind};
+use crate::objective::Objective;
 use crate::policy::KernelForm;
 use crate::policy::gaussian_config::GaussianConfig;
 use crate::simd::aligned::AlignedVec;
@@ -274,24 +274,17 @@ impl<R> Pass<'_, R> {
         let guarded = |old: f32, new: f32| {
             guards.difference_scalar(f64::from(old), f64::from(new), advantage)
         };
-        match objective.ratio {
-            RatioKind::PerAction => {
-                let mut sum = 0.0;
-                for (&old, new) in old.iter().zip(&mut *new) {
-                    let (difference, slope) = guarded(old, *new);
-                    sum += difference;
-                    *new = slope as f32;
-                }
-                let slope = -outcome.add_ratio(objective, sum / n, advantage) / (n * transitions);
-                new.iter_mut().for_each(|guard_slope| *guard_slope *= slope as f32);
+        let group = objective.ratio.group(old.len());
+        for (old, new) in old.chunks_exact(group).zip(new.chunks_exact_mut(group)) {
+            let mut sum = 0.0;
+            for (&old, new) in old.iter().zip(&mut *new) {
+                let (difference, slope) = guarded(old, *new);
+                sum += difference;
+                *new = slope as f32;
             }
-            RatioKind::PerSample => {
-                for (&old, new) in old.iter().zip(new) {
-                    let (difference, slope) = guarded(old, *new);
-                    let ratio_slope = outcome.add_ratio(objective, difference, advantage);
-                    *new = (-ratio_slope * slope / (n * transitions)) as f32;
-                }
-            }
+            let ratio_slope = outcome.add_ratio(objective, sum / group as f64, advantage);
+            let slope = (-ratio_slope / (n * transitions)) as f32;
+            new.iter_mut().for_each(|guard_slope| *guard_slope *= slope);
         }
     }
 }
