@@ -52,7 +52,7 @@ const HOUSES: [House; 3] = [
     House {
         name: "fpo-cli",
         floors: &[
-            &["config", "host"],
+            &["config", "host", "statistics"],
             &["terminal"],
             &["run"],
             &["results"],

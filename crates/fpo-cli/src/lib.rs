@@ -5,5 +5,6 @@ pub mod config;
 pub mod host;
 pub mod results;
 pub mod run;
+pub mod statistics;
 pub mod terminal;
 pub mod training;

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 
+use crate::statistics::sample::quantile;
+
 /// How often a measure is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Repeats {
@@ -81,23 +83,6 @@ impl Timing {
     }
 }
 
-/// Returns the quantile `q` of ascending numbers, between neighbours in proportion; 0 if there are
-/// no numbers.
-pub fn quantile(ascending: &[f64], q: f64) -> f64 {
-    let at = q * ascending.len().saturating_sub(1) as f64;
-    let value = |index: usize| ascending.get(index).or(ascending.last()).copied().unwrap_or(0.0);
-    let below = at.floor();
-    let (low, high) = (value(below as usize), value(below as usize + 1));
-    low + (at - below) * (high - low)
-}
-
-/// Returns the median of numbers in any order; 0 if there are no numbers.
-pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.into_iter().collect();
-    values.sort_by(f64::total_cmp);
-    quantile(&values, 0.5)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,13 +99,6 @@ mod tests {
         assert!((timing.spread() - 1.0 / 3.0).abs() < 1e-12);
         let one = Timing::of(&ms(&[7]), 1.0).unwrap();
         assert_eq!((one.ms_median, one.ms_iqr), (7.0, 0.0));
-    }
-
-    #[test]
-    fn the_median_of_an_even_number_lies_between_the_two_in_the_middle() {
-        assert_eq!(median([4.0, 1.0, 2.0, 100.0]), 3.0);
-        assert_eq!(median([]), 0.0);
-        assert_eq!(quantile(&[1.0, 2.0], 1.0), 2.0);
     }
 
     #[test]

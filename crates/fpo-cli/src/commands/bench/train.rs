@@ -6,9 +6,10 @@ use anyhow::{Result, ensure};
 use candle_core::Device;
 
 use crate::commands::bench::measurement::{Case, Kind, Measurement, PhaseTime};
-use crate::commands::bench::stats::{Repeats, Timing, median};
+use crate::commands::bench::stats::{Repeats, Timing};
 use crate::config::resolved::Config;
 use crate::run::metrics::Metrics;
+use crate::statistics::sample::median;
 use crate::training::trainer::Trainer;
 
 /// Names between `time/` and `_s` that are not those of phases: the whole iteration, and a rate.

@@ -1,12 +1,12 @@
 //! A panel with the action samples of one state, one dot each, and what the statistics say.
 
-use crate::commands::bench::stats::quantile;
 use crate::commands::figure::font::Weight;
 use crate::commands::figure::gridworld::palette;
 use crate::commands::figure::gridworld::palette::label;
 use crate::commands::figure::gridworld::report::p_value;
 use crate::commands::figure::gridworld::survey::{StateSamples, Survey};
 use crate::commands::figure::scene::{Anchor, Scene, Shape, Style, Text};
+use crate::statistics::sample::quantile;
 
 /// Height of the lines above the panel.
 pub const ABOVE: f32 = 20.0;
