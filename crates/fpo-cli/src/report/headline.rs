@@ -3,8 +3,12 @@
 use serde::Serialize;
 
 use crate::report::cells::Task;
-use crate::report::overall::{Estimate, Overall};
-use crate::report::words::{count, fixed};
+use crate::report::overall::{Aggregates, Estimate, Overall};
+use crate::report::words::{count, fixed, list};
+use crate::statistics::bootstrap::Interval;
+
+/// Most entries that the headline names.
+const NAMED: usize = 4;
 
 /// What was compared, and who leads.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -40,9 +44,15 @@ pub fn headline(tasks: &[Task], overall: Option<&Overall>) -> Headline {
         true => count(most, "seed"),
         false => format!("{least} to {}", count(most, "seed")),
     };
+    let labels = tasks.first().map_or(Vec::new(), |task| {
+        task.cells.iter().map(|cell| cell.entry.as_str()).collect::<Vec<_>>()
+    });
+    let names = match labels.len() {
+        0..=NAMED => list(&labels),
+        many => count(many, "entry"),
+    };
     let compared = format!(
-        "{} on {}, {seeds} each: {}",
-        count(entries, "entry"),
+        "{names} on {}, {seeds} each: {}",
         count(tasks.len(), "task"),
         count(results, "result")
     );
@@ -58,12 +68,13 @@ pub fn headline(tasks: &[Task], overall: Option<&Overall>) -> Headline {
         let verdict = "No task has results of all entries, so nothing leads over all.".into();
         return Headline { verdict, ..base };
     };
+    let yardstick = Yardstick::of(tasks, overall);
     let over = match overall.tasks.as_slice() {
         [only] => format!("on {only}"),
         tasks => format!("over {}", count(tasks.len(), "task")),
     };
     let leader = &overall.entries[0];
-    let with = format!("a normalised interquartile mean of {}", estimate(leader.iqm, 3));
+    let with = format!("a {} of {}", yardstick.name, yardstick.value(leader));
     let (Some(second), Some(lead)) = (overall.entries.get(1), overall.lead) else {
         let verdict = format!("{} has {with} {over}.", leader.entry);
         let certainty = one_seed(leader.iqm).unwrap_or_default().into();
@@ -73,8 +84,8 @@ pub fn headline(tasks: &[Task], overall: Option<&Overall>) -> Headline {
     let verdict = match lead.value > 0.0 {
         true => format!(
             "{first} leads {over} with {with}, {} ahead of {behind} at {}.",
-            estimate(lead, 3),
-            estimate(second.iqm, 3)
+            yardstick.difference(lead),
+            yardstick.value(second)
         ),
         false => format!("{first} and {behind} share the lead {over} with {with}."),
     };
@@ -105,6 +116,57 @@ pub fn headline(tasks: &[Task], overall: Option<&Overall>) -> Headline {
         verdict,
         certainty,
         ..base
+    }
+}
+
+/// What the headline measures entries by: the normalised interquartile mean, or the mean return
+/// where there is a single task.
+struct Yardstick {
+    name: &'static str,
+    decimals: usize,
+    /// What a return is on the scale of the numbers over all tasks: 0 and 1.
+    low: f64,
+    range: f64,
+    of: fn(&Aggregates) -> Estimate,
+}
+
+impl Yardstick {
+    fn of(tasks: &[Task], overall: &Overall) -> Yardstick {
+        let scale = match overall.tasks.as_slice() {
+            [only] => tasks.iter().find(|task| task.name == *only),
+            _ => None,
+        };
+        match scale.and_then(|task| Some((task.scale?, task.decimals))) {
+            Some((scale, decimals)) => Yardstick {
+                name: "mean return",
+                decimals,
+                low: scale.low,
+                range: scale.range(),
+                of: |entry| entry.mean,
+            },
+            None => Yardstick {
+                name: "normalised interquartile mean",
+                decimals: 3,
+                low: 0.0,
+                range: 1.0,
+                of: |entry| entry.iqm,
+            },
+        }
+    }
+
+    fn value(&self, entry: &Aggregates) -> String {
+        self.scaled((self.of)(entry), self.low)
+    }
+
+    fn difference(&self, lead: Estimate) -> String {
+        self.scaled(lead, 0.0)
+    }
+
+    fn scaled(&self, number: Estimate, zero: f64) -> String {
+        let of = |number: f64| zero + number * self.range;
+        let ends = number.interval;
+        let interval = ends.map(|ends| Interval { low: of(ends.low), high: of(ends.high) });
+        estimate(Estimate { value: of(number.value), interval }, self.decimals)
     }
 }
 

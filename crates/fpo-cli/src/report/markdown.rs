@@ -76,16 +76,23 @@ fn table(text: &mut String, table: &Table) {
 /// Returns `text` as Markdown that reads as it is: no markup, no line breaks, no cell borders.
 fn escaped(text: &str) -> String {
     let letters: Vec<char> = text.chars().collect();
-    let is_word = |at: Option<usize>| {
-        at.and_then(|at| letters.get(at)).is_some_and(|letter| letter.is_alphanumeric())
-    };
+    let near = |at: Option<usize>| at.and_then(|at| letters.get(at)).copied().unwrap_or(' ');
     let mut found = String::new();
     for (at, &letter) in letters.iter().enumerate() {
-        match letter {
+        let (before, after) = (near(at.checked_sub(1)), near(Some(at + 1)));
+        let marks_up = match letter {
+            '\\' | '`' | '*' | '|' => true,
             // Between letters an underscore marks nothing up, and names are full of them.
-            '_' if is_word(at.checked_sub(1)) && is_word(Some(at + 1)) => found.push('_'),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' => found.extend(['\\', letter]),
+            '_' => !(before.is_alphanumeric() && after.is_alphanumeric()),
+            // An interval is no link.
+            ']' => matches!(after, '(' | '[' | ':'),
+            '#' | '-' | '+' => at == 0,
+            _ => false,
+        };
+        match letter {
+            letter if marks_up => found.extend(['\\', letter]),
             '<' => found.push_str("&lt;"),
+            '>' if at == 0 => found.push_str("&gt;"),
             '&' => found.push_str("&amp;"),
             letter if letter.is_control() => found.push(' '),
             letter => found.push(letter),
@@ -101,9 +108,10 @@ mod tests {
     #[test]
     fn text_reads_as_it_is() {
         for (text, expected) in [
-            ("learning_rate=0.1", "learning_rate=0.1"),
+            ("learning_rate=0.1 [0, 1] > x", "learning_rate=0.1 [0, 1] > x"),
             ("_a_ *b* a|b", "\\_a\\_ \\*b\\* a\\|b"),
-            ("<b>&\n[x]", "&lt;b>&amp; \\[x\\]"),
+            ("<b>&\n[x](y)", "&lt;b>&amp; [x\\](y)"),
+            ("# a", "\\# a"),
         ] {
             assert_eq!(escaped(text), expected);
         }

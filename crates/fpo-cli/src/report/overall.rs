@@ -84,11 +84,11 @@ pub struct PublishedMean {
 pub struct Overall {
     /// The tasks that count.
     pub tasks: Vec<String>,
-    /// The entries, the best first: by the interquartile mean.
+    /// The entries, the best first: by the interquartile mean or, on a single task, by the mean.
     pub entries: Vec<Aggregates>,
     /// Pairs of the entries that charts show.
     pub pairs: Vec<Pair>,
-    /// By how much the interquartile mean of the first entry exceeds that of the second.
+    /// By how much the first entry exceeds the second in what they are ranked by.
     pub lead: Option<Estimate>,
     /// Published numbers for the mean over these tasks, by method.
     pub paper: BTreeMap<String, PublishedMean>,
@@ -137,12 +137,13 @@ pub fn overall(
         Some((at, Scores::new(of_tasks.collect()).ok()?))
     };
     let mut ranked: Vec<(usize, Scores)> = entries.iter().filter_map(scores).collect();
-    ranked.sort_by(|(_, a), (_, b)| Aggregate::Iqm.of(b).total_cmp(&Aggregate::Iqm.of(a)));
+    let by = if counted.len() > 1 { Aggregate::Iqm } else { Aggregate::Mean };
+    ranked.sort_by(|(_, a), (_, b)| by.of(b).total_cmp(&by.of(a)));
     let found = Overall {
         tasks: counted.iter().map(|task| task.name.clone()).collect(),
         entries: aggregates(&ranked, methods, plan),
         pairs: pairs(&ranked, methods, plan),
-        lead: lead(&ranked, plan),
+        lead: lead(&ranked, by, plan),
         paper: paper(&counted, references),
     };
     (Some(found), notes)
@@ -201,12 +202,10 @@ fn pairs(ranked: &[(usize, Scores)], methods: &[(String, String)], plan: Resampl
     pairs.filter_map(pair).collect()
 }
 
-fn lead(ranked: &[(usize, Scores)], plan: Resampling) -> Option<Estimate> {
+fn lead(ranked: &[(usize, Scores)], by: Aggregate, plan: Resampling) -> Option<Estimate> {
     let [(_, first), (_, second), ..] = ranked else { return None };
     let both = (first.clone(), second.clone());
-    let difference = |(first, second): &(Scores, Scores), _: usize| {
-        Aggregate::Iqm.of(first) - Aggregate::Iqm.of(second)
-    };
+    let difference = |(first, second): &(Scores, Scores), _: usize| by.of(first) - by.of(second);
     let intervals = intervals(&both, 1, difference, plan);
     Some(Estimate {
         value: difference(&both, 0),

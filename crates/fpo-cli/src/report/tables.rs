@@ -11,6 +11,9 @@ use crate::terminal::humanize::{grouped, short_count, short_duration};
 /// What stands where there is no number.
 const NOTHING: &str = "–";
 
+/// Below this number of seeds a reader is warned of intervals.
+const FEW: usize = 5;
+
 /// Digits of normalised scores.
 const NORMALISED: usize = 3;
 
@@ -35,17 +38,17 @@ impl Table {
         }
         let column = |at: usize| self.rows.iter().map(move |row| row[at].clone());
         let with_first =
-            |first: &String, at| [first.clone()].into_iter().chain(column(at)).collect();
+            |first: &str, at| [first.to_owned()].into_iter().chain(column(at)).collect();
         Table {
-            header: with_first(&self.header[0], 0),
+            header: with_first("entry", 0),
             rows: (1..self.header.len()).map(|at| with_first(&self.header[at], at)).collect(),
         }
     }
 }
 
-/// Returns the aggregates over all tasks, by entry.
+/// Returns the aggregates over all tasks, by entry. A single task has its own table instead.
 pub fn overall(report: &Report) -> Option<Table> {
-    let overall = report.overall.as_ref()?;
+    let overall = report.overall.as_ref().filter(|_| report.tasks.len() > 1)?;
     let mut table = Table::new(["entry", "results", "IQM", "mean", "median", "optimality gap"]);
     for entry in &overall.entries {
         let number = |of: Estimate| estimate(of, NORMALISED);
@@ -278,8 +281,13 @@ pub fn about_overall(report: &Report) -> String {
             format!("{some} of {} ({})", count(report.tasks.len(), "task"), list(&overall.tasks))
         }
     };
+    let few = match report.headline.seeds[1] {
+        0..FEW => " Intervals from so few seeds are too narrow.",
+        _ => "",
+    };
     format!(
-        "Normalised scores over {tasks}, with 95 % stratified bootstrap intervals ({} replicates).",
+        "Normalised scores over {tasks}, with 95 % stratified bootstrap intervals ({} \
+         replicates).{few}",
         short_count(report.replicates as u64)
     )
 }

@@ -75,7 +75,7 @@ impl Axis {
             [first, second, ..] => second - first,
             _ => 1.0,
         };
-        let decimals = (-step.log10() + 1e-9).ceil().clamp(0.0, 8.0) as usize;
+        let decimals = (-step.log10() - 1e-9).ceil().clamp(0.0, 8.0) as usize;
         let largest = self.ticks.iter().fold(0.0, |most: f64, tick| most.max(tick.abs()));
         let name = |tick: f64| match self.is_logarithmic || decimals > 4 || largest >= 1e6 {
             true => short(tick),

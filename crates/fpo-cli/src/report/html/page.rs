@@ -71,13 +71,15 @@ fn sections(report: &Report) -> Vec<Section> {
     };
     let optional = |found: Option<Table>| found.map(|found| table(&found)).unwrap_or_default();
     let overall = report.overall.as_ref();
-    let over_all = overall.map(|overall| {
+    let several = overall.filter(|_| report.tasks.len() > 1);
+    let over_all = several.map(|overall| {
         let paper = match overall.paper.is_empty() {
             true => "",
             false => "◇ marks what the paper published for the same tasks, at its own sizes.",
         };
         let about = paragraph(&tables::about_overall(report)) + &paragraph(paper);
-        let charts = grid(charts::overall(report, overall));
+        let charts = charts::overall(report, overall);
+        let charts = format!("<div class=\"charts four\">\n{charts}</div>\n");
         about + &limit(report) + &charts + &optional(tables::overall(report))
     });
     let finals = paragraph(
@@ -111,7 +113,7 @@ fn sections(report: &Report) -> Vec<Section> {
             paragraph(bands) + &with_key(steps + &time)
         }
     };
-    let profiles = overall.map(|overall| {
+    let profiles = several.map(|overall| {
         let about = "Higher is better. A line that lies above another everywhere is better in every \
                      respect.";
         paragraph(about) + &with_key(grid(charts::profiles(report, overall)))

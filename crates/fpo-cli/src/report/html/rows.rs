@@ -6,7 +6,10 @@ use crate::report::html::series::{class, mark};
 use crate::report::html::svg::{WIDTH, figure, line, number, text, titled};
 use crate::statistics::bootstrap::Interval;
 
-const ROW: f64 = 36.0;
+/// Height of a row, with one line of text.
+const ROW: f64 = 40.0;
+/// Height of a second line of text, where labels are too long to have their number beside them.
+const SECOND_LINE: f64 = 15.0;
 const AXIS: f64 = 26.0;
 const MARGIN: f64 = 14.0;
 
@@ -57,7 +60,9 @@ pub fn chart(look: Look, rows: &[Row]) -> String {
         Some(ends) => Axis::within(ends, places, 5),
         None => Axis::around(values, places, 5),
     };
-    let bottom = ROW * rows.len() as f64;
+    let second = if rows.iter().all(fits) { 0.0 } else { SECOND_LINE };
+    let height = ROW + second;
+    let bottom = height * rows.len() as f64;
     let mut content = String::new();
     for (x, name) in axis.ticks() {
         content.push_str(&line("g", (x, 0.0), (x, bottom)));
@@ -70,17 +75,22 @@ pub fn chart(look: Look, rows: &[Row]) -> String {
         content.push_str(&line("r", (x, 0.0), (x, bottom)));
     }
     for (index, row) in rows.iter().enumerate() {
-        content.push_str(&row_content(row, ROW * index as f64, &axis));
+        content.push_str(&row_content(row, height * index as f64, second, &axis));
     }
     figure(look.caption, look.about, bottom + AXIS, &content)
 }
 
-fn row_content(row: &Row, top: f64, axis: &Axis) -> String {
-    let y = top + 25.0;
-    let room = WIDTH - 2.0 * MARGIN - LETTER * (row.value_text.chars().count() as f64 + 1.0);
-    let label = cut(&row.label, (room / LETTER).max(8.0) as usize);
-    let mut content = text("n", (MARGIN, top + 13.0), &label);
-    content.push_str(&text("t e", (WIDTH - MARGIN, top + 13.0), &row.value_text));
+/// Returns whether the label has room beside the number.
+fn fits(row: &Row) -> bool {
+    let letters = row.label.chars().count() + row.value_text.chars().count() + 2;
+    LETTER * letters as f64 <= WIDTH - 2.0 * MARGIN
+}
+
+fn row_content(row: &Row, top: f64, second: f64, axis: &Axis) -> String {
+    let y = top + second + 23.0;
+    let label = cut(&row.label, ((WIDTH - 2.0 * MARGIN) / LETTER) as usize);
+    let mut content = text("n", (MARGIN, top + 12.0), &label);
+    content.push_str(&text("t e", (WIDTH - MARGIN, top + second + 12.0), &row.value_text));
     let mut marks = line("x", (MARGIN, y), (WIDTH - MARGIN, y));
     if let Some(interval) = row.interval {
         marks.push_str(&line("i", (axis.place(interval.low), y), (axis.place(interval.high), y)));
