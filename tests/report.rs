@@ -232,6 +232,33 @@ fn one_seed_pretends_no_interval() {
 }
 
 #[test]
+fn the_headline_says_how_sure_it_is() {
+    let headline = |scores: [&[f64]; 2]| {
+        let of_method = |(method, scores): (&str, &[f64])| -> Vec<Value> {
+            let seeds = 0..scores.len() as u64;
+            seeds.zip(scores).map(|(seed, &score)| run("A", method, seed, score)).collect()
+        };
+        let rows = [("fpo", scores[0]), ("ppo", scores[1])].map(of_method).concat();
+        let headline = report(&rows, &[])["headline"].clone();
+        let text = |field: &str| headline[field].as_str().unwrap().to_owned();
+        (text("verdict"), text("certainty"))
+    };
+    let (verdict, certainty) =
+        headline([&[10.0, 11.0, 12.0, 13.0, 14.0], &[1.0, 2.0, 3.0, 4.0, 5.0]]);
+    assert!(verdict.starts_with("fpo leads on A with a mean return of 12.00 ["), "{verdict}");
+    assert!(verdict.contains("], 9.00 [") && verdict.contains("] ahead of ppo at 3.00 ["));
+    assert!(certainty.contains("excludes zero") && !certainty.contains("too narrow"));
+    assert!(certainty.contains("with probability 1.00 [1.00, 1.00]"), "{certainty}");
+
+    let (verdict, certainty) = headline([&[10.0, 20.0], &[9.0, 22.0]]);
+    assert!(verdict.starts_with("ppo leads on A"), "{verdict}");
+    assert!(certainty.contains("includes zero") && certainty.contains("too narrow"));
+
+    let (verdict, _) = headline([&[10.0, 20.0], &[20.0, 10.0]]);
+    assert!(verdict.starts_with("fpo and ppo share the lead on A"), "{verdict}");
+}
+
+#[test]
 fn settings_name_entries_and_two_configurations_are_never_averaged() {
     let tuned = |rate: f64, seed: u64, score: f64| {
         let settings = json!({"optimizer.learning_rate": rate, "train.num_epochs": 4});
@@ -391,6 +418,8 @@ fn runs_themselves_are_reported_by_their_folders() {
         let out = format!("runs/{seed}");
         let args = ["train", config.to_str().unwrap(), "--seed", seed, "--out", &out];
         succeed(dir.path(), &args);
+        let outcome = json!({"format": 1, "status": "finished", "seconds": 1.0, "made_by": {}});
+        fs::write(dir.path().join(&out).join("outcome.json"), outcome.to_string()).unwrap();
     }
     succeed(dir.path(), &["report", "runs/1", "runs/2", "-o", "r.json"]);
     let found: Value =

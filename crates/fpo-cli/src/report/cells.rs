@@ -113,16 +113,13 @@ pub struct Making<'a> {
 impl Making<'_> {
     /// Returns the results of `entries` on the task `name`.
     pub fn task(&self, name: &str, entries: &[Entry]) -> Task {
-        let of_task = |entry: &Entry| -> Vec<usize> {
-            let on_it = entry.rows.iter().enumerate().filter(|(_, row)| row.task == name);
-            on_it.map(|(at, _)| at).collect()
-        };
         let results = entries.iter().flat_map(|entry| &entry.rows);
         let results = results.filter(|row| row.task == name && score(row, self.scored).is_some());
         let results: Vec<&Row> = results.copied().collect();
         let scale = Scale::of(name, &results, self.scored, self.references);
         let cell = |entry: &Entry| {
-            let rows: Vec<&Row> = of_task(entry).into_iter().map(|at| entry.rows[at]).collect();
+            let on_it = entry.rows.iter().filter(|row| row.task == name);
+            let rows: Vec<&Row> = on_it.copied().collect();
             self.cell(&entry.label, &rows, scale)
         };
         Task {

@@ -7,6 +7,10 @@ use crate::report::overall::{Aggregates, Estimate, Overall};
 use crate::report::words::{count, fixed, list};
 use crate::statistics::bootstrap::Interval;
 
+/// Below this number of seeds a reader is warned of intervals: a bootstrap knows no other runs than
+/// those that it draws from.
+const FEW: usize = 5;
+
 /// Most entries that the headline names.
 const NAMED: usize = 4;
 
@@ -104,8 +108,13 @@ pub fn headline(tasks: &[Task], overall: Option<&Overall>) -> Headline {
             };
             format!(
                 "{sure}; a run of {first} beats one of {behind} on the same task with probability \
-                 {}.",
-                estimate(probability, 2)
+                 {}.{}",
+                estimate(probability, 2),
+                if least < FEW {
+                    " Intervals from fewer than five seeds are too narrow."
+                } else {
+                    ""
+                }
             )
         }
         _ => String::new(),

@@ -11,9 +11,6 @@ use crate::terminal::humanize::{grouped, short_count, short_duration};
 /// What stands where there is no number.
 const NOTHING: &str = "–";
 
-/// Below this number of seeds a reader is warned of intervals.
-const FEW: usize = 5;
-
 /// Digits of normalised scores.
 const NORMALISED: usize = 3;
 
@@ -281,13 +278,9 @@ pub fn about_overall(report: &Report) -> String {
             format!("{some} of {} ({})", count(report.tasks.len(), "task"), list(&overall.tasks))
         }
     };
-    let few = match report.headline.seeds[1] {
-        0..FEW => " Intervals from so few seeds are too narrow.",
-        _ => "",
-    };
     format!(
         "Normalised scores over {tasks}, with 95 % stratified bootstrap intervals ({} \
-         replicates).{few}",
+         replicates).",
         short_count(report.replicates as u64)
     )
 }

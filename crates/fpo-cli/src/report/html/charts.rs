@@ -150,7 +150,7 @@ pub fn pairs(report: &Report, overall: &Overall) -> String {
             Estimate { value: improvement.probability, interval: improvement.interval };
         rows::Row {
             at: shown.iter().position(|label| *label == pair.x).unwrap_or_default(),
-            label: format!("{} > {}", pair.x, pair.y),
+            label: if all { format!("{} > {}", pair.x, pair.y) } else { pair.y.clone() },
             value_text: estimate(probability, 2),
             value: Some(probability.value),
             interval: probability.interval,
@@ -159,12 +159,12 @@ pub fn pairs(report: &Report, overall: &Overall) -> String {
     };
     let rows: Vec<rows::Row> = pairs.map(row).collect();
     let about = match all {
-        true => "P(X > Y) on the same task; the dashed line is ½, neither better",
-        false => "P(X > Y) on the same task, for the entry that leads; all pairs are in the table",
+        true => "P(X > Y) on the same task; the dashed line is ½, neither better".to_owned(),
+        false => format!("of {} over each of these; the dashed line is ½", shown[0]),
     };
     let look = rows::Look {
         caption: "Probability of improvement",
-        about,
+        about: &about,
         ends: Some((0.0, 1.0)),
         reference: Some(0.5),
     };
