@@ -336,6 +336,21 @@ fn references_replace_the_bounds_and_the_paper_stands_beside_its_ten_tasks() {
 }
 
 #[test]
+fn a_task_without_reachable_bounds_is_normalised_by_the_scores_that_were_seen() {
+    // Episodes of the grid world end at a goal: none earns the bound of a step at each step.
+    let world = |seed, score| run("GridWorld/two_walls", "fpo", seed, score);
+    let found = report(&[world(0, -10.0), world(1, 20.0), world(2, 5.0)], &[]);
+    let scale = json!({"low": -10.0, "high": 20.0, "origin": "seen"});
+    assert_eq!(found["tasks"][0]["scale"], scale);
+    near(&found["tasks"][0]["cells"][0]["runs"][2]["normalised"], 0.5);
+    assert!(notes(&found, "scale")[0].contains("GridWorld/two_walls (−10.00 to 20.00)"));
+
+    let equal = report(&[world(0, 20.0), world(1, 20.0)], &[]);
+    assert!(equal["tasks"][0]["scale"].is_null() && equal["overall"].is_null());
+    assert_eq!(notes(&equal, "tasks")[0], "GridWorld/two_walls: all scores are equal");
+}
+
+#[test]
 fn the_best_evaluation_is_the_score_only_when_asked_for() {
     let rows: Vec<Value> =
         two_methods().into_iter().map(|row| with(row, json!({"best": 199.0}))).collect();
@@ -429,8 +444,6 @@ fn runs_themselves_are_reported_by_their_folders() {
     let lines = metrics(&dir.path().join("runs/2"));
     let last = lines.iter().rev().find_map(|line| line.get("eval/episode_return_mean")).unwrap();
     assert_eq!(task["cells"][0]["runs"][1]["score"], *last);
-    // Its episodes end at a goal, so that no episode earns the bound of a step at each step.
-    assert!(notes(&found, "scale")[0].contains("GridWorld/two_walls"), "{found}");
 }
 
 #[test]
