@@ -3,6 +3,7 @@
 pub mod commands;
 pub mod config;
 pub mod host;
+pub mod report;
 pub mod results;
 pub mod run;
 pub mod statistics;

@@ -8,6 +8,7 @@ pub mod eval;
 pub mod export;
 pub mod figure;
 pub mod play;
+pub mod report;
 pub mod sampler_args;
 pub mod summary;
 pub mod sweep;
@@ -28,6 +29,7 @@ use crate::commands::eval::args::EvalArgs;
 use crate::commands::eval::eval;
 use crate::commands::figure::gridworld::{GridworldArgs, gridworld};
 use crate::commands::play::{PlayArgs, play};
+use crate::commands::report::{ReportArgs, report};
 use crate::commands::sweep::{SweepArgs, sweep};
 use crate::config::choices::DeviceChoice;
 use crate::config::resolved::Config;
@@ -64,6 +66,8 @@ enum Command {
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
     },
+    /// Make one report of many runs: a page, Markdown, JSON or CSV
+    Report(ReportArgs),
     /// Draw what policies do, as SVG or PNG
     #[command(subcommand)]
     Figure(Figure),
@@ -165,6 +169,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Sweep(args) => sweep(&args),
         Command::Eval(args) => eval(*args),
         Command::Export { run, output } => export::export(&run, &output, &Registry::default()),
+        Command::Report(args) => report(args),
         Command::Figure(Figure::Gridworld(args)) => gridworld(&args),
         Command::Envs(args) => envs(args),
         Command::Bench(args) => print(&bench(&args)?),

@@ -16,8 +16,9 @@ use toml::{Table, Value};
 use crate::config::resolved::Config;
 use crate::results::from_run::Labels;
 use crate::results::identity::Identity;
+use crate::sweep::file::SweepFile;
+use crate::sweep::file::parts::{Base, Part, Task};
 use crate::sweep::file::values::{self, nested};
-use crate::sweep::file::{Base, Part, SweepFile, Task};
 use crate::terminal::failure::UsageError;
 
 /// More runs than anybody waits for are a mistake in the grid.
@@ -123,7 +124,7 @@ fn settings(file: &SweepFile, task: &Task, method: &str) -> Result<Vec<Fields>> 
         only.holds(&task.name, method, task.base.as_deref())
     };
     let entries = file.settings.iter().filter(|setting| holds(&setting.only));
-    let mut settings: Vec<Fields> = entries.map(|entry| values::fields(&entry.set)).collect();
+    let mut settings: Vec<Fields> = entries.map(|entry| values::flat(&entry.set)).collect();
     if settings.is_empty() {
         settings.push(Vec::new());
     }

@@ -1,14 +1,35 @@
 //! The lists of a sweep: its seeds, its settings and what is drawn.
 
 use anyhow::Result;
-use toml::Value;
+use toml::{Table, Value};
 
 use crate::sweep::file::only::Only;
+use crate::sweep::file::parts::Known;
 use crate::sweep::file::section::Section;
-use crate::sweep::file::{Known, Random, Setting, fields, values};
+use crate::sweep::file::values::{self, Draw, fields};
 
 /// The most seeds of a sweep.
 const MOST_SEEDS: usize = 100_000;
+
+/// An entry of the list of settings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Setting {
+    /// The fields.
+    pub set: Table,
+    /// The runs that have it.
+    pub only: Only,
+}
+
+/// Seeded random choices.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Random {
+    /// How often is drawn.
+    pub draws: u64,
+    /// The seed of the draws.
+    pub seed: u64,
+    /// What is drawn.
+    pub fields: Vec<Draw>,
+}
 
 /// Reads `seeds`: a list, or a first one and how many follow each other.
 pub(crate) fn seeds(file: &Section) -> Result<Vec<u64>> {

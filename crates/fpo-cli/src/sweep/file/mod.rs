@@ -32,8 +32,9 @@
 //! fields.algorithm.clip_epsilon = { log_uniform = [0.02, 0.5] }
 //! ```
 
-mod lists;
+pub mod lists;
 pub mod only;
+pub mod parts;
 pub mod section;
 pub mod values;
 
@@ -44,63 +45,10 @@ use toml::{Table, Value};
 
 use crate::config::ConfigError;
 use crate::config::document;
-use crate::sweep::file::only::Only;
+use crate::sweep::file::lists::{Random, Setting};
+use crate::sweep::file::parts::{Base, Known, Part, Task};
 use crate::sweep::file::section::Section;
-use crate::sweep::file::values::{Axis, Draw};
-
-/// Files of a configuration and fields that are laid over them.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Part {
-    /// The files, later ones win. Their paths are those of the sweep's file with the names that
-    /// stand in it.
-    pub files: Vec<PathBuf>,
-    /// The fields.
-    pub set: Table,
-    /// Where the part stands, as errors call it.
-    pub place: String,
-}
-
-/// What some tasks have in common.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Base {
-    /// Its name.
-    pub name: String,
-    /// What is laid below its tasks.
-    pub part: Part,
-    /// Methods that take the place of the sweep's methods of the same names.
-    pub methods: Vec<(String, Part)>,
-}
-
-/// A task of a sweep.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Task {
-    /// Its name in results.
-    pub name: String,
-    /// The name of its base, if it has one.
-    pub base: Option<String>,
-    /// Its configuration.
-    pub part: Part,
-}
-
-/// An entry of the list of settings.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Setting {
-    /// The fields.
-    pub set: Table,
-    /// The runs that have it.
-    pub only: Only,
-}
-
-/// Seeded random choices.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Random {
-    /// How often is drawn.
-    pub draws: u64,
-    /// The seed of the draws.
-    pub seed: u64,
-    /// What is drawn.
-    pub fields: Vec<Draw>,
-}
+use crate::sweep::file::values::{Axis, fields};
 
 /// A sweep as its file describes it.
 #[derive(Clone, Debug, PartialEq)]
@@ -239,19 +187,4 @@ impl Reader<'_> {
         let names = section.strings(place, value, "a file name or a list of file names")?;
         Ok(names.iter().map(|name| self.folder.join(name)).collect())
     }
-}
-
-/// What the names in a condition can mean.
-pub(crate) struct Known<'a> {
-    pub file: &'a Section<'a>,
-    pub tasks: &'a [Task],
-    pub methods: &'a [(String, Part)],
-    pub bases: &'a [Base],
-}
-
-/// Reads the fields in the table `key` of `section`.
-fn fields(section: &Section, key: &str) -> Result<Table> {
-    let set = values::unquoted(&section.table(key)?);
-    section.refuse_seed(key, &set)?;
-    Ok(set)
 }

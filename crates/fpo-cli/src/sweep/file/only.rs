@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use crate::sweep::file::Known;
+use crate::sweep::file::parts::Known;
 use crate::sweep::file::section::Section;
 
 /// Which runs a setting applies to; all of them by default.

@@ -5,8 +5,8 @@ use toml::{Table, Value};
 
 use crate::config::merge::merge;
 use crate::run::sealed_json::sha256;
-use crate::sweep::file::Known;
 use crate::sweep::file::only::Only;
+use crate::sweep::file::parts::Known;
 use crate::sweep::file::section::Section;
 
 /// Keys by which a table says how a field gets its values. No field of a configuration has such a
@@ -96,7 +96,7 @@ impl Bounds {
 pub(crate) fn grid(known: &Known) -> Result<Vec<Axis>> {
     let Some(section) = known.file.section("grid")? else { return Ok(Vec::new()) };
     let mut axes = Vec::new();
-    for (field, value) in fields(&section.whole_table()) {
+    for (field, value) in flat(&section.whole_table()) {
         let place = section.dotted(&field);
         let (values, only) = match &value {
             Value::Array(values) => (values.clone(), Only::default()),
@@ -130,7 +130,7 @@ pub(crate) fn draws(section: &Section, known: &Known) -> Result<Vec<Draw>> {
     let fields_section = section.section("fields")?;
     let table = fields_section.map(|fields| fields.whole_table()).unwrap_or_default();
     let mut draws = Vec::new();
-    for (field, value) in fields(&table) {
+    for (field, value) in flat(&table) {
         let place = section.inside("fields", &field);
         refuse_seed(section, &place, &field)?;
         let expected = "expected one of { uniform = [from, to] }, { log_uniform = [from, to] } and \
@@ -195,12 +195,12 @@ fn refuse_seed(section: &Section, place: &str, field: &str) -> Result<()> {
 
 /// Returns the fields in nested tables by their dotted names. A table that says how a field gets
 /// its values is a value.
-pub fn fields(table: &Table) -> Vec<(String, Value)> {
+pub fn flat(table: &Table) -> Vec<(String, Value)> {
     let mut found = Vec::new();
     for (key, value) in table {
         match value {
             Value::Table(inner) if !inner.keys().any(|key| WAYS.contains(&key.as_str())) => {
-                let inside = fields(inner).into_iter();
+                let inside = flat(inner).into_iter();
                 found.extend(inside.map(|(name, value)| (format!("{key}.{name}"), value)));
             }
             value => found.push((key.clone(), value.clone())),
@@ -209,10 +209,17 @@ pub fn fields(table: &Table) -> Vec<(String, Value)> {
     found
 }
 
+/// Reads the fields in the table `key` of `section`.
+pub(crate) fn fields(section: &Section, key: &str) -> Result<Table> {
+    let set = unquoted(&section.table(key)?);
+    section.refuse_seed(key, &set)?;
+    Ok(set)
+}
+
 /// Returns `table` with quoted dotted names, such as `"train.seed" = 1`, as nested tables.
 pub fn unquoted(table: &Table) -> Table {
     let mut plain = Table::new();
-    for (field, value) in fields(table) {
+    for (field, value) in flat(table) {
         merge(&mut plain, nested(&field, value), "", &mut |_| {});
     }
     plain
@@ -290,7 +297,7 @@ mod tests {
         let table: Table =
             toml::from_str("a.b = [1]\na.c = { values = [2], only.method = 'x' }\n'd.e' = [3]")
                 .unwrap();
-        let names: Vec<String> = fields(&table).into_iter().map(|(name, _)| name).collect();
+        let names: Vec<String> = flat(&table).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["a.b", "a.c", "d.e"]);
         let expected: Table = toml::from_str("d.e.f = 3").unwrap();
         assert_eq!(nested("d.e.f", Value::Integer(3)), expected);

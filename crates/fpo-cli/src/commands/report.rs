@@ -1,0 +1,96 @@
+//! `fpo report`: makes one report of many runs.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::report::output::{Format, Output};
+use crate::report::summary::{Report, Request};
+use crate::results::row::Scored;
+use crate::terminal::output::{note, print};
+
+/// What `fpo report` can be asked for.
+#[derive(Args, Debug)]
+pub struct ReportArgs {
+    /// Folders of a sweep, folders of runs, or files of results
+    #[arg(required = true, value_name = "DIR|RUN|FILE")]
+    inputs: Vec<PathBuf>,
+    /// File to write, whose name ends in .html, .md, .json or .csv (repeatable) [default: print
+    /// Markdown]
+    #[arg(short, long = "output", value_name = "FILE")]
+    outputs: Vec<PathBuf>,
+    /// Which evaluation of a run is its score
+    #[arg(long, value_enum, default_value_t = Scored::Last)]
+    score: Scored,
+    /// TOML file with the scores that count as 0 and 1, and published numbers [default: the bounds
+    /// of the tasks, and the paper's Table 1]
+    #[arg(long, value_name = "FILE")]
+    references: Option<PathBuf>,
+}
+
+/// Reads the runs and writes their report.
+///
+/// # Errors
+/// Before anything is read, if an output cannot be written; if there is no run to report on, or an
+/// input is damaged.
+pub fn report(args: ReportArgs) -> Result<()> {
+    let outputs: Vec<Output> =
+        args.outputs.iter().map(|path| Output::new(path)).collect::<Result<_>>()?;
+    let report = Report::make(&Request {
+        command: command_line(&args),
+        inputs: args.inputs,
+        scored: args.score,
+        references: args.references,
+    })?;
+    if outputs.is_empty() {
+        return print(&Format::Markdown.write(&report)?);
+    }
+    for output in &outputs {
+        let bytes = output.write(&report)?;
+        note(&format!("wrote {} ({} kB)", output.path().display(), bytes.div_ceil(1000)));
+    }
+    Ok(())
+}
+
+/// Returns the command line that `args` were read from, up to the order of flags.
+fn command_line(args: &ReportArgs) -> String {
+    let mut words = vec!["fpo".to_owned(), "report".to_owned()];
+    words.extend(args.inputs.iter().map(|path| path.display().to_string()));
+    if args.score == Scored::Best {
+        words.extend(["--score".into(), "best".into()]);
+    }
+    for (flag, path) in args
+        .references
+        .iter()
+        .map(|path| ("--references", path))
+        .chain(args.outputs.iter().map(|path| ("-o", path)))
+    {
+        words.extend([flag.into(), path.display().to_string()]);
+    }
+    let words: Vec<String> = words.iter().map(|word| shell_quoted(word)).collect();
+    words.join(" ")
+}
+
+/// Returns `word` as a POSIX shell reads it back.
+fn shell_quoted(word: &str) -> String {
+    let is_plain = |letter: char| letter.is_alphanumeric() || "-_./=+:,@%".contains(letter);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.into(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_for_the_shell_only_where_they_must_be() {
+        for (word, quoted) in
+            [("a/b-1.jsonl", "a/b-1.jsonl"), ("a b", "'a b'"), ("it's", "'it'\\''s'"), ("", "''")]
+        {
+            assert_eq!(shell_quoted(word), quoted);
+        }
+    }
+}
