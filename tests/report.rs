@@ -1,5 +1,5 @@
-//! Tests `fpo report`: its numbers against ones computed by hand, what it notices, its four formats,
-//! and what is refused.
+//! Tests `fpo report`: its numbers against ones computed by hand, what it notices, its four
+//! formats, and what is refused.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
@@ -225,7 +225,7 @@ fn one_seed_pretends_no_interval() {
     intervals(&report, &mut found);
     assert!(found.len() > 50 && found.iter().all(Value::is_null), "{found:?}");
     let page = page(&rows);
-    assert!(page.contains("One seed on some task") && page.contains("(one seed)"));
+    assert!(page.contains("One seed on some task") && page.contains("(one seed)</text>"));
     // Neither a band nor a bar is drawn.
     assert!(!page.contains("class=\"b\"") && !page.contains("class=\"i\""));
     assert!(self::page(&two_methods()).contains("class=\"b\""));
@@ -391,7 +391,8 @@ fn a_page_with_strange_names_is_well_formed_complete_and_alone() {
         assert!(texts.contains(&format!("m{at}").as_str()), "m{at}");
     }
     assert!(html.contains("Charts show the 8 best of 11 entries"));
-    // Four aggregates, finals, curves over steps and wall-clock of two tasks, profiles, improvement.
+    // Four aggregates, finals, curves over steps and wall-clock of two tasks, profiles,
+    // improvement.
     assert_eq!(elements("figure").count(), 4 + 2 + 4 + 1 + 1);
     for node in page.descendants().filter(|node| node.is_element()) {
         for attribute in node.attributes() {

@@ -125,8 +125,12 @@ fn programs(entries: &[Entry], notes: &mut Vec<Note>) {
 fn machines(entries: &[Entry], notes: &mut Vec<Note>) {
     let machine = |row: &Row| {
         let made_by = &row.made_by;
-        (!made_by.cpu.is_empty()).then(|| {
-            format!("{}, {} on {}", made_by.cpu, count(made_by.threads, "thread"), made_by.device)
+        (!made_by.cpu.is_empty()).then(|| match made_by.device.contains("thread") {
+            true => format!("{}, {}", made_by.cpu, made_by.device),
+            false => {
+                let threads = count(made_by.threads, "thread");
+                format!("{}, {threads} on {}", made_by.cpu, made_by.device)
+            }
         })
     };
     let text = several(entries, machine)

@@ -17,8 +17,8 @@ const HEADER: [&str; 11] = [
     "reason",
 ];
 
-/// Returns `report` as CSV (RFC 4180, but with plain line breaks). Numbers are written in full; what
-/// is not there is empty.
+/// Returns `report` as CSV (RFC 4180, but with plain line breaks). Numbers are written in full;
+/// what is not there is empty.
 pub fn csv(report: &Report) -> String {
     let mut text = HEADER.join(",");
     text.push('\n');

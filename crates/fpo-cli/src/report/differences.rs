@@ -15,8 +15,8 @@ const TASK: &str = "env.task";
 pub struct Difference {
     /// Its dotted name.
     pub field: String,
-    /// Its value in each entry, in the order of the entries: several, with ` / ` between, where they
-    /// depend on the task; `default` where it is the one of the entry's algorithm.
+    /// Its value in each entry, in the order of the entries: several, with ` / ` between, where
+    /// they depend on the task; `default` where it is the one of the entry's algorithm.
     pub values: Vec<String>,
 }
 

@@ -71,8 +71,8 @@ fn text_of(settings: &Map<String, Value>) -> String {
     serde_json::json!(sorted).to_string()
 }
 
-/// Makes entries of `rows`, which have one method and equal settings: one, unless a task has rows of
-/// several digests.
+/// Makes entries of `rows`, which have one method and equal settings: one, unless a task has rows
+/// of several digests.
 fn told_apart<'a>(rows: Vec<&'a Row>, notes: &mut Vec<Note>) -> Vec<Entry<'a>> {
     let entry = |rows: Vec<&'a Row>| Entry {
         label: String::new(),

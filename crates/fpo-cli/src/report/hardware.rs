@@ -68,7 +68,9 @@ fn numbers(rows: &[&Row], name: fn(&Row) -> String) -> BTreeMap<String, usize> {
 /// Returns what is known of the machine of `row`, in words.
 fn machine(row: &Row) -> String {
     let made_by = &row.made_by;
-    let threads = (made_by.threads > 0).then(|| count(made_by.threads, "thread"));
+    // Some devices say themselves with how many threads they compute.
+    let says = made_by.device.contains("thread");
+    let threads = (made_by.threads > 0 && !says).then(|| count(made_by.threads, "thread"));
     let parts = [
         made_by.cpu.clone(),
         threads.unwrap_or_default(),

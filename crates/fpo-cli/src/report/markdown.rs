@@ -27,8 +27,8 @@ pub fn markdown(report: &Report) -> String {
         text.push_str(&format!("\n### {}\n", escaped(&task.name)));
         table(&mut text, &tables::task(report, task));
     }
-    let pairs = "The probability that a run of X beats a run of Y on the same task; ½ where neither \
-                 is better.";
+    let pairs = "The probability that a run of X beats a run of Y on the same task; ½ where \
+                 neither is better.";
     section(&mut text, "Probability of improvement", pairs, tables::pairs(report));
     let sensitivity = "Other settings may vary along with the one that is shown.";
     section(&mut text, "Sensitivity", sensitivity, tables::sensitivity(report));

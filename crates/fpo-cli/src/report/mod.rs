@@ -1,4 +1,4 @@
-//! `fpo report`: from the rows of many runs to one answer, with its uncertainty and its reservations.
+//! `fpo report`: from the rows of many runs to one answer, with its uncertainty and reserves.
 //!
 //! [`inputs`] reads rows, [`entries`] sorts them by what is compared, [`summary`] computes every
 //! number once, and [`markdown`], [`html`], [`csv`] and serde write what it holds without computing

@@ -1,7 +1,7 @@
 //! Numbers over all tasks, from normalised scores.
 //!
-//! They use the tasks on which every entry has a result: an entry with other tasks would be measured
-//! by another yardstick. Entries without any result at all do not take part.
+//! They use the tasks on which every entry has a result: an entry with other tasks would be
+//! measured by another yardstick. Entries without any result at all do not take part.
 
 use std::collections::BTreeMap;
 
@@ -94,8 +94,8 @@ pub struct Overall {
     pub paper: BTreeMap<String, PublishedMean>,
 }
 
-/// Returns the numbers of `methods` (label and method of each entry) over `tasks`, and what was left
-/// out; `None` if no task has results of all entries.
+/// Returns the numbers of `methods` (label and method of each entry) over `tasks`, and what was
+/// left out; `None` if no task has results of all entries.
 pub fn overall(
     tasks: &[Task],
     methods: &[(String, String)],

@@ -1,10 +1,11 @@
 //! What counts as 0 and as 1 on a task, so that scores of different tasks can be averaged.
 //!
 //! `normalised = (score − low) / (high − low)`. By default `low` and `high` are the least and the
-//! most that an episode can earn: the bounds of a step's reward times the steps of an episode, 0 and
-//! 1000 for the tasks of the Control Suite. Where a task has no finite bounds, or ends at a goal, so
-//! that no episode can earn the bound of a step at each step, they are the lowest and the highest
-//! score in the report. Such numbers depend on what else is in the report, and a note says so.
+//! most that an episode can earn: the bounds of a step's reward times the steps of an episode, 0
+//! and 1000 for the tasks of the Control Suite. Where a task has no finite bounds, or ends at a
+//! goal, so that no episode can earn the bound of a step at each step, they are the lowest and the
+//! highest score in the report. Such numbers depend on what else is in the report, and a note says
+//! so.
 
 use fpo_envs::EnvSpec;
 use serde::Serialize;

@@ -179,8 +179,8 @@ fn scale_notes(tasks: &[Task]) -> Vec<Note> {
         return Vec::new();
     }
     let text = format!(
-        "these tasks are normalised by the lowest and the highest score in this report, for want of \
-         bounds that an episode can reach: {}; other runs would change their normalised numbers",
+        "these tasks are normalised by the lowest and the highest score in this report, for want \
+         of bounds that an episode can reach: {}; other runs would change their normalised numbers",
         list(&found)
     );
     vec![Note::new(NoteKind::Scale, text)]

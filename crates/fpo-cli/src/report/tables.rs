@@ -4,7 +4,7 @@ use crate::report::cells::{Cell, Run, Task};
 use crate::report::headline::estimate;
 use crate::report::overall::{Estimate, SHOWN};
 use crate::report::summary::Report;
-use crate::report::words::{count, fixed, list, memory, short};
+use crate::report::words::{count, fixed, list, memory};
 use crate::results::outcome::Status;
 use crate::terminal::humanize::{grouped, short_count, short_duration};
 
@@ -251,12 +251,17 @@ pub fn hardware(report: &Report) -> Table {
             or_nothing(entry.seconds_mean.map(duration)),
             or_nothing(entry.steps_per_second.map(|rate| grouped(rate.round() as u64))),
             or_nothing(entry.peak_memory_bytes.map(memory)),
-            short(entry.thread_seconds / 3600.0),
+            hours(entry.thread_seconds / 3600.0),
             numbers(&entry.machines),
             numbers(&entry.programs),
         ]);
     }
     table
+}
+
+/// Returns hours with more digits the fewer they are.
+fn hours(hours: f64) -> String {
+    fixed(hours, if hours < 1.0 { 3 } else { 1 })
 }
 
 /// Returns what was read.

@@ -47,8 +47,8 @@ pub fn chart(look: Look, lines: &[Line]) -> String {
         Some(ends) => Axis::within(ends, (bottom, TOP), 5),
         None => Axis::around(heights, (bottom, TOP), 5),
     };
-    // From zero, if it is near; and a little further than the last point, which may lie just before a
-    // round number.
+    // From zero, if it is near; and a little further than the last point, which may lie just before
+    // a round number.
     let (low, high) = ends;
     let low = if (0.0..0.1 * high).contains(&low) { 0.0 } else { low };
     let ends = (low, high + 0.005 * (high - low));

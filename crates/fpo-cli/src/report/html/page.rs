@@ -83,8 +83,8 @@ fn sections(report: &Report) -> Vec<Section> {
         about + &limit(report) + &charts + &optional(tables::overall(report))
     });
     let finals = paragraph(
-        "A dot is a run, the mark is the mean over seeds, the bar its 95 % bootstrap interval. × is \
-         a run that diverged; it counts with its last evaluation.",
+        "A dot is a run, the mark is the mean over seeds, the bar its 95 % bootstrap interval. × \
+         is a run that diverged; it counts with its last evaluation.",
     );
     let details: String = report
         .tasks
@@ -114,8 +114,8 @@ fn sections(report: &Report) -> Vec<Section> {
         }
     };
     let profiles = several.map(|overall| {
-        let about = "Higher is better. A line that lies above another everywhere is better in every \
-                     respect.";
+        let about = "Higher is better. A line that lies above another everywhere is better in \
+                     every respect.";
         paragraph(about) + &with_key(grid(charts::profiles(report, overall)))
     });
     let pairs = overall
@@ -170,8 +170,8 @@ fn limit(report: &Report) -> String {
 }
 
 fn best(report: &Report) -> String {
-    let about = "The best of many configurations, chosen by these very runs, is flattered by chance: \
-                 try it with other seeds.";
+    let about = "The best of many configurations, chosen by these very runs, is flattered by \
+                 chance: try it with other seeds.";
     let found = tables::best(report).map(|found| table(&found));
     let with_title =
         |found: String| format!("<h3>Best configurations</h3>\n{}{found}", paragraph(about));

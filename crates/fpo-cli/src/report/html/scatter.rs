@@ -1,4 +1,5 @@
-//! A chart of scores against a setting: a dot for each configuration, a bar for the mean of a value.
+//! A chart of scores against a setting: a dot for each configuration, a bar for the mean of a
+//! value.
 
 use crate::report::html::axis::Axis;
 use crate::report::html::escape::cut;
