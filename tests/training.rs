@@ -198,6 +198,9 @@ fn an_edited_configuration_or_only_damaged_checkpoints_stop_a_resumption() {
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replace("gamma = 0.995", "gamma = 0.9")).unwrap();
     refused("another configuration");
+    // How often it is saved decides no result: the run is recognised, and is finished.
+    std::fs::write(&path, text.replace("interval_s = 60.0", "interval_s = 5.0")).unwrap();
+    refused("is finished");
     std::fs::write(&path, &text).unwrap();
     for checkpoint in std::fs::read_dir(dir.path().join("run/checkpoints")).unwrap() {
         std::fs::write(checkpoint.unwrap().path().join("state.json"), b"{}").unwrap();

@@ -87,7 +87,7 @@ pub fn sweep(args: &SweepArgs) -> Result<()> {
         keep: args.keep,
         program: std::env::current_exe().context("cannot find the program itself")?,
     };
-    let schedule = Schedule::new(runs, todo, &folder, &registry, (ledger, results), options);
+    let schedule = Schedule::new(runs, todo, &folder, (ledger, results), options);
     let summary = schedule.run(&stop)?;
     farewell(&summary, &folder, args, stop.is_asked())
 }

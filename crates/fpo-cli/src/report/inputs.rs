@@ -48,7 +48,7 @@ pub fn read(paths: &[PathBuf]) -> Result<Inputs> {
             results(path, &mut merged, &mut inputs)?;
             continue;
         }
-        let files = result_files(path)?;
+        let files = file::files_in(path)?;
         for file in &files {
             results(file, &mut merged, &mut inputs)?;
         }
@@ -103,29 +103,9 @@ fn run(path: &Path, merged: &mut Merged, inputs: &mut Inputs) -> Result<()> {
     Ok(())
 }
 
-/// Returns the files of results in `folder`, in the order of their names.
-fn result_files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let is_results = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with("results") && name.ends_with(".jsonl") && path.is_file()
-    };
-    let mut files = entries(folder)?;
-    files.retain(is_results);
-    Ok(files)
-}
-
 fn holds_runs(folder: &Path) -> bool {
-    entries(folder).is_ok_and(|found| found.iter().any(|path| RunDir::open(path).is_ok()))
-}
-
-fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let name = || folder.display().to_string();
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).with_context(name)? {
-        found.push(entry.with_context(name)?.path());
-    }
-    found.sort();
-    Ok(found)
+    let entries = fs::read_dir(folder);
+    entries.is_ok_and(|found| found.flatten().any(|entry| RunDir::open(&entry.path()).is_ok()))
 }
 
 #[cfg(test)]

@@ -57,6 +57,23 @@ pub fn read(path: &Path) -> Result<Vec<Row>, ResultsError> {
     lines.map(row).collect()
 }
 
+/// Returns the files of results in `folder`, `results*.jsonl`, in the order of their names.
+///
+/// # Errors
+/// Those of the file system.
+pub fn files_in(folder: &Path) -> Result<Vec<PathBuf>, ResultsError> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(io_error(folder))? {
+        let path = entry.map_err(io_error(folder))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with("results") && name.ends_with(".jsonl") && path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
 /// A file of results that is open for more rows.
 #[derive(Debug)]
 pub struct ResultsFile {

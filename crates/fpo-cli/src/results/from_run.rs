@@ -39,7 +39,7 @@ pub fn of_folder(run: &RunDir, registry: &Registry) -> Result<Row> {
         method: config.algorithm.kind.name.into(),
         settings: Map::new(),
     };
-    row(&config, run, outcome, labels, registry)
+    row(&config, run, outcome, labels)
 }
 
 /// Returns the row of a run with this configuration, whose metrics lie in the folder `run` if it
@@ -47,27 +47,16 @@ pub fn of_folder(run: &RunDir, registry: &Registry) -> Result<Row> {
 ///
 /// # Errors
 /// If the metrics cannot be read. Names the file and the line.
-pub fn row(
-    config: &Config,
-    run: &RunDir,
-    outcome: Option<Outcome>,
-    labels: Labels,
-    registry: &Registry,
-) -> Result<Row> {
-    made_of(config, progress(run)?, outcome, labels, registry)
+pub fn row(config: &Config, run: &RunDir, outcome: Option<Outcome>, labels: Labels) -> Result<Row> {
+    made_of(config, progress(run)?, outcome, labels)
 }
 
 /// Returns the row of a run that has left nothing to read but how it ended.
 ///
 /// # Errors
 /// If the configuration has no form in JSON.
-pub fn without_metrics(
-    config: &Config,
-    outcome: Outcome,
-    labels: Labels,
-    registry: &Registry,
-) -> Result<Row> {
-    made_of(config, Progress::default(), Some(outcome), labels, registry)
+pub fn without_metrics(config: &Config, outcome: Outcome, labels: Labels) -> Result<Row> {
+    made_of(config, Progress::default(), Some(outcome), labels)
 }
 
 fn made_of(
@@ -75,10 +64,9 @@ fn made_of(
     progress: Progress,
     outcome: Option<Outcome>,
     labels: Labels,
-    registry: &Registry,
 ) -> Result<Row> {
     let Progress { env_steps, seconds, evaluations } = progress;
-    let identity = Identity::of(config, registry)?;
+    let identity = Identity::of(config)?;
     let (last, best) = last_and_best(&evaluations);
     let (status, reason, seconds, peak_memory_bytes, made_by) = match outcome {
         Some(Outcome { status, reason, seconds, peak_memory_bytes, made_by, .. }) => {

@@ -38,18 +38,19 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Returns the identity of `config`, whose algorithm is one of `registry`.
+    /// Returns the identity of `config`.
     ///
     /// # Errors
     /// If the configuration has no form in TOML or JSON.
-    pub fn of(config: &Config, registry: &Registry) -> Result<Identity, ConfigError> {
+    pub fn of(config: &Config) -> Result<Identity, ConfigError> {
+        let registry = Registry::default().with(config.algorithm.kind);
         let spelled = |text: &str| serde_json::Value::from(text).to_string();
         let text = format!(
             "env.task = {}\nalgorithm.kind = {}",
             spelled(&config.env.task),
             spelled(config.algorithm.kind.name)
         );
-        let default = Config::from_toml_str_with(registry, &text, "the defaults")?;
+        let default = Config::from_toml_str_with(&registry, &text, "the defaults")?;
         let (own, default) = (fields(config), fields(&default));
         let names = own.keys().chain(default.keys());
         let differing = names.filter(|name| {
@@ -105,7 +106,7 @@ mod tests {
 
     fn identity(text: &str) -> Identity {
         let config = Config::from_toml_str(text, "text").unwrap();
-        Identity::of(&config, &Registry::default()).unwrap()
+        Identity::of(&config).unwrap()
     }
 
     #[test]

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use toml::{Table, Value};
 
+use crate::results::file;
 use crate::run::dir::RunDir;
 use crate::run::durable;
 use crate::sweep::plan::Planned;
@@ -89,25 +90,10 @@ impl SweepDir {
     /// # Errors
     /// Those of the file system, a missing folder aside.
     pub fn results_files(&self) -> Result<Vec<PathBuf>> {
-        let entries = match fs::read_dir(&self.root) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.with_context(|| self.name())?,
-        };
-        let mut files = Vec::new();
-        for entry in entries {
-            let entry = entry.with_context(|| self.name())?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let middle = name.strip_prefix(RESULTS).and_then(|rest| rest.strip_suffix(".jsonl"));
-            let is_job = |middle: &str| {
-                let number = middle.strip_prefix('-');
-                number.is_some_and(|number| number.parse::<usize>().is_ok())
-            };
-            if middle.is_some_and(|middle| middle.is_empty() || is_job(middle)) {
-                files.push(entry.path());
-            }
+        match self.root.is_dir() {
+            true => Ok(file::files_in(&self.root)?),
+            false => Ok(Vec::new()),
         }
-        files.sort();
-        Ok(files)
     }
 
     /// Returns the folder of `run`.

@@ -195,7 +195,7 @@ fn runs_of(
         let mut tables = tables.clone();
         tables[seed].1 = nested("train.seed", value);
         let config = Config::load_under(registry, &files, &tables)?;
-        let digest = Identity::of(&config, registry)?.digest();
+        let digest = Identity::of(&config)?.digest();
         Ok(Planned { labels: labels.clone(), config, digest })
     };
     let runs = file.seeds.iter().map(run).collect::<Result<Vec<_>>>()?;

@@ -12,7 +12,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use fpo_core::Registry;
 
 use crate::results::file::ResultsFile;
 use crate::results::from_run::{row, without_metrics};
@@ -52,7 +51,6 @@ pub struct Options {
 pub struct Schedule<'a> {
     plan: &'a [Planned],
     folder: &'a SweepDir,
-    registry: &'a Registry,
     options: Options,
     ledger: Ledger,
     results: ResultsFile,
@@ -75,14 +73,12 @@ impl<'a> Schedule<'a> {
         plan: &'a [Planned],
         todo: Vec<usize>,
         folder: &'a SweepDir,
-        registry: &'a Registry,
         (ledger, results): (Ledger, ResultsFile),
         options: Options,
     ) -> Schedule<'a> {
         Schedule {
             plan,
             folder,
-            registry,
             options,
             durations: Durations::of(ledger.rows()),
             ledger,
@@ -232,7 +228,7 @@ impl<'a> Schedule<'a> {
     /// has failed.
     fn row_of(&self, run: &Planned, folder: &RunDir, outcome: Outcome) -> Result<Row> {
         let labels = || run.labels.clone();
-        match row(&run.config, folder, Some(outcome.clone()), labels(), self.registry) {
+        match row(&run.config, folder, Some(outcome.clone()), labels()) {
             Ok(row) => Ok(row),
             Err(error) => {
                 let outcome = match outcome.status {
@@ -241,7 +237,7 @@ impl<'a> Schedule<'a> {
                     }
                     _ => outcome,
                 };
-                without_metrics(&run.config, outcome, labels(), self.registry)
+                without_metrics(&run.config, outcome, labels())
             }
         }
     }

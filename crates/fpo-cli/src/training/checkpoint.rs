@@ -9,13 +9,14 @@ use candle_core::{DType, Device, Tensor};
 use fpo_core::{Counters, Data, LearnerState, Rate, TensorFile};
 use fpo_envs::VecEnvState;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::config::choices::{DeviceChoice, OverlapChoice};
 use crate::config::resolved::Config;
+use crate::results::identity::Identity;
 use crate::run::checkpoint_files::CheckpointFiles;
 use crate::run::dir::RunDir;
 use crate::run::metrics::Metrics;
+use crate::run::sealed_json::sha256;
 use crate::terminal::reporter::Reporter;
 use crate::training::collapse::CollapseDetector;
 use crate::training::collector::Position;
@@ -25,10 +26,18 @@ const LEARNER: &str = "learner.safetensors";
 const ENVS: &str = "envs.safetensors";
 const STATE: &str = "state.json";
 
+/// The lines of a configuration in TOML whose fields version 0.1.0 did not have, at their defaults.
+const ADDED_SINCE_0_1_0: [&str; 3] = [
+    "sample_noise = \"independent\"\n",
+    "sample_times = \"independent\"\n",
+    "grad_norm_over = \"all\"\n",
+];
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct State {
-    /// SHA-256 of the configuration, whose `train.device` and `train.overlap` do not count.
+    /// What the run is recognised by: the digest of its configuration
+    /// ([`crate::results::identity`]) and its seed.
     config: String,
     iteration: u64,
     rollout_steps: u64,
@@ -46,7 +55,7 @@ struct State {
 pub fn save(run: &RunDir, trainer: &Trainer, elapsed_s: f64) -> Result<()> {
     let learner = LearnerState::capture(&trainer.learner)?;
     let state = State {
-        config: digest(&trainer.config)?,
+        config: recognised_by(&trainer.config)?,
         iteration: trainer.iteration,
         rollout_steps: trainer.collector.position.steps,
         elapsed_s,
@@ -114,7 +123,8 @@ fn restore_parts(files: &CheckpointFiles, trainer: &mut Trainer) -> Result<f64> 
 /// Returns the counters of a checkpoint. Fails unless it was saved under `config`.
 fn state(files: &CheckpointFiles, config: &Config) -> Result<State> {
     let state: State = serde_json::from_slice(files.file(STATE)?).context(STATE)?;
-    if state.config != digest(config)? {
+    let known = [recognised_by(config)?, recognised_in_0_1_0(config)?];
+    if !known.contains(&state.config) {
         bail!(
             "it was saved under another configuration: config.toml of a run must not be edited \
              (for other settings start a new run)"
@@ -141,13 +151,22 @@ pub fn learnt(files: &CheckpointFiles, config: &Config) -> Result<(LearnerState,
     read().with_context(|| format!("checkpoint {}", files.folder().display()))
 }
 
-/// Returns the digest by which a checkpoint recognises the configuration that it was saved under.
-fn digest(config: &Config) -> Result<String> {
+/// Returns what a checkpoint recognises the configuration by that it was saved under. Fields that
+/// decide no result, and fields at their defaults, which a later version may have added, do not
+/// count.
+fn recognised_by(config: &Config) -> Result<String> {
+    Ok(format!("{} seed {}", Identity::of(config)?.digest(), config.train.seed))
+}
+
+/// Returns the same as version 0.1.0 wrote it: SHA-256 of the whole configuration in TOML, without
+/// the fields that it did not know, as long as they are at their defaults.
+fn recognised_in_0_1_0(config: &Config) -> Result<String> {
     let mut config = config.clone();
     config.train.device = DeviceChoice::Auto;
     config.train.overlap = OverlapChoice::Auto;
-    let digest = Sha256::digest(config.to_toml()?.as_bytes());
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    let text = config.to_toml()?;
+    let known = text.split_inclusive('\n').filter(|line| !ADDED_SINCE_0_1_0.contains(line));
+    Ok(sha256(known.collect::<String>().as_bytes()))
 }
 
 fn learner_file(state: &LearnerState) -> Result<TensorFile> {

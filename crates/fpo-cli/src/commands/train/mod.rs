@@ -80,7 +80,7 @@ pub fn resume_or_start(
 fn require_same(run: &RunDir, config: &Config, registry: &Registry) -> Result<()> {
     let saved = Config::load_with(registry, &[run.config_path()], &[])?;
     let of = |config: &Config| -> Result<_> {
-        let mut fields = Identity::of(config, registry)?.into_fields();
+        let mut fields = Identity::of(config)?.into_fields();
         fields.insert("train.seed".into(), config.train.seed.into());
         Ok(fields)
     };
