@@ -277,15 +277,17 @@ fn the_same_command_starts_a_run_goes_on_with_it_and_leaves_it_as_it_is_when_it_
     let whole = [&args[..], &interval, &["--out", "whole"]].concat();
     succeed(dir.path(), &whole);
 
-    // Stopped by the end of its input after its first checkpoint, the run goes on.
+    // Stopped by the end of its input after its first iteration, the run goes on.
     let again =
         [&args[..], &interval, &["--stop-at-eof", "--set", "train.total_steps=20480"]].concat();
     let mut child =
         fpo(dir.path()).args(&again).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let run = dir.path().join("runs/small-seed3");
     let start = Instant::now();
-    while !run.join("policy.safetensors").exists() {
-        assert!(start.elapsed() < Duration::from_secs(60), "no policy in a minute");
+    // The second line of metrics is that of the first iteration.
+    let lines = || std::fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default();
+    while lines().lines().count() < 2 {
+        assert!(start.elapsed() < Duration::from_secs(60), "no iteration in a minute");
         std::thread::sleep(Duration::from_millis(2));
     }
     drop(child.stdin.take());

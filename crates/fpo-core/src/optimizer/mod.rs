@@ -99,17 +99,17 @@ impl Optimizer {
     /// # Errors
     /// If a tensor operation fails.
     pub fn step(&mut self, mut flat: Vec<Tensor>, grads: &mut GradStore) -> Result<Tensor> {
-        let each = match self.config.grad_norm_over {
-            NormScope::Network => self.config.max_grad_norm,
-            NormScope::All => None,
+        let OptimizerConfig { max_grad_norm, grad_norm_over, .. } = self.config;
+        let before = match (grad_norm_over, max_grad_norm) {
+            (NormScope::Network, Some(max_norm)) => Some(clip_each(&mut flat, max_norm)?),
+            _ => None,
         };
-        let before = each.map(|max_norm| clip_each(&mut flat, max_norm)).transpose()?;
         // On a device of its own the gradients are one vector from here on.
         let joins = self.adam().is_some_and(|adam| !adam.is_in_host_memory());
         if joins {
             flat = vec![join(&flat)?];
         }
-        let norm = match (before, self.config.max_grad_norm) {
+        let norm = match (before, max_grad_norm) {
             (Some(norm), _) => norm,
             (None, Some(max_norm)) => clip_global_norm(&mut flat, max_norm)?,
             (None, None) => global_norm(&flat)?,
