@@ -117,11 +117,12 @@ struct TrainArgs {
     /// Continue the run in this folder from its newest checkpoint
     #[arg(long, value_name = "RUN", conflicts_with_all = ["set", "seed"])]
     resume: Option<PathBuf>,
-    /// Continue the run in its folder if it is there, and start it otherwise; a finished run is left
+    /// Continue the run in its folder if it is there, and start it otherwise; a finished run stays
     /// as it is [default folder: runs/CONFIG-seedN]
     #[arg(long, conflicts_with = "resume")]
     resume_or_start: bool,
-    /// Also stop, and save, when standard input ends: when the program that started this one is gone
+    /// Also stop, and save, when standard input ends, which is when the program that started this
+    /// one is gone
     #[arg(long)]
     stop_at_eof: bool,
 }

@@ -35,8 +35,8 @@ pub struct Run {
     pub reason: Option<String>,
 }
 
-/// The runs of an entry on a task. Statistics are over those that are results; where there is none,
-/// they are `None`.
+/// The runs of an entry on a task. Statistics are over those runs that are results; they are `None`
+/// where no run is a result.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Cell {
     /// Label of the entry.

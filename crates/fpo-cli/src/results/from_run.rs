@@ -139,7 +139,7 @@ pub struct MetricsLine {
 }
 
 impl MetricsLine {
-    /// Reads a line of `metrics.jsonl`; `None` if it is none.
+    /// Reads a line of `metrics.jsonl`. Returns `None` if the line holds no metrics.
     pub fn parse(line: &str) -> Option<MetricsLine> {
         let line: Map<String, Value> = serde_json::from_str(line).ok()?;
         let number = |key: &str| line.get(key).and_then(Value::as_f64);

@@ -145,7 +145,11 @@ mod tests {
         let text = "env.task = 'CheetahRun'\nalgorithm.kind = 'ppo'\ntrain.total_steps = 1000\n\
                     value.hidden = [128, 128]\noptimizer.learning_rate = 1e-3";
         let identity = identity(text);
-        let fields = r#"[1,{"algorithm.kind":"ppo","env.task":"CheetahRun","optimizer.learning_rate":0.001,"train.total_steps":1000,"value.hidden":[128,128]}]"#;
+        let fields = concat!(
+            r#"[1,{"algorithm.kind":"ppo","env.task":"CheetahRun","#,
+            r#""optimizer.learning_rate":0.001,"train.total_steps":1000,"#,
+            r#""value.hidden":[128,128]}]"#
+        );
         assert_eq!(identity.digest(), sha256(fields.as_bytes())[..16]);
         assert_eq!(identity.digest(), "71c6ce732743346c");
     }

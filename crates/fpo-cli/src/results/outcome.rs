@@ -101,6 +101,13 @@ impl Outcome {
         }
     }
 
+    /// Returns the outcome of a run that another process made and that failed for `reason`. What it
+    /// took is not known.
+    pub fn of_failure(reason: String) -> Outcome {
+        let now = Outcome::now(Status::Failed, Some(reason), 0.0, "");
+        Outcome { peak_memory_bytes: None, ..now }
+    }
+
     /// Writes the outcome into the folder of `run`, whole or not at all.
     ///
     /// # Errors

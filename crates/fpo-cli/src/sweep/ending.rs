@@ -61,7 +61,7 @@ pub fn ending(ended: &io::Result<ExitStatus>, run: &RunDir, last_error: Option<S
 }
 
 fn failed(reason: String) -> Ending {
-    Ending::Over(Outcome::now(Status::Failed, Some(reason), 0.0, ""))
+    Ending::Over(Outcome::of_failure(reason))
 }
 
 /// Returns whether another process trains in the folder of `run`.
@@ -86,11 +86,10 @@ impl Deaths {
         self.count = if got_further { 1 } else { self.count + 1 };
         self.progress = progress;
         (self.count >= MOST_DEATHS).then(|| {
-            let reason = format!(
+            Outcome::of_failure(format!(
                 "{reason}, for the {MOST_DEATHS}th time without having got further than the time \
                  before"
-            );
-            Outcome::now(Status::Failed, Some(reason), 0.0, "")
+            ))
         })
     }
 }
@@ -100,4 +99,28 @@ fn saved_step(run: &RunDir) -> Option<u64> {
     let entries = std::fs::read_dir(run.checkpoints_dir()).ok()?;
     let step = |name: &str| name.strip_prefix("step_")?.parse().ok();
     entries.flatten().filter_map(|entry| step(&entry.file_name().to_string_lossy())).max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_dies_again_and_again_fails_unless_it_gets_further_in_between() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDir::at(folder.path());
+        let mut deaths = Deaths::default();
+        for _ in 1..MOST_DEATHS {
+            assert_eq!(deaths.add(&run, "signal: 9"), None);
+        }
+        // A checkpoint is progress, after which it may die as often again.
+        std::fs::create_dir_all(run.checkpoint_dir(512)).unwrap();
+        for _ in 1..MOST_DEATHS {
+            assert_eq!(deaths.add(&run, "signal: 9"), None);
+        }
+        let outcome = deaths.add(&run, "signal: 9").unwrap();
+        assert_eq!((outcome.status, outcome.peak_memory_bytes), (Status::Failed, None));
+        let reason = outcome.reason.unwrap();
+        assert!(reason.starts_with("signal: 9, for the 5th time"), "{reason}");
+    }
 }

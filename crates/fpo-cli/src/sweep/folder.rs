@@ -47,7 +47,8 @@ impl SweepDir {
     /// that each make one of its runs.
     ///
     /// # Errors
-    /// If a run lies there instead, or another process runs a sweep there; those of the file system.
+    /// If a run lies there instead, or another process runs a sweep there; also those of the file
+    /// system.
     pub fn take(&self, is_job: bool) -> Result<SweepLock> {
         if RunDir::open(&self.root).is_ok() {
             let text = format!("{} is a run, not a sweep: choose another --out", self.name());

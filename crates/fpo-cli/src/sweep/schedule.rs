@@ -232,9 +232,7 @@ impl<'a> Schedule<'a> {
             Ok(row) => Ok(row),
             Err(error) => {
                 let outcome = match outcome.status {
-                    Status::Finished => {
-                        Outcome::now(Status::Failed, Some(describe(&error)), 0.0, "")
-                    }
+                    Status::Finished => Outcome::of_failure(describe(&error)),
                     _ => outcome,
                 };
                 without_metrics(&run.config, outcome, labels())

@@ -67,8 +67,8 @@ impl SampleNoise {
 }
 
 impl SampleDraws {
-    /// Fills `out` with the times of actions that have `samples` each; `flow_steps` is the number of
-    /// the sampler's steps, and `index` that of the rollout step. Of an odd number of antithetic
+    /// Fills `out` with the times of actions that have `samples` each; `flow_steps` is the number
+    /// of the sampler's steps, and `index` that of the rollout step. Of an odd number of antithetic
     /// samples the last has a time of its own.
     pub fn fill_times(
         &self,
@@ -198,8 +198,8 @@ mod tests {
         }
     }
 
-    /// Where the fields before and after an update differ by a function `d` of t alone, the log ratio
-    /// is `(v − u)² − (v + d − u)²` with a target u that is linear in ε: what is odd in ε cancels
+    /// Where the fields before and after an update differ by a function `d` of t alone, the log
+    /// ratio is `(v − u)² − (v + d − u)²` with a target u that is linear in ε: what is odd in ε cancels
     /// within a couple, and what is left depends on t, which strata steady.
     #[test]
     fn the_mean_of_a_log_ratio_varies_less_the_more_its_samples_hang_together() {

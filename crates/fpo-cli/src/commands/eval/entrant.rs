@@ -30,7 +30,8 @@ pub struct Entrant {
 
 impl Entrant {
     /// Reads what `given` names, a run's folder or a policy file, onto `device`. Without
-    /// `--seed` it plays the episodes of `seed`, or of its own default if there is none.
+    /// `--seed` it plays the episodes of `seed`, or those of its own default seed if `seed` is
+    /// `None`.
     ///
     /// # Errors
     /// If the policy cannot be read or does not fit the task; [`UsageError`] for a flag that does
