@@ -21,7 +21,8 @@ pub struct AlgorithmConfig {
     pub num_samples: usize,
     /// How the noise of an action's samples hangs together: `"independent"`, or `"antithetic"`,
     /// couples with the same time and opposite noise, which makes the mean of their losses
-    /// steadier. Needs an even `num_samples`. For `"fpo"` and `"fpo++"`. Default `"independent"` (paper).
+    /// steadier. Needs an even `num_samples`. For `"fpo"` and `"fpo++"`. Default `"independent"`
+    /// (paper).
     pub sample_noise: SampleNoise,
     /// How the times of an action's samples hang together: `"independent"`, or `"stratified"`, one
     /// from each of equally likely strata. For `"fpo"` and `"fpo++"`. Default `"independent"`

@@ -200,8 +200,8 @@ impl Check<'_> {
         let message = match has_samples {
             true if (per_pair || antithetic) && !algorithm.num_samples.is_multiple_of(2) => {
                 format!(
-                    "`algorithm.ratio` = `per_pair` and `algorithm.sample_noise` = `antithetic` need \
-                 an even `algorithm.num_samples`, and it is {}",
+                    "`algorithm.ratio` = `per_pair` and `algorithm.sample_noise` = `antithetic` \
+                     need an even `algorithm.num_samples`, and it is {}",
                     algorithm.num_samples
                 )
             }

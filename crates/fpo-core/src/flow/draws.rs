@@ -199,8 +199,8 @@ mod tests {
     }
 
     /// Where the fields before and after an update differ by a function `d` of t alone, the log
-    /// ratio is `(v − u)² − (v + d − u)²` with a target u that is linear in ε: what is odd in ε cancels
-    /// within a couple, and what is left depends on t, which strata steady.
+    /// ratio is `(v − u)² − (v + d − u)²` with a target u that is linear in ε: what is odd in ε
+    /// cancels within a couple, and what is left depends on t, which strata steady.
     #[test]
     fn the_mean_of_a_log_ratio_varies_less_the_more_its_samples_hang_together() {
         let spread = |draws: SampleDraws| {

@@ -7,8 +7,8 @@
 //!
 //! `L` is an action's CFM loss (FPO), or a negative log-likelihood where a policy has one (the
 //! baselines). An action has N samples of `L`. Either they are averaged first, which gives one
-//! ratio per action (FPO), or each gives a ratio of its own (FPO++, and DPPO's denoising steps), or two
-//! of them give one.
+//! ratio per action (FPO), or each gives a ratio of its own (FPO++, and DPPO's denoising steps),
+//! or two of them give one.
 
 pub(crate) mod diagnostics;
 pub mod gae;
