@@ -6,7 +6,7 @@
 #
 # Needs no card: the CUDA programs are built as scripts/cuda/full_build.sh says, for compute
 # capability 8.0 and later; the driver compiles their PTX when it is first used. Needs Linux on
-# x86-64, binutils and xz besides. No GPU has run the kit yet.
+# x86-64, binutils and xz besides.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$root"
