@@ -37,6 +37,9 @@ class Policy:
         self.config = self.info["policy"]
         tensors = load_file(path)
         self.mean, self.std = tensors["normalizer.mean"], tensors["normalizer.std"]
+        self.source_std = self.config.get("source_std", 1.0) * np.exp(
+            tensors.get("policy.source_log_scale", np.float32(0))
+        )
         count = len(self.config["hidden"]) + 1
         self.layers = [
             (tensors[f"policy.{k}.weight"], tensors[f"policy.{k}.bias"]) for k in range(count)
@@ -69,6 +72,7 @@ class Policy:
         if self.config["kind"] == "gaussian":
             mean, s = np.split(self.network(obs_norm), 2, axis=1)
             return mean + (np.logaddexp(0, s) + np.float32(self.config["min_std"])) * x
+        x = np.float32(self.source_std) * x
         scale = self.config["output_scale"]
         for t, (keep, gain) in zip(self.config["schedule"], self.config["step_factors"]):
             output = self.network(obs_norm, x, self.embed(t, len(x)))

@@ -16,7 +16,7 @@ use tempfile::tempdir;
 type Row = serde_json::Map<String, Value>;
 
 /// Names and overrides, each of which chooses an algorithm or an option of it.
-const VARIANTS: [(&str, &[&str]); 8] = [
+const VARIANTS: [(&str, &[&str]); 9] = [
     ("fpo", &[]),
     ("fpo++", &["algorithm.kind=fpo++", "algorithm.ema_warmup=1"]),
     ("ppo", &["algorithm.kind=ppo"]),
@@ -24,6 +24,16 @@ const VARIANTS: [(&str, &[&str]); 8] = [
     ("dppo-final", &["algorithm.kind=dppo", "algorithm.scored_steps=final_half"]),
     ("cosine", &["policy.path=cosine", "policy.output_mode=velocity"]),
     ("data", &["policy.prediction=data", "policy.output_mode=data", "algorithm.surrogate=spo"]),
+    (
+        "learned-source",
+        &[
+            "policy.loss_reduction=nats",
+            "policy.source_width=learned",
+            "policy.source_std=0.6",
+            "policy.output_mode=velocity",
+            "algorithm.entropy_coefficient=0.05",
+        ],
+    ),
     ("noise", &["policy.path=cosine", "policy.prediction=noise", "policy.training_times=uniform"]),
 ];
 

@@ -95,11 +95,12 @@ pub use backend::fused::chunks::{MOST_BLOCK_ROWS, max_accumulators};
 pub use diagnostics::knn_entropy::{
     DEFAULT_NEIGHBOURS, MIN_DISTANCE, knn_entropy, mean_knn_entropy,
 };
-pub use diagnostics::modality;
+pub use diagnostics::{likelihood, modality};
 pub use error::{Error, Result};
 pub use flow::config::{FlowConfig, Reduction, Squash};
 pub use flow::denoising::{DenoisingMdp, ScoredSteps};
 pub use flow::draws::{SampleDraws, SampleNoise, SampleTimes};
+pub use flow::source::SourceWidth;
 pub use flow::{path, sampler, time};
 pub use learner::ema::{Ema, EmaConfig};
 pub use learner::state::{Counters, LearnerState};

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 use fpo_core::path::{Path, Quantity};
 use fpo_core::surrogate::Surrogate;
-use fpo_core::{Activation, Compute, DenoisingMdp, Isa, Learner, Result, ScoredSteps};
+use fpo_core::{Activation, Compute, DenoisingMdp, Isa, Learner, Result, ScoredSteps, SourceWidth};
 use problem::{Kind, Outcome, Problem, host};
 
 /// Of the largest gradient in a network.
@@ -95,6 +95,14 @@ fn steps_without_a_part_in_the_update_are_left_out_by_kernels_and_composed_opera
     compare(problems.map(Problem::excluding));
 }
 
+#[test]
+fn losses_in_nats_with_any_source_equal_composed_operations_in_f64() {
+    let fixed = (800..812).map(|seed| Problem::random(seed).with_source(0.6, SourceWidth::Fixed));
+    let learned =
+        (812..836).map(|seed| Problem::random(seed).with_source(0.8, SourceWidth::Learned));
+    compare(fixed.chain(learned));
+}
+
 /// `exp(A)`, bounded, times the log ratio: good actions are regressed on more than bad ones.
 #[derive(Debug)]
 struct ExponentialWeights;
@@ -156,7 +164,9 @@ fn gradients_equal_finite_differences() {
     let flows = (100..112).map(Problem::random);
     let chains = (520..526).map(Problem::random_chain);
     let gaussians = (630..636).map(Problem::random_gaussian);
-    for mut problem in flows.chain(chains).chain(gaussians) {
+    let learned =
+        (840..846).map(|seed| Problem::random(seed).with_source(0.7, SourceWidth::Learned));
+    for mut problem in flows.chain(chains).chain(gaussians).chain(learned) {
         // A step across a kink of ReLU would spoil the difference.
         let seed = problem.seed;
         problem.flow.activation = Activation::Silu;
@@ -189,7 +199,10 @@ fn avx2_and_avx512_give_the_same_bits() {
     }
     let flows = (200..210).map(Problem::random);
     let gaussians = (640..646).map(Problem::random_gaussian);
-    for problem in flows.chain((530..534).map(Problem::random_chain)).chain(gaussians) {
+    let learned =
+        (850..854).map(|seed| Problem::random(seed).with_source(0.7, SourceWidth::Learned));
+    let chains = (530..534).map(Problem::random_chain);
+    for problem in flows.chain(chains).chain(gaussians).chain(learned) {
         let seed = problem.seed;
         let [a, b] =
             [Isa::Avx2, Isa::Avx512].map(|isa| problem.outcome(Compute::Fused(isa), DType::F32));
@@ -201,7 +214,10 @@ fn avx2_and_avx512_give_the_same_bits() {
 fn any_number_of_threads_gives_the_same_bits() {
     let flows = (300..304).map(Problem::random);
     let gaussians = (650..653).map(Problem::random_gaussian);
-    for problem in flows.chain((540..542).map(Problem::random_chain)).chain(gaussians) {
+    let learned =
+        (860..862).map(|seed| Problem::random(seed).with_source(0.7, SourceWidth::Learned));
+    let chains = (540..542).map(Problem::random_chain);
+    for problem in flows.chain(chains).chain(gaussians).chain(learned) {
         let seed = problem.seed;
         let problem = Problem { sequences: 40 + seed as usize % 7, ..problem };
         for isa in sets() {
@@ -222,7 +238,11 @@ fn any_number_of_threads_gives_the_same_bits() {
 fn samples_and_chains_equal_composed_operations() {
     let chains = (540..560).map(Problem::random_chain);
     let gaussians = (660..680).map(Problem::random_gaussian);
-    for problem in (400..420).map(Problem::random).chain(chains).chain(gaussians) {
+    let width = |seed| [SourceWidth::Fixed, SourceWidth::Learned][seed as usize % 2];
+    let sources = (870..880).map(|seed| Problem::random(seed).with_source(0.6, width(seed)));
+    let wide = (880..884).map(|seed| Problem::random_chain(seed).with_source(1.5, width(0)));
+    let flows = (400..420).map(Problem::random).chain(sources);
+    for problem in flows.chain(chains).chain(wide).chain(gaussians) {
         let composed: Learner = problem.learner(Compute::Composed, DType::F64);
         let (obs, noise) = problem.sampling(composed.policy().noise_len());
         let act = |learner: &Learner, dtype| {

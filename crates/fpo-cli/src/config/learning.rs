@@ -5,7 +5,7 @@
 //! "FPO++" is arXiv 2602.02481.
 
 use fpo_core::path::{Path, Quantity};
-use fpo_core::{Activation, FlowConfig, GaussianConfig, Reduction, Squash};
+use fpo_core::{Activation, FlowConfig, GaussianConfig, Reduction, SourceWidth, Squash};
 use serde::{Deserialize, Serialize};
 
 use crate::config::choices::TimesChoice;
@@ -30,10 +30,18 @@ pub struct PolicyConfig {
     /// Which quantity the losses compare: `"noise"` (ε-MSE), `"velocity"` (u-MSE) or `"data"`.
     /// Default `"noise"` (official); `"fpo++"` has `"velocity"`.
     pub output_mode: Quantity,
-    /// How a loss combines the action dimensions: `"mean"`, `"sum"`, or `"sqrt"`, the sum divided
-    /// by the root of their number. The paper's clip ranges are meant for the mean. Default
-    /// `"mean"` (official); `"fpo++"` has `"sqrt"` (FPO++ for locomotion).
+    /// How a loss combines the action dimensions: `"mean"`, `"sum"`, `"sqrt"`, the sum divided by
+    /// the root of their number, or `"nats"`, the sum in units in which a log ratio means the same
+    /// for every loss and number of dimensions as PPO's. The paper's clip ranges are meant for the
+    /// mean. Default `"mean"` (official); `"fpo++"` has `"sqrt"` (FPO++ for locomotion).
     pub loss_reduction: Reduction,
+    /// Standard deviation of the noise that a flow starts from, before squashing; where it is
+    /// learned, the initial one. Range above 0. Default 1 (paper).
+    pub source_std: f64,
+    /// Whether that width is `"fixed"`, or `"learned"`, one number for each action dimension, which
+    /// needs `loss_reduction` = `"nats"` and `path` = `"linear"`. For `"fpo"` and `"fpo++"`. Default
+    /// `"fixed"` (paper).
+    pub source_width: SourceWidth,
     /// The network's output is multiplied by this. Range above 0. Default 0.25 (official).
     pub output_scale: f64,
     /// Euler steps from noise to action. Range 1 to 1000. Default 10 (paper).
@@ -66,6 +74,8 @@ impl Default for PolicyConfig {
             prediction: flow.prediction,
             output_mode: flow.output_mode,
             loss_reduction: flow.loss_reduction,
+            source_std: flow.source_std,
+            source_width: flow.source_width,
             output_scale: flow.output_scale,
             flow_steps: flow.flow_steps,
             time_embedding: flow.time_embedding,
@@ -90,6 +100,8 @@ impl PolicyConfig {
             prediction: self.prediction,
             output_mode: self.output_mode,
             loss_reduction: self.loss_reduction,
+            source_std: self.source_std,
+            source_width: self.source_width,
             output_scale: self.output_scale,
             flow_steps: self.flow_steps,
             time_embedding: self.time_embedding,

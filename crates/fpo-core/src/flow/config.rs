@@ -5,8 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Result, require};
+use crate::error::{Error, Result, require};
 use crate::flow::path::{Parametrization, Path, Quantity};
+use crate::flow::source::{LOG_SCALE, SourceWidth};
 use crate::nn::mlp::{Activation, Mlp, validate_hidden};
 
 /// How squared errors over action dimensions become one loss.
@@ -20,18 +21,9 @@ pub enum Reduction {
     Sum,
     /// Their sum over the root of the number of dimensions (FPO++ for locomotion).
     Sqrt,
-}
-
-impl Reduction {
-    /// Returns the factor on the sum over `dim` dimensions.
-    #[inline]
-    pub fn factor(self, dim: usize) -> f64 {
-        match self {
-            Reduction::Mean => 1.0 / dim as f64,
-            Reduction::Sum => 1.0,
-            Reduction::Sqrt => 1.0 / (dim as f64).sqrt(),
-        }
-    }
+    /// Their sum in units in which a log ratio is one of likelihoods, whatever the loss measures
+    /// and however many dimensions there are ([`Parametrization::nats`]).
+    Nats,
 }
 
 /// How a stored action becomes what the environment receives.
@@ -76,6 +68,13 @@ pub struct FlowConfig {
     /// How the CFM loss treats action dimensions.
     #[serde(default)]
     pub loss_reduction: Reduction,
+    /// Standard deviation of the noise that actions start from; where it is learned, the initial
+    /// one. In the units of an action before squashing.
+    #[serde(default = "unit", skip_serializing_if = "is_unit")]
+    pub source_std: f64,
+    /// Whether that width is learned.
+    #[serde(default, skip_serializing_if = "SourceWidth::is_fixed")]
+    pub source_width: SourceWidth,
     /// Factor on the network's output.
     pub output_scale: f64,
     /// Euler steps of the sampler.
@@ -84,6 +83,14 @@ pub struct FlowConfig {
     pub time_embedding: usize,
     /// How actions reach the environment.
     pub squash: Squash,
+}
+
+fn unit() -> f64 {
+    1.0
+}
+
+fn is_unit(std: &f64) -> bool {
+    *std == 1.0
 }
 
 impl FlowConfig {
@@ -99,6 +106,8 @@ impl FlowConfig {
             prediction: Quantity::Velocity,
             output_mode: Quantity::Noise,
             loss_reduction: Reduction::Mean,
+            source_std: 1.0,
+            source_width: SourceWidth::Fixed,
             output_scale: 0.25,
             flow_steps: 10,
             time_embedding: 8,
@@ -119,7 +128,30 @@ impl FlowConfig {
         require(even, "time_embedding", time_embedding, "even, 2 to 64")?;
         let scale = self.output_scale;
         require(scale > 0.0 && scale.is_finite(), "output_scale", scale, "above 0")?;
+        let std = self.source_std;
+        require(std > 0.0 && std.is_finite(), "source_std", std, "above 0")?;
+        let in_nats = self.loss_reduction == Reduction::Nats
+            && self.path == Path::Linear
+            && self.prediction == Quantity::Velocity;
+        if !self.source_width.is_fixed() && !in_nats {
+            let needs = "`source_width` = `learned` needs `loss_reduction` = `nats`, `path` = \
+                         `linear` and `prediction` = `velocity`, with which the loss is one of a \
+                         likelihood";
+            return Err(Error::Invalid(needs.into()));
+        }
         validate_hidden(&self.hidden)
+    }
+
+    /// Returns the factor on the sum of squared errors over action dimensions.
+    #[inline]
+    pub fn loss_factor(&self) -> f64 {
+        let dim = self.action_dim as f64;
+        match self.loss_reduction {
+            Reduction::Mean => 1.0 / dim,
+            Reduction::Sum => 1.0,
+            Reduction::Sqrt => 1.0 / dim.sqrt(),
+            Reduction::Nats => self.parametrization().nats() / self.source_std.powi(2),
+        }
     }
 
     /// Returns the path, what is predicted along it, and what the loss measures.
@@ -135,12 +167,16 @@ impl FlowConfig {
         [&[input], &self.hidden[..], &[self.action_dim]].concat()
     }
 
-    /// Returns the network.
+    /// Returns the network; its layout ends with the parameters of the source, if it has any.
     ///
     /// # Errors
     /// Those of [`FlowConfig::validate`].
     pub(crate) fn mlp(&self) -> Result<Mlp> {
         self.validate()?;
-        Ok(Mlp::new("policy", &self.sizes(), self.activation))
+        let mlp = Mlp::new("policy", &self.sizes(), self.activation);
+        Ok(match self.source_width {
+            SourceWidth::Fixed => mlp,
+            SourceWidth::Learned => mlp.followed_by(LOG_SCALE, &[self.action_dim]),
+        })
     }
 }

@@ -6,4 +6,5 @@ pub(crate) mod denoising;
 pub(crate) mod draws;
 pub mod path;
 pub mod sampler;
+pub(crate) mod source;
 pub mod time;

@@ -60,16 +60,19 @@ impl Learner {
         }
         for t in 0..size.length {
             let step = first_step + t as u64;
+            let mut scaled = Ok(());
             storage.draw(
                 t,
                 |eps| match size.stored.source {
                     Source::NoiseAndTime => {
                         draws.fill_noise(size.action_dim, samples, noise, step, eps);
+                        scaled = self.policy.scale_noise(eps);
                     }
                     _ => noise.fill_normal(Purpose::LossNoise, step, eps),
                 },
                 |times| self.policy.fill_times(&draws, samples, noise, step, times),
             )?;
+            scaled?;
         }
         if self.objective.truncation == Truncation::Bootstrap {
             let values = self.cut_values(storage, size.obs_dim)?;

@@ -57,6 +57,17 @@ impl Mlp {
         Mlp { sizes: sizes.to_vec(), activation, layout }
     }
 
+    /// Returns the same perceptron, in whose layout another tensor follows, which starts at zero.
+    pub(crate) fn followed_by(mut self, name: &str, shape: &[usize]) -> Mlp {
+        self.layout.push(name, shape);
+        self
+    }
+
+    /// Returns the number of its own parameters, which come first in the layout.
+    pub(crate) fn parameters(&self) -> usize {
+        self.sizes.windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum()
+    }
+
     /// Returns the sizes: input, hidden layers, output.
     pub fn sizes(&self) -> &[usize] {
         &self.sizes

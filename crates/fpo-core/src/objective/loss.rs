@@ -121,7 +121,13 @@ pub(crate) fn policy_loss(
     let excluded = objective.truncation == Truncation::Exclude;
     let counts = value_terms.counts.as_ref().filter(|_| excluded);
     let estimated = &value_terms.estimates.advantages;
-    let advantages = objective.shape_advantages(estimated, counts, inputs.reduce)?;
+    let mut advantages = objective.shape_advantages(estimated, counts, inputs.reduce)?;
+    let spec = inputs.policy.spec();
+    if objective.rewards_surprise(spec) {
+        let taken = (&minibatch.action, &minibatch.loss_old);
+        advantages =
+            objective.with_surprise(&advantages, taken, spec.squash, counts, inputs.reduce)?;
+    }
 
     // ratio = exp(L_old − L_new), over the same (ε, t) pairs (eq. 6).
     let MinibatchTensors { action, stored, t, loss_old, .. } = minibatch;

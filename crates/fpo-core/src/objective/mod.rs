@@ -15,6 +15,7 @@ pub mod gae;
 pub(crate) mod guards;
 pub(crate) mod loss;
 pub(crate) mod step_loss;
+pub(crate) mod surprise;
 pub mod surrogate;
 #[cfg(test)]
 mod tests;
@@ -127,8 +128,10 @@ pub struct Objective {
     /// Default: not set; FPO++ has 5 for motion tracking.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advantage_clamp: Option<f64>,
-    /// Weight of the entropy bonus, for policies whose entropy is known (`"ppo"`). Range 0 and up.
-    /// Default 0; `"ppo"` has 0.01 (paper).
+    /// Weight of the entropy bonus. It is a term of the loss for `"ppo"`, whose entropy is known;
+    /// for `"fpo"` and `"fpo++"` it goes through the advantages, in which likelihoods are taken from
+    /// losses, so that they need `policy.loss_reduction` = `"nats"`; `"dppo"` has none. Range 0 and
+    /// up. Default 0; `"ppo"` has 0.01 (paper).
     pub entropy_coefficient: f64,
 }
 

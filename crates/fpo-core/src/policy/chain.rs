@@ -54,7 +54,7 @@ impl ChainPolicy {
     /// If a tensor operation fails.
     pub fn states(&self, obs: &Tensor, noise: &Tensor) -> Result<Tensor> {
         let draw = |k: usize| noise.narrow(1, k, 1)?.squeeze(1)?.contiguous();
-        let start = draw(0)?;
+        let start = self.flow.source(&draw(0)?)?;
         let states = RefCell::new(vec![start.clone()]);
         self.flow.integrate(obs, &start, |k, x| {
             let x = (x + (draw(k + 1)? * self.mdp.sigma)?)?;

@@ -10,17 +10,19 @@
 //! noise mode:     l = mean (ε̂ − ε)²,  ε̂ = x_t + (1−t)·v      which is (1−t)² times the above
 //! ```
 //!
-//! with a **mean** over action dimensions, unless [`Reduction`] says otherwise.
+//! with a **mean** over action dimensions, unless [`crate::Reduction`] says otherwise. ε has the
+//! width of the source ([`crate::SourceWidth`]).
 
 use std::sync::{Arc, OnceLock};
 
 use candle_core::{DType, Device, Tensor};
 
 use crate::error::Result;
-use crate::flow::config::{FlowConfig, Reduction};
+use crate::flow::config::FlowConfig;
 use crate::flow::draws::SampleDraws;
 use crate::flow::path::Path;
 use crate::flow::sampler::VelocityField;
+use crate::flow::source::{SourceTerms, SourceWidth};
 use crate::flow::time::upload;
 use crate::nn::mlp::Mlp;
 use crate::nn::params::FlatParams;
@@ -28,7 +30,7 @@ use crate::policy::flow_constants::Constants;
 use crate::policy::{Acted, Evaluated, KernelForm, Policy, PolicySpec, description};
 use crate::random::{Noise, Purpose};
 use crate::rollout::stored::Source;
-use crate::tensor::attached::attach;
+use crate::tensor::transfer::to_host;
 
 /// A velocity field with its parameters.
 #[derive(Clone, Debug)]
@@ -121,57 +123,17 @@ impl FlowPolicy {
         Ok(self.mlp.forward_rows(flat, &obs, Some(&flow), scale)?.reshape(x_t.shape())?)
     }
 
-    /// Returns the CFM loss per sample, `(T, B, N)`.
-    ///
-    /// `obs (T, B, O)` is normalised, `action (T, B, A)` is the taken action before squashing,
-    /// `eps (T, B, N, A)` and `t (T, B, N, 1)` are the Monte-Carlo pairs. A gradient flows to the
-    /// parameters alone.
-    ///
-    /// # Errors
-    /// If a tensor operation fails.
-    pub fn cfm_loss(
-        &self,
-        obs: &Tensor,
-        action: &Tensor,
-        eps: &Tensor,
-        t: &Tensor,
-    ) -> Result<Tensor> {
-        let (steps, batch, samples, action_dim) = eps.dims4()?;
-        let rows = steps * batch;
-        let eps = eps.reshape((rows, samples, action_dim))?;
-        let t = t.reshape((rows, samples, 1))?;
-        let action = action.reshape((rows, 1, action_dim))?;
-
-        let (x_t, target, weight) = self.config.parametrization().regress(&action, &eps, &t)?;
-
-        let (flat, scale) = (self.params.flat(), self.config.output_scale);
-        let obs = obs.reshape((rows, self.config.obs_dim))?;
-        let inputs = self.flow_inputs(&x_t, &t)?;
-        // Without a gradient nothing of the pass is kept.
-        let (out, pass) = match flat.track_op() {
-            true => self.mlp.run(&flat.detach(), &obs, Some(&inputs)).map(|(x, p)| (x, Some(p)))?,
-            false => (self.mlp.evaluate(flat, &obs, Some(&inputs), |_, _| ())?, None),
+    /// Returns the width of the source as numbers of the host.
+    fn source_terms(&self) -> Result<SourceTerms> {
+        let theta = match self.config.source_width {
+            SourceWidth::Fixed => Vec::new(),
+            SourceWidth::Learned => {
+                let flat = self.params.flat();
+                let (first, count) = (self.mlp.parameters(), self.config.action_dim);
+                to_host(&flat.narrow(0, first, count)?.detach().to_dtype(DType::F32)?)?
+            }
         };
-        let predicted = (out * scale)?.reshape((rows, samples, action_dim))?;
-
-        let weighted = |x: Tensor| match &weight {
-            Some(weight) => x.broadcast_mul(weight),
-            None => Ok(x),
-        };
-        let error = weighted((predicted - target)?)?;
-        let factor = match self.config.loss_reduction {
-            Reduction::Mean => 1.0 / action_dim as f64,
-            other => other.factor(action_dim),
-        };
-        let sums = error.sqr()?.sum(2)?.reshape((steps, batch, samples))?;
-        let Some(pass) = pass else { return Ok((sums * factor)?) };
-        // The derivative with respect to the network's output is 2·factor·error·weight·scale.
-        let slope = (weighted(error)? * (2.0 * factor * scale))?;
-        attach(sums, factor, flat, move |upstream| {
-            let upstream = upstream.reshape((rows, samples, 1))?;
-            let upstream = slope.broadcast_mul(&upstream)?;
-            pass.gradient(&upstream.reshape((rows * samples, action_dim))?)
-        })
+        Ok(SourceTerms::new(&self.config, &theta))
     }
 
     /// Returns the constants, which the first call brings to the parameters' device.
@@ -182,14 +144,6 @@ impl FlowPolicy {
         let constants = Constants::new(&self.config, &self.mlp, self.params.flat())?;
         Ok(self.constants.get_or_init(|| constants))
     }
-
-    /// Returns `concat(x_t, embed(t))` as rows ([`crate::time::embed`]).
-    fn flow_inputs(&self, x_t: &Tensor, t: &Tensor) -> Result<Tensor> {
-        let last = x_t.rank() - 1;
-        let angles = t.broadcast_mul(&self.constants()?.frequencies)?;
-        let inputs = Tensor::cat(&[x_t, &angles.cos()?, &angles.sin()?], last)?;
-        Ok(inputs.reshape(((), self.config.action_dim + self.config.time_embedding))?)
-    }
 }
 
 impl VelocityField for FlowPolicy {
@@ -199,6 +153,14 @@ impl VelocityField for FlowPolicy {
 
     fn steps(&self) -> usize {
         self.config.flow_steps
+    }
+
+    fn source(&self, unit: &Tensor) -> Result<Tensor> {
+        if self.config.source_std == 1.0 && self.config.source_width == SourceWidth::Fixed {
+            return Ok(unit.clone());
+        }
+        let std: Vec<f64> = self.source_terms()?.std.into_iter().map(f64::from).collect();
+        Ok(unit.broadcast_mul(&upload(&std, std.len(), unit)?)?)
     }
 
     fn velocity(&self, obs: &Tensor, x: &Tensor, t: f64) -> Result<Tensor> {
@@ -226,7 +188,7 @@ impl Policy for FlowPolicy {
     }
 
     fn act(&self, obs: &Tensor, noise: &Tensor) -> Result<Acted> {
-        Ok(Acted { action: self.sample(obs, noise)?, chain: None })
+        Ok(Acted { action: self.sample(obs, &VelocityField::source(self, noise)?)?, chain: None })
     }
 
     fn evaluate(
@@ -237,6 +199,11 @@ impl Policy for FlowPolicy {
         t: &Tensor,
     ) -> Result<Evaluated> {
         Ok(Evaluated { losses: self.cfm_loss(obs, action, stored, t)?, entropy: None })
+    }
+
+    fn scale_noise(&self, noise: &mut [f32]) -> Result<()> {
+        self.source_terms()?.scale(noise);
+        Ok(())
     }
 
     fn fill_times(

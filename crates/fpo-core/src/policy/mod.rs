@@ -16,9 +16,11 @@ pub(crate) mod chain;
 pub(crate) mod description;
 pub(crate) mod flow;
 pub(crate) mod flow_constants;
+mod flow_loss;
 mod flow_sampling;
 pub(crate) mod gaussian;
 pub(crate) mod gaussian_config;
+mod learned_source;
 pub(crate) mod squashed_normal;
 
 use std::fmt::Debug;
@@ -81,6 +83,15 @@ pub trait Policy: Debug + Send + Sync {
         out: &mut [f32],
     ) {
         out.fill(0.0);
+    }
+
+    /// Turns the unit normals in `noise`, rows of an action's length, into the noise of the samples
+    /// that are stored with actions.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    fn scale_noise(&self, _noise: &mut [f32]) -> Result<()> {
+        Ok(())
     }
 
     /// Returns the velocity field that leads to the actions, for samplers other than the policy's

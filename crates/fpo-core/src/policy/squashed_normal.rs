@@ -45,7 +45,8 @@ impl SquashedNormal {
     /// # Errors
     /// If a tensor operation fails.
     pub fn log_prob(&self, action: &Tensor) -> Result<Tensor> {
-        Ok((self.log_prob_unsquashed(action)? - self.log_slope(action)?.sum(D::Minus1)?)?)
+        let slope = log_slope(self.squash, action)?.sum(D::Minus1)?;
+        Ok((self.log_prob_unsquashed(action)? - slope)?)
     }
 
     /// Returns the log density `(…)` of `action (…, A)` before squashing. It is enough for ratios,
@@ -68,7 +69,7 @@ impl SquashedNormal {
     /// If a tensor operation fails.
     pub fn entropy(&self, noise: &Tensor) -> Result<Tensor> {
         let normal = (self.std.log()? + 0.5 * (1.0 + TAU.ln()))?;
-        Ok((normal + self.log_slope(&self.sample(noise)?)?)?.sum(D::Minus1)?)
+        Ok((normal + log_slope(self.squash, &self.sample(noise)?)?)?.sum(D::Minus1)?)
     }
 
     /// Returns the mean entropy of `(U, B, A)` distributions in nats, a scalar, over draws from the
@@ -82,17 +83,17 @@ impl SquashedNormal {
         let distribution = SquashedNormal { mean, std, squash: self.squash };
         Ok(distribution.entropy(noise)?.mean_all()?)
     }
+}
 
-    /// Returns the logarithm of the squashing's derivative, elementwise.
-    fn log_slope(&self, action: &Tensor) -> Result<Tensor> {
-        Ok(match self.squash {
-            Squash::None => action.zeros_like()?,
-            Squash::Tanh => {
-                let tail = softplus(&(action * -2.0)?)?;
-                (((tail + action)? - LN_2)? * -2.0)?
-            }
-        })
-    }
+/// Returns the logarithm of the squashing's derivative, elementwise.
+pub(crate) fn log_slope(squash: Squash, action: &Tensor) -> Result<Tensor> {
+    Ok(match squash {
+        Squash::None => action.zeros_like()?,
+        Squash::Tanh => {
+            let tail = softplus(&(action * -2.0)?)?;
+            (((tail + action)? - LN_2)? * -2.0)?
+        }
+    })
 }
 
 /// Returns `ln(1 + eˣ)` as `max(x, 0) + ln(1 + e^−|x|)`, which never overflows.

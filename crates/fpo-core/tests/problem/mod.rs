@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 use fpo_core::gae::Truncation;
-use fpo_core::path::Quantity;
+use fpo_core::path::{Path, Quantity};
 use fpo_core::surrogate::Surrogate;
 use fpo_core::{
     Activation, Alone, ChainPolicy, Compute, DenoisingMdp, FlowConfig, FlowPolicy, GaussianConfig,
     GaussianPolicy, Learner, LossInputs, Noise, Normalizer, NormalizerKind, Objective,
-    OptimizerConfig, PhaseTimes, Policy, Purpose, Rollout, Source, Transitions, ValueNet,
-    minibatch_loss,
+    OptimizerConfig, PhaseTimes, Policy, Purpose, Reduction, Rollout, Source, SourceWidth,
+    Transitions, ValueNet, minibatch_loss,
 };
 
 /// Which policy acts.
@@ -87,6 +87,18 @@ impl Problem {
     /// The same problem with `surrogate` maximised instead of the objective's.
     pub fn maximising(mut self, surrogate: Arc<dyn Surrogate>) -> Problem {
         self.own_surrogate = Some(surrogate);
+        self
+    }
+
+    /// The same problem with losses in nats and noise of this width, which is learned or not.
+    pub fn with_source(mut self, std: f64, width: SourceWidth) -> Problem {
+        if width == SourceWidth::Learned {
+            (self.flow.path, self.flow.prediction) = (Path::Linear, Quantity::Velocity);
+        }
+        self.flow.loss_reduction = Reduction::Nats;
+        (self.flow.source_std, self.flow.source_width) = (std, width);
+        // Bounds on losses are meant for those that cannot be negative.
+        (self.objective.loss_max, self.objective.negative_advantage_loss_max) = (None, None);
         self
     }
 

@@ -183,6 +183,38 @@ fn pairs_need_an_even_number_of_samples_and_a_policy_that_has_some() {
 }
 
 #[test]
+fn an_entropy_is_rewarded_only_where_something_tells_it() {
+    let entropy = "algorithm.entropy_coefficient=0.01";
+    for kind in ["fpo", "fpo++"] {
+        let kind = format!("algorithm.kind={kind}");
+        let error = override_error(&[&kind, entropy]);
+        assert!(error.contains("needs `policy.loss_reduction` = `nats`"), "{error}");
+        assert!(error.contains("`--set algorithm.entropy_coefficient=0.01`"), "{error}");
+        assert!(load("", &[&kind, entropy, "policy.loss_reduction=nats"]).is_ok());
+    }
+    let error = override_error(&["algorithm.kind=dppo", entropy]);
+    assert!(error.contains("only 0 is allowed"), "{error}");
+    assert!(load("", &["algorithm.kind=ppo", entropy]).is_ok());
+}
+
+#[test]
+fn a_source_is_learned_only_by_losses_that_are_likelihoods() {
+    let learned = "policy.source_width=learned";
+    let error = override_error(&[learned]);
+    assert!(error.contains("needs `loss_reduction` = `nats`"), "{error}");
+    let nats = "policy.loss_reduction=nats";
+    assert!(load("", &[learned, nats]).is_ok());
+    for other in ["policy.path=cosine", "policy.prediction=data"] {
+        let error = override_error(&[learned, nats, other]);
+        assert!(error.contains("`prediction` = `velocity`"), "{error}");
+    }
+    let error = override_error(&["algorithm.kind=dppo", learned, nats]);
+    assert!(error.contains("needs CFM losses"), "{error}");
+    let error = override_error(&["policy.source_std=0"]);
+    assert!(error.contains("policy.source_std") && error.contains("above 0"), "{error}");
+}
+
+#[test]
 fn evaluation_must_not_share_trainings_seed() {
     let error = override_error(&["train.seed=5", "eval.seed=5"]);
     assert!(error.contains("are both 5"), "{error}");

@@ -16,24 +16,52 @@
 use crate::backend::fused::batch::{Batch, ObsMap};
 use crate::backend::fused::kernels::embedding::TimeEmbedding;
 use crate::backend::fused::kernels::normal::Elements;
-use crate::backend::fused::kernels::perceptron::{Keep, Perceptron};
+use crate::backend::fused::kernels::perceptron::{Block, Keep, Perceptron};
 use crate::backend::fused::loss_rows::{Buffers, LossRows};
 use crate::flow::config::FlowConfig;
 use crate::flow::denoising::DenoisingMdp;
+use crate::flow::source::SourceTerms;
 use crate::simd::vector::Simd;
+
+/// What a flow's kernels know of its settings.
+pub(crate) struct FlowForm {
+    config: FlowConfig,
+    chain: Option<DenoisingMdp>,
+    embedding: TimeEmbedding,
+    /// [`FlowConfig::loss_factor`].
+    reduction: f64,
+}
+
+impl FlowForm {
+    /// Returns the form of a flow, or of a chain.
+    pub(crate) fn new<S: Simd>(s: S, config: &FlowConfig, chain: Option<DenoisingMdp>) -> FlowForm {
+        let embedding = TimeEmbedding::new(s, config.time_embedding);
+        FlowForm { config: config.clone(), chain, embedding, reduction: config.loss_factor() }
+    }
+
+    /// Returns whether it is that of this policy.
+    pub(crate) fn is_for(&self, config: &FlowConfig, chain: Option<DenoisingMdp>) -> bool {
+        self.config == *config && self.chain == chain
+    }
+
+    /// Returns the width of the source under these parameters.
+    pub(crate) fn source(&self, params: &[f32]) -> SourceTerms {
+        SourceTerms::new(&self.config, params)
+    }
+}
 
 /// Fills and reads the rows of a block.
 #[derive(Clone, Copy)]
 pub(crate) struct FlowRows<'a, S> {
     pub(crate) s: S,
-    pub(crate) config: &'a FlowConfig,
-    pub(crate) chain: Option<DenoisingMdp>,
+    pub(crate) form: &'a FlowForm,
     pub(crate) net: &'a Perceptron,
-    pub(crate) embedding: &'a TimeEmbedding,
     pub(crate) batch: &'a Batch<'a>,
     pub(crate) map: ObsMap<'a>,
     /// Losses of an action.
     pub(crate) samples: usize,
+    /// The width of the source.
+    pub(crate) source: &'a SourceTerms,
 }
 
 /// One row, whose input and target are weighted sums of two stored vectors.
@@ -58,11 +86,12 @@ impl<S: Simd> FlowRows<'_, S> {
     /// Returns the regression of sample `n` of the rollout's transition `row`.
     #[inline(always)]
     fn regression(&self, row: usize, n: usize) -> Regression<'_> {
-        let (batch, dim, samples) = (self.batch, self.config.action_dim, self.samples);
-        let parametrization = self.config.parametrization();
-        if let Some(mdp) = self.chain {
+        let FlowForm { config, chain, reduction, .. } = self.form;
+        let (batch, dim, samples) = (self.batch, config.action_dim, self.samples);
+        let parametrization = config.parametrization();
+        if let Some(mdp) = chain {
             let state = (row * (samples + 1) + n) * dim;
-            let steps = self.config.flow_steps as f64;
+            let steps = config.flow_steps as f64;
             let (t, end) = ((samples - n) as f64 / steps, (samples - n - 1) as f64 / steps);
             let (keep, gain) = parametrization.step(t, end);
             return Regression {
@@ -78,7 +107,6 @@ impl<S: Simd> FlowRows<'_, S> {
         let sample = row * samples + n;
         let t = batch.data.t[sample];
         let rule = parametrization.regression(f64::from(t));
-        let reduction = self.config.loss_reduction.factor(dim);
         Regression {
             first: &batch.data.action[row * dim..(row + 1) * dim],
             second: &batch.data.stored[sample * dim..(sample + 1) * dim],
@@ -87,6 +115,27 @@ impl<S: Simd> FlowRows<'_, S> {
             target: [rule.action_share as f32, rule.noise_share as f32],
             gain: 1.0,
             factor: (reduction * rule.weight * rule.weight) as f32,
+        }
+    }
+}
+
+impl<S: Simd> FlowRows<'_, S> {
+    /// Adds the gradient with respect to the source's parameters to `tail`, while the outputs hold
+    /// what [`LossRows::losses`] left: `∂L/∂θ = 1 − 2·f·w·(e² − ε²)`.
+    fn source_slopes(&self, first: usize, losses: &[f32], block: &Block, tail: &mut [f32]) {
+        let FlowRows { form, samples, source, .. } = *self;
+        let scale = form.config.output_scale as f32;
+        let outputs = block.output.chunks_exact(block.output_stride);
+        for (k, (&slope, out)) in losses.iter().zip(outputs).enumerate() {
+            let regression = self.regression(self.row(first + k / samples), k % samples);
+            let per_error = 2.0 * regression.factor * regression.gain * scale;
+            for (((tail, &out), &noise), &weight) in
+                tail.iter_mut().zip(out).zip(regression.second).zip(&source.weights)
+            {
+                let error = out / (per_error * weight);
+                let squares = error * error - noise * noise;
+                *tail += slope * (1.0 - 2.0 * regression.factor * weight * squares);
+            }
         }
     }
 }
@@ -109,7 +158,7 @@ impl<S: Simd> LossRows<S> for FlowRows<'_, S> {
     }
 
     fn buffers(&self, transitions: usize) -> Buffers {
-        let spare = self.embedding.padded_len();
+        let spare = self.form.embedding.padded_len();
         Buffers {
             net: self.net.block(transitions * self.samples, transitions, spare),
             elements: Elements::default(),
@@ -117,7 +166,8 @@ impl<S: Simd> LossRows<S> for FlowRows<'_, S> {
     }
 
     fn forward(&self, first: usize, count: usize, keep: Keep, buffers: &mut Buffers) {
-        let FlowRows { s, config, net, embedding, batch, map, samples, .. } = *self;
+        let FlowRows { s, form, net, batch, map, samples, .. } = *self;
+        let FlowForm { config, embedding, .. } = form;
         let block = &mut buffers.net;
         let dim = config.action_dim;
         for (k, x) in
@@ -153,14 +203,16 @@ impl<S: Simd> LossRows<S> for FlowRows<'_, S> {
 
     /// Replaces the outputs by the gradients of the losses with respect to them.
     fn losses(&self, first: usize, buffers: &mut Buffers, losses: &mut [f32]) {
-        let FlowRows { s, config, samples, .. } = *self;
+        let FlowRows { s, form: FlowForm { config, chain, .. }, samples, source, .. } = *self;
         let block = &mut buffers.net;
         let dim = config.action_dim;
         let scale = config.output_scale as f32;
-        let constant = match self.chain {
+        let constant = match chain {
             Some(_) => DenoisingMdp::constant(dim) as f32,
-            None => 0.0,
+            None => source.log_std,
         };
+        // What the noise itself adds to the squares is taken out where its width is learned.
+        let learned = if source.learned { 1.0 } else { 0.0 };
         let output_stride = block.output_stride;
         s.vectorize(
             #[inline(always)]
@@ -175,12 +227,15 @@ impl<S: Simd> LossRows<S> for FlowRows<'_, S> {
                         let at = (k * samples + n) * output_stride;
                         let out = &mut block.output[at..][..dim];
                         let mut sum = 0.0;
-                        for ((out, &first), &second) in
-                            out.iter_mut().zip(regression.first).zip(regression.second)
+                        for (((out, &first), &second), &weight) in out
+                            .iter_mut()
+                            .zip(regression.first)
+                            .zip(regression.second)
+                            .zip(&source.weights)
                         {
                             let error = gain * *out - (a * first + b * second);
-                            sum += error * error;
-                            *out = slope * error;
+                            sum += weight * (error * error - learned * second * second);
+                            *out = slope * weight * error;
                         }
                         *loss = regression.factor * sum + constant;
                     }
@@ -188,12 +243,27 @@ impl<S: Simd> LossRows<S> for FlowRows<'_, S> {
             },
         );
     }
-    fn slopes(&self, losses: &[f32], _: f32, buffers: &mut Buffers) -> f64 {
+
+    fn slopes(
+        &self,
+        first: usize,
+        losses: &[f32],
+        _entropy: f32,
+        buffers: &mut Buffers,
+        tail: &mut [f32],
+    ) -> f64 {
         let block = &mut buffers.net;
+        if self.source.learned {
+            self.source_slopes(first, losses, block, tail);
+        }
         let outputs = block.output.chunks_exact_mut(block.output_stride);
         for (&slope, out) in losses.iter().zip(outputs) {
-            out[..self.config.action_dim].iter_mut().for_each(|x| *x *= slope);
+            out[..self.form.config.action_dim].iter_mut().for_each(|x| *x *= slope);
         }
         0.0
+    }
+
+    fn tail(&self) -> usize {
+        if self.source.learned { self.form.config.action_dim } else { 0 }
     }
 }

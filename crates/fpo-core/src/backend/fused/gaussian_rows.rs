@@ -69,7 +69,14 @@ impl<S: Simd> LossRows<S> for GaussianRows<'_, S> {
         }
     }
 
-    fn slopes(&self, losses: &[f32], entropy: f32, buffers: &mut Buffers) -> f64 {
+    fn slopes(
+        &self,
+        _first: usize,
+        losses: &[f32],
+        entropy: f32,
+        buffers: &mut Buffers,
+        _tail: &mut [f32],
+    ) -> f64 {
         let dim = self.action_dim;
         let Buffers { net: block, elements } = buffers;
         let mut sum = 0.0;

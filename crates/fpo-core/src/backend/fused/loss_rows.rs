@@ -40,9 +40,22 @@ pub(crate) trait LossRows<S: Simd>: Copy + Sync {
     fn losses(&self, first: usize, buffers: &mut Buffers, losses: &mut [f32]);
 
     /// Turns what [`LossRows::losses`] left into the gradient with respect to the outputs, given
-    /// the total's derivative with respect to each loss and to each transition's entropy. Returns
-    /// the sum of the entropies, 0 where they are not known.
-    fn slopes(&self, losses: &[f32], entropy: f32, buffers: &mut Buffers) -> f64;
+    /// the total's derivative with respect to each loss and to each transition's entropy. Adds the
+    /// gradient of the parameters behind the network's, for the transitions from `first` on, to
+    /// `tail`. Returns the sum of the entropies, 0 where they are not known.
+    fn slopes(
+        &self,
+        first: usize,
+        losses: &[f32],
+        entropy: f32,
+        buffers: &mut Buffers,
+        tail: &mut [f32],
+    ) -> f64;
+
+    /// Returns how many parameters follow those of the network.
+    fn tail(&self) -> usize {
+        0
+    }
 
     /// Returns the rollout's row of transition `k` of the minibatch.
     fn row(&self, k: usize) -> usize {

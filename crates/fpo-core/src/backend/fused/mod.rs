@@ -17,6 +17,7 @@ mod policy_outcome;
 mod policy_pass;
 pub(crate) mod sampling;
 mod steps;
+mod surprise;
 mod value_pass;
 
 use candle_core::Tensor;
@@ -30,6 +31,7 @@ use crate::backend::fused::policy_pass::PolicyPass;
 use crate::backend::fused::steps::{
     BuildPolicy, BuildValue, Losses, PolicyStep, ValueStep, with_batch,
 };
+use crate::backend::fused::surprise::bonuses;
 use crate::backend::fused::value_pass::{ValueOutcome, ValuePass};
 use crate::error::Result;
 use crate::nn::normalizer::DeviceNormalizer;
@@ -136,6 +138,7 @@ impl Backend for Fused {
         };
         let estimates = &self.estimates;
         let advantages = timed(&mut times.gae, || moments(estimates, objective, reduce))?;
+        let bonuses = timed(&mut times.gae, || bonuses(inputs, minibatch, estimates))?;
         let policy_flat = policy.params().flat();
         let mut gradient = vec![0.0; policy_flat.elem_count()];
         let outcome = timed(&mut times.policy, || {
@@ -149,6 +152,7 @@ impl Backend for Fused {
                         map,
                         estimates,
                         shaping: Shaping::new(objective, advantages),
+                        bonuses: &bonuses,
                         gradient: &mut gradient,
                     };
                     run(isa, step)

@@ -2,19 +2,15 @@
 //!
 //! A block consists of some transitions with all their losses ([`super::loss_rows`]).
 
-use crate::backend::fused::advantage::{Estimate, Shaping};
 use crate::backend::fused::batch::{Batch, ObsMap};
 use crate::backend::fused::chunks::{Pool, for_each, parts, sum_of};
-use crate::backend::fused::flow_rows::FlowRows;
+use crate::backend::fused::flow_rows::{FlowForm, FlowRows};
 use crate::backend::fused::gaussian_rows::GaussianRows;
-use crate::backend::fused::kernels::embedding::TimeEmbedding;
 use crate::backend::fused::kernels::gradients::Write;
 use crate::backend::fused::kernels::normal::Shape;
 use crate::backend::fused::kernels::perceptron::{Keep, Perceptron};
 use crate::backend::fused::loss_rows::{Buffers, LossRows};
 use crate::backend::fused::policy_outcome::PolicyOutcome;
-use crate::flow::config::FlowConfig;
-use crate::flow::denoising::DenoisingMdp;
 use crate::objective::Objective;
 use crate::policy::KernelForm;
 use crate::policy::gaussian_config::GaussianConfig;
@@ -37,7 +33,7 @@ pub(crate) struct PolicyPass {
 
 /// The policies that have kernels.
 enum Kind {
-    Flow { config: FlowConfig, chain: Option<DenoisingMdp>, embedding: TimeEmbedding },
+    Flow(FlowForm),
     Gaussian(GaussianConfig),
 }
 
@@ -47,8 +43,7 @@ impl PolicyPass {
         let (kind, net) = match form {
             KernelForm::Flow { flow, chain } => {
                 let net = Perceptron::new(s, &flow.sizes(), flow.obs_dim, flow.activation);
-                let embedding = TimeEmbedding::new(s, flow.time_embedding);
-                (Kind::Flow { config: flow.clone(), chain, embedding }, net)
+                (Kind::Flow(FlowForm::new(s, flow, chain)), net)
             }
             KernelForm::Gaussian(config) => {
                 let net = Perceptron::new(s, &config.sizes(), 0, config.activation);
@@ -61,17 +56,15 @@ impl PolicyPass {
     /// Returns whether the buffers are made for this policy.
     pub(crate) fn is_for(&self, form: KernelForm) -> bool {
         match (&self.kind, form) {
-            (Kind::Flow { config, chain, .. }, KernelForm::Flow { flow, chain: other }) => {
-                config == flow && *chain == other
-            }
+            (Kind::Flow(own), KernelForm::Flow { flow, chain }) => own.is_for(flow, chain),
             (Kind::Gaussian(config), KernelForm::Gaussian(other)) => config == other,
             _ => false,
         }
     }
 
     /// Writes the gradient of `−mean surrogate − entropy_coefficient · mean entropy` with respect
-    /// to `params` to `gradient`. `shaping` is applied to the advantages of `estimates`, one per
-    /// transition of `batch`.
+    /// to `params` to `gradient`, for advantages as the surrogate sees them, one per transition of
+    /// `batch`.
     #[allow(clippy::too_many_arguments, reason = "a pass reads five things and writes one")]
     pub(crate) fn run<S: Simd>(
         &mut self,
@@ -80,26 +73,22 @@ impl PolicyPass {
         objective: &Objective,
         batch: &Batch,
         map: ObsMap,
-        estimates: &[Estimate],
-        shaping: Shaping,
+        advantages: &mut [f32],
         gradient: &mut [f32],
     ) -> PolicyOutcome {
         let samples = batch.data.t.len() / batch.data.reward.len();
         let transitions = self.prepare(s, params, samples);
-        // Each advantage is copied once; the parts into which the copies are cut define the chunks.
-        let mut advantages: Vec<f32> =
-            estimates.iter().map(|estimate| shaping.apply(estimate)).collect();
         let PolicyPass { kind, net, sums, buffers, .. } = self;
         let run = Run { transitions, buffers, sums };
         match kind {
-            Kind::Flow { config, chain, embedding } => {
-                let chain = *chain;
-                let rows = FlowRows { s, config, chain, net, embedding, batch, map, samples };
-                run.gradient(rows, objective, &mut advantages, gradient)
+            Kind::Flow(form) => {
+                let source = &form.source(params);
+                let rows = FlowRows { s, form, net, batch, map, samples, source };
+                run.gradient(rows, objective, advantages, gradient)
             }
             Kind::Gaussian(config) => {
                 let rows = gaussian_rows(s, config, net, batch, map);
-                run.gradient(rows, objective, &mut advantages, gradient)
+                run.gradient(rows, objective, advantages, gradient)
             }
         }
     }
@@ -118,9 +107,9 @@ impl PolicyPass {
         let PolicyPass { kind, net, sums, buffers, .. } = self;
         let run = Run { transitions, buffers, sums };
         match kind {
-            Kind::Flow { config, chain, embedding } => {
-                let chain = *chain;
-                let rows = FlowRows { s, config, chain, net, embedding, batch, map, samples };
+            Kind::Flow(form) => {
+                let source = &form.source(params);
+                let rows = FlowRows { s, form, net, batch, map, samples, source };
                 run.losses(rows, losses);
             }
             Kind::Gaussian(config) => {
@@ -171,7 +160,8 @@ impl Run<'_> {
         let layout = rows.net().gradient();
         let chunk = |(first, advantages): (usize, &mut [f32])| {
             let mut own = buffers.take(|| rows.buffers(transitions));
-            let mut sum = sums.take(|| AlignedVec::zeros(layout.len()));
+            let mut sum = sums.take(|| AlignedVec::zeros(layout.len() + rows.tail()));
+            sum[layout.len()..].fill(0.0);
             let mut outcome = PolicyOutcome::NOTHING;
             for (k, advantages) in advantages.chunks(transitions).enumerate() {
                 let first = first + k * transitions;
@@ -187,6 +177,9 @@ impl Run<'_> {
         let total = sum_of(parts(advantages, transitions), &chunk, &add);
         let Some((total, outcome)) = total else { return PolicyOutcome::NOTHING };
         layout.write(&total, gradient);
+        // What follows the network's parameters lies behind its accumulators too.
+        let network = gradient.len() - rows.tail();
+        gradient[network..].copy_from_slice(&total[layout.len()..]);
         sums.give(total);
         outcome
     }
@@ -252,7 +245,8 @@ impl<R> Pass<'_, R> {
             self.surrogate(transitions, advantage, old, losses, outcome);
         }
         let entropy = -objective.entropy_coefficient / transitions;
-        outcome.entropy += rows.slopes(losses, entropy as f32, buffers);
+        let (sums, tail) = sums.split_at_mut(rows.net().gradient().len());
+        outcome.entropy += rows.slopes(first, losses, entropy as f32, buffers, tail);
         rows.net().backward(s, count * samples, samples, &mut buffers.net, write, sums);
     }
 

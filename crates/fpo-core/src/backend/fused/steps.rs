@@ -67,6 +67,7 @@ pub(crate) struct PolicyStep<'a> {
     pub(crate) map: ObsMap<'a>,
     pub(crate) estimates: &'a [Estimate],
     pub(crate) shaping: Shaping,
+    pub(crate) bonuses: &'a [f32],
     pub(crate) gradient: &'a mut [f32],
 }
 
@@ -74,8 +75,11 @@ impl Kernel for PolicyStep<'_> {
     type Output = PolicyOutcome;
 
     fn run<S: Simd>(self, s: S) -> PolicyOutcome {
-        let PolicyStep { pass, params, objective, batch, map, estimates, shaping, gradient } = self;
-        pass.run(s, params, objective, &batch, map, estimates, shaping, gradient)
+        let PolicyStep { pass, params, objective, batch, map, estimates, shaping, .. } = self;
+        // Each advantage is copied once; the parts into which the copies are cut define the chunks.
+        let mut advantages: Vec<f32> = estimates.iter().map(|step| shaping.apply(step)).collect();
+        advantages.iter_mut().zip(self.bonuses).for_each(|(advantage, bonus)| *advantage += bonus);
+        pass.run(s, params, objective, &batch, map, &mut advantages, self.gradient)
     }
 }
 

@@ -36,6 +36,8 @@ use crate::flow::path::linear::Linear;
 
 /// The least α or σ to divide by.
 pub(crate) const FLOOR: f64 = 0.05;
+/// Times over which [`Parametrization::nats`] takes a mean.
+const NATS_POINTS: usize = 64;
 
 /// How noise is mixed into an action.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,6 +148,28 @@ impl Parametrization {
             (Noise, Data) => -sigma / alpha.max(FLOOR),
             (Data, Noise) => -alpha / sigma.max(FLOOR),
         }
+    }
+
+    /// Returns the factor that turns a sum of squared measured errors into nats, for a source of
+    /// unit width:
+    ///
+    /// ```text
+    /// ½ / mean over t of (∂ measured error / ∂ a)²
+    /// ```
+    ///
+    /// A flow that only shifts its source by m errs by a multiple of `a − m` besides noise, so that
+    /// with this factor the loss is `½·|a − m|²` and a constant: the negative log-likelihood of the
+    /// actions that such a flow draws. Linear path: ½ for the u-MSE, 3/2 for the ε-MSE.
+    #[inline]
+    pub fn nats(self) -> f64 {
+        use Quantity::Velocity;
+        let velocity = Parametrization { prediction: Velocity, ..self };
+        // The midpoint rule is exact enough for what is at most a square of t.
+        let share = |k: usize| {
+            let t = (k as f64 + 0.5) / NATS_POINTS as f64;
+            (velocity.weight(t) * self.path.rates(t).0).powi(2)
+        };
+        0.5 * NATS_POINTS as f64 / (0..NATS_POINTS).map(share).sum::<f64>()
     }
 
     /// Returns `(k, g)` such that `k·x + g·prediction` is the velocity at `x` and `t`: that of the

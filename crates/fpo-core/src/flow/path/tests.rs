@@ -116,3 +116,20 @@ fn the_weight_turns_an_error_of_the_prediction_into_the_measured_error() {
         }
     }
 }
+
+#[test]
+fn losses_in_nats_have_the_factors_of_a_shifted_source() {
+    let pi = std::f64::consts::PI;
+    for (path, measure, factor) in [
+        (Path::Linear, Quantity::Velocity, 0.5),
+        (Path::Linear, Quantity::Noise, 1.5),
+        (Path::Linear, Quantity::Data, 1.5),
+        // The mean of (π/2·sin(πt/2))² is π²/8.
+        (Path::Cosine, Quantity::Velocity, 4.0 / pi.powi(2)),
+    ] {
+        for prediction in [Quantity::Velocity, Quantity::Noise, Quantity::Data] {
+            let found = Parametrization { path, prediction, measure }.nats();
+            assert!((found / factor - 1.0).abs() < 2e-4, "{path:?} {measure:?}: {found}");
+        }
+    }
+}

@@ -176,10 +176,23 @@ impl Sampler {
     pub fn integrate(
         &self,
         path: Path,
+        velocity: impl FnMut(&Tensor, f64) -> Result<Tensor>,
+        start: &Tensor,
+        noise: &Noise,
+        index: u64,
+    ) -> Result<Solution> {
+        self.walk(path, velocity, start, noise, index, |unit| Ok(unit.clone()))
+    }
+
+    /// Does what [`Sampler::integrate`] does, where `source` turns unit normals into noise.
+    fn walk(
+        &self,
+        path: Path,
         mut velocity: impl FnMut(&Tensor, f64) -> Result<Tensor>,
         start: &Tensor,
         noise: &Noise,
         index: u64,
+        source: impl Fn(&Tensor) -> Result<Tensor>,
     ) -> Result<Solution> {
         self.method.validate()?;
         let times = self.grid.times()?;
@@ -201,7 +214,7 @@ impl Sampler {
                     let index = index * (times.len() as u64 - 1) + k as u64;
                     let z =
                         noise.normal_tensor(Purpose::Churn, index, start.dims(), &Device::Cpu)?;
-                    Ok(z.to_dtype(start.dtype())?.to_device(start.device())?)
+                    source(&z.to_dtype(start.dtype())?.to_device(start.device())?)
                 };
                 sde::walk(path, &mut velocity, start, &times, churn, draw)
             }
@@ -209,8 +222,8 @@ impl Sampler {
         Ok(Solution { x, evaluations })
     }
 
-    /// Returns actions `(B, A)` of `field` before squashing, for normalised `obs (B, O)` and `start
-    /// (B, A)`, computed by composed operations; see [`Sampler::integrate`].
+    /// Returns actions `(B, A)` of `field` before squashing, for normalised `obs (B, O)` and unit
+    /// normals or zeros `start (B, A)`, computed by composed operations; see [`Sampler::integrate`].
     ///
     /// With Euler's method on the policy's own number of steps this is
     /// [`FlowPolicy::sample`](crate::FlowPolicy::sample) on the linear path, where the network
@@ -228,7 +241,8 @@ impl Sampler {
         index: u64,
     ) -> Result<Solution> {
         let velocity = |x: &Tensor, t: f64| field.velocity(obs, x, t);
-        self.integrate(field.path(), velocity, start, noise, index)
+        let source = |unit: &Tensor| field.source(unit);
+        self.walk(field.path(), velocity, &field.source(start)?, noise, index, source)
     }
 }
 
@@ -239,6 +253,14 @@ pub trait VelocityField {
 
     /// Returns the number of steps of the policy's own sampler.
     fn steps(&self) -> usize;
+
+    /// Returns noise of the width that the field was trained with, from unit normals `(B, A)`.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    fn source(&self, unit: &Tensor) -> Result<Tensor> {
+        Ok(unit.clone())
+    }
 
     /// Returns the velocity `(B, A)` at `x (B, A)` and flow time `t` for normalised `obs (B, O)`.
     ///

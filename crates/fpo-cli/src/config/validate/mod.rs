@@ -1,12 +1,14 @@
-//! Checks the values of a typed configuration: first each against its range, then all together.
+//! Checks the values of a typed configuration: first each against its range, then all together
+//! (`combinations.rs`).
+
+mod combinations;
 
 use std::fmt::Display;
 use std::ops::{Bound, RangeBounds, RangeInclusive};
 
-use fpo_core::{OptimizerConfig, PolicySettings, RatioKind, SampleNoise, Source};
+use fpo_core::OptimizerConfig;
 
 use crate::config::algorithm::AlgorithmConfig;
-use crate::config::choices::OverlapChoice;
 use crate::config::error::ConfigError;
 use crate::config::layers::Origins;
 use crate::config::learning::PolicyConfig;
@@ -17,9 +19,6 @@ use crate::config::sections::{CheckpointConfig, EnvConfig, EvalConfig, TrainConf
 const MANY: usize = 1 << 20;
 /// Largest length or repetition count, and width of a layer.
 const SOME: usize = 1 << 16;
-/// Largest number of steps in one iteration. Steps are numbered with 32 bits inside it, and no
-/// machine holds that many.
-const MAX_STEPS_PER_ITERATION: u64 = 1 << 28;
 /// The finite numbers above 0.
 const POSITIVE: (Bound<f64>, Bound<f64>) = (Bound::Excluded(0.0), Bound::Included(f64::MAX));
 
@@ -34,10 +33,7 @@ pub(crate) fn validate(config: &Config, origins: &Origins) -> Result<(), ConfigE
     check.optimizer(&config.optimizer)?;
     check.eval(&config.eval)?;
     check.checkpoint(&config.checkpoint)?;
-    check.rollout_divides(config)?;
-    check.overlap_has_halves(config)?;
-    check.samples_make_pairs(config)?;
-    check.seeds_differ(config)
+    check.together(config)
 }
 
 struct Check<'a> {
@@ -136,101 +132,6 @@ impl Check<'_> {
         if good { Ok(()) } else { Err(self.out_of_range(field, format!("{widths:?}"), allowed)) }
     }
 
-    /// Fails unless `num_envs` divides the number of unrolls of a rollout, because every
-    /// environment gives equally many whole unrolls.
-    fn rollout_divides(&self, config: &Config) -> Result<(), ConfigError> {
-        let steps = config.steps_per_iteration();
-        if steps > MAX_STEPS_PER_ITERATION {
-            let fields = ["train.batch_size", "train.num_minibatches", "train.unroll_length"];
-            return Err(ConfigError::Combination {
-                origin: self.origins_of(&fields),
-                message: format!(
-                    "`train.batch_size` × `train.num_minibatches` × `train.unroll_length` are \
-                     {steps} steps an iteration; at most {MAX_STEPS_PER_ITERATION} are possible"
-                ),
-            });
-        }
-        let num_envs = config.env.num_envs;
-        let unrolls = config.train.batch_size * config.train.num_minibatches;
-        if unrolls.is_multiple_of(num_envs) {
-            return Ok(());
-        }
-        let divides = |envs: &usize| unrolls.is_multiple_of(*envs);
-        let below = (1..num_envs).rev().find(divides).map(|envs| envs.to_string());
-        let above = (num_envs..=unrolls.min(MANY)).find(divides).map(|envs| envs.to_string());
-        let would_do: Vec<String> = below.into_iter().chain(above).collect();
-        let fields = ["env.num_envs", "train.batch_size", "train.num_minibatches"];
-        Err(ConfigError::Combination {
-            origin: self.origins_of(&fields),
-            message: format!(
-                "`env.num_envs` = {num_envs} must divide `train.batch_size` × \
-                 `train.num_minibatches` = {} × {} = {unrolls}, so that each environment gives \
-                 whole unrolls; nearest values of `env.num_envs` that would do: {}",
-                config.train.batch_size,
-                config.train.num_minibatches,
-                would_do.join(" or "),
-            ),
-        })
-    }
-
-    /// Fails if halves of the environments are to overlap and there is only one environment.
-    fn overlap_has_halves(&self, config: &Config) -> Result<(), ConfigError> {
-        if config.train.overlap != OverlapChoice::On || config.env.num_envs > 1 {
-            return Ok(());
-        }
-        Err(ConfigError::Combination {
-            origin: self.origins_of(&["train.overlap", "env.num_envs"]),
-            message: "`train.overlap` = `on` needs `env.num_envs` of at least 2, one for each \
-                      half, and it is 1; `auto` and `off` do not"
-                .into(),
-        })
-    }
-
-    /// Fails if samples are to make pairs and cannot: their number is odd, or the policy has none.
-    fn samples_make_pairs(&self, config: &Config) -> Result<(), ConfigError> {
-        let algorithm = &config.algorithm;
-        let per_pair = algorithm.objective.ratio == RatioKind::PerPair;
-        let antithetic = algorithm.sample_noise == SampleNoise::Antithetic;
-        let settings = PolicySettings {
-            flow: config.policy.flow(1, 1),
-            min_std: config.policy.min_std,
-            denoising: algorithm.denoising(),
-        };
-        let has_samples = (algorithm.kind.spec)(&settings).source == Source::NoiseAndTime;
-        let message = match has_samples {
-            true if (per_pair || antithetic) && !algorithm.num_samples.is_multiple_of(2) => {
-                format!(
-                    "`algorithm.ratio` = `per_pair` and `algorithm.sample_noise` = `antithetic` \
-                     need an even `algorithm.num_samples`, and it is {}",
-                    algorithm.num_samples
-                )
-            }
-            false if per_pair => format!(
-                "`algorithm.ratio` = `per_pair` needs Monte-Carlo samples, which \
-                 `algorithm.kind` = `{}` does not have",
-                algorithm.kind.name
-            ),
-            _ => return Ok(()),
-        };
-        let fields = ["algorithm.ratio", "algorithm.sample_noise", "algorithm.num_samples"];
-        Err(ConfigError::Combination { origin: self.origins_of(&fields), message })
-    }
-
-    /// Fails if both seeds are equal, because an evaluation on training's own random numbers would
-    /// measure what was trained on.
-    fn seeds_differ(&self, config: &Config) -> Result<(), ConfigError> {
-        if config.eval.seed != config.train.seed {
-            return Ok(());
-        }
-        Err(ConfigError::Combination {
-            origin: self.origins_of(&["train.seed", "eval.seed"]),
-            message: format!(
-                "`train.seed` and `eval.seed` are both {}; evaluation needs a seed of its own",
-                config.eval.seed
-            ),
-        })
-    }
-
     fn whole(
         &self,
         field: &str,
@@ -261,17 +162,5 @@ impl Check<'_> {
             value: value.to_string(),
             allowed: allowed.into(),
         }
-    }
-
-    /// Returns the files and overrides that wrote `fields`, each named once.
-    fn origins_of(&self, fields: &[&str]) -> String {
-        let mut origins: Vec<String> = Vec::new();
-        for field in fields {
-            let origin = self.origins.of(field);
-            if !origins.contains(&origin) {
-                origins.push(origin);
-            }
-        }
-        origins.join(", ")
     }
 }

@@ -1,0 +1,150 @@
+//! The exact likelihood of a flow's action, by going backward through its sampler.
+//!
+//! The sampler turns noise into an action in K steps `x_{k+1} = keep·x_k + gain·f(s, x_k, t_k)`.
+//! Each has an inverse as long as its derivative `J_k = keep·I + gain·∂f/∂x` is regular, which small
+//! steps of a smooth field are, and then
+//!
+//! ```text
+//! log π(a|s) = log N(x_0; 0, diag σ²) − Σ_k log |det J_k|
+//! ```
+//!
+//! is the density of actions before squashing, not of the ODE's but of those that this sampler
+//! draws. Newton's method inverts a step, with the exact derivative. All is computed on the host in
+//! f64. FPO needs no likelihood to learn: this says afterwards what its ratios were worth
+//! ([`crate::Reduction::Nats`]), and how far an update moved the policy.
+
+mod network;
+#[cfg(test)]
+mod tests;
+
+use std::f64::consts::TAU;
+
+use candle_core::{DType, Device};
+
+use crate::diagnostics::likelihood::network::{Network, solve};
+use crate::error::{Error, Result};
+use crate::flow::config::FlowConfig;
+use crate::flow::source::SourceTerms;
+use crate::flow::time::{embedding, grid};
+use crate::policy::Policy;
+use crate::policy::flow::FlowPolicy;
+
+/// Newton steps after which the inverse of a step is given up.
+const MOST_NEWTON_STEPS: usize = 50;
+/// How near the image of a step's inverse must come to its target, relative to it.
+const TOLERANCE: f64 = 1e-11;
+
+/// A flow, ready to say how likely actions are.
+#[derive(Clone, Debug)]
+pub struct FlowLikelihood {
+    network: Network,
+    config: FlowConfig,
+    std: Vec<f64>,
+}
+
+/// Where an action came from, and how likely it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Origin {
+    /// The unit normals from which the sampler draws this action.
+    pub noise: Vec<f64>,
+    /// `log π(a|s)` before squashing, in nats.
+    pub log_prob: f64,
+}
+
+impl FlowLikelihood {
+    /// Copies a policy's weights to the host.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub fn new(policy: &FlowPolicy) -> Result<FlowLikelihood> {
+        let config = policy.config().clone();
+        let flat = policy.params().flat().detach();
+        let flat = flat.to_dtype(DType::F32)?.to_device(&Device::Cpu)?.to_vec1::<f32>()?;
+        let std = SourceTerms::new(&config, &flat).std.into_iter().map(f64::from).collect();
+        let network = Network::new(&config, &flat);
+        Ok(FlowLikelihood { network, config, std })
+    }
+
+    /// Returns the origin of `action`, before squashing, at the normalised observation `obs`, or
+    /// `None` where a step has no inverse that Newton's method finds.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the lengths are not those of the policy.
+    pub fn origin(&self, obs: &[f64], action: &[f64]) -> Result<Option<Origin>> {
+        let FlowConfig { obs_dim, action_dim, flow_steps, .. } = self.config;
+        if (obs.len(), action.len()) != (obs_dim, action_dim) {
+            return Err(Error::Invalid(format!(
+                "an observation of {} numbers and an action of {}; the policy has {obs_dim} and \
+                 {action_dim}",
+                obs.len(),
+                action.len()
+            )));
+        }
+        let shared = self.network.shared(obs);
+        let times = grid(flow_steps);
+        let mut x = action.to_vec();
+        let mut log_det = 0.0;
+        for pair in times.windows(2).rev() {
+            let step = self.step(&shared, pair[0], pair[1]);
+            let Some(found) = step.invert(&x) else { return Ok(None) };
+            (x, log_det) = (found.0, log_det + found.1);
+        }
+        let noise: Vec<f64> = x.iter().zip(&self.std).map(|(x, std)| x / std).collect();
+        let normal =
+            noise.iter().zip(&self.std).map(|(z, std)| -0.5 * (z * z + TAU.ln()) - std.ln());
+        Ok(Some(Origin { log_prob: normal.sum::<f64>() - log_det, noise }))
+    }
+
+    /// Returns the action that the sampler draws from unit normals `noise`, in f64.
+    pub fn action(&self, obs: &[f64], noise: &[f64]) -> Vec<f64> {
+        let shared = self.network.shared(obs);
+        let start = noise.iter().zip(&self.std).map(|(z, std)| z * std).collect();
+        let step = |x: Vec<f64>, pair: &[f64]| self.step(&shared, pair[0], pair[1]).forward(&x).0;
+        grid(self.config.flow_steps).windows(2).fold(start, step)
+    }
+
+    fn step<'a>(&'a self, shared: &'a [f64], t: f64, end: f64) -> Step<'a> {
+        let (keep, gain) = self.config.parametrization().step(t, end);
+        let first = self.network.first(shared, &embedding(t, self.config.time_embedding));
+        Step { network: &self.network, first, keep, gain: gain * self.config.output_scale }
+    }
+}
+
+/// One step of the sampler at one observation.
+struct Step<'a> {
+    network: &'a Network,
+    /// What observation and time give the first layer.
+    first: Vec<f64>,
+    keep: f64,
+    gain: f64,
+}
+
+impl Step<'_> {
+    /// Returns where the step leads from `x`, and its derivative, row-major.
+    fn forward(&self, x: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let (mut image, mut slope) = self.network.evaluate(&self.first, x);
+        image.iter_mut().zip(x).for_each(|(y, x)| *y = self.keep * x + self.gain * *y);
+        let dim = x.len();
+        slope.iter_mut().for_each(|d| *d *= self.gain);
+        (0..dim).for_each(|i| slope[i * dim + i] += self.keep);
+        (image, slope)
+    }
+
+    /// Returns the `x` from which the step leads to `target`, and the logarithm of the derivative's
+    /// determinant there.
+    fn invert(&self, target: &[f64]) -> Option<(Vec<f64>, f64)> {
+        let size = target.iter().fold(1.0f64, |m, x| m.max(x.abs()));
+        let mut x = target.to_vec();
+        for _ in 0..MOST_NEWTON_STEPS {
+            let (image, slope) = self.forward(&x);
+            let mut off: Vec<f64> = target.iter().zip(&image).map(|(t, y)| t - y).collect();
+            let close = off.iter().all(|d| d.abs() <= TOLERANCE * size);
+            let log_det = solve(slope, &mut off)?;
+            x.iter_mut().zip(&off).for_each(|(x, d)| *x += d);
+            if close {
+                return Some((x, log_det));
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,136 @@
+//! A flow's network on the host in f64, with its derivative with respect to the state `x`.
+
+use crate::flow::config::FlowConfig;
+use crate::nn::mlp::Activation;
+
+/// One layer: `x·W + b`, with `W (inputs, outputs)` row-major.
+#[derive(Clone, Debug)]
+struct Layer {
+    weight: Vec<f64>,
+    bias: Vec<f64>,
+}
+
+/// The perceptron of a flow, whose inputs are observation, state and embedded time.
+#[derive(Clone, Debug)]
+pub(super) struct Network {
+    layers: Vec<Layer>,
+    activation: Activation,
+    obs_dim: usize,
+    action_dim: usize,
+}
+
+/// Adds `x·W` to `sums`, for rows of `W` from `from` on.
+fn add_product(x: &[f64], weight: &[f64], from: usize, sums: &mut [f64]) {
+    let rows = weight[from * sums.len()..].chunks_exact(sums.len());
+    for (x, row) in x.iter().zip(rows) {
+        sums.iter_mut().zip(row).for_each(|(sum, w)| *sum += x * w);
+    }
+}
+
+impl Network {
+    /// Returns the network of a flow whose parameters `flat` begin with its layers.
+    pub(super) fn new(config: &FlowConfig, flat: &[f32]) -> Network {
+        let mut rest = flat;
+        let mut take = |count: usize| {
+            let (own, next) = rest.split_at(count);
+            rest = next;
+            own.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>()
+        };
+        let sizes = config.sizes();
+        let layers = sizes
+            .windows(2)
+            .map(|pair| Layer { weight: take(pair[0] * pair[1]), bias: take(pair[1]) })
+            .collect();
+        let FlowConfig { activation, obs_dim, action_dim, .. } = *config;
+        Network { layers, activation, obs_dim, action_dim }
+    }
+
+    /// Returns the first layer's share of an observation, with its bias.
+    pub(super) fn shared(&self, obs: &[f64]) -> Vec<f64> {
+        let mut sums = self.layers[0].bias.clone();
+        add_product(obs, &self.layers[0].weight, 0, &mut sums);
+        sums
+    }
+
+    /// Returns the first layer's share of an observation and an embedded time.
+    pub(super) fn first(&self, shared: &[f64], time: &[f64]) -> Vec<f64> {
+        let mut sums = shared.to_vec();
+        add_product(time, &self.layers[0].weight, self.obs_dim + self.action_dim, &mut sums);
+        sums
+    }
+
+    /// Returns the output at the state `x`, and its derivative `∂ output_i / ∂ x_j`, row-major.
+    pub(super) fn evaluate(&self, first: &[f64], x: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let dim = self.action_dim;
+        let width = first.len();
+        let mut values = first.to_vec();
+        add_product(x, &self.layers[0].weight, self.obs_dim, &mut values);
+        // Row j holds the derivatives with respect to x_j.
+        let rows = self.layers[0].weight[self.obs_dim * width..][..dim * width].to_vec();
+        let (mut slopes, mut wide) = (rows, width);
+        for layer in &self.layers[1..] {
+            let rises: Vec<f64> = values.iter().map(|&z| self.activation.slope(z)).collect();
+            values.iter_mut().for_each(|z| *z = self.activation.value(*z));
+            let mut next = layer.bias.clone();
+            add_product(&values, &layer.weight, 0, &mut next);
+            let mut tangents = vec![0.0; dim * next.len()];
+            for (row, out) in
+                slopes.chunks_exact_mut(wide).zip(tangents.chunks_exact_mut(next.len()))
+            {
+                row.iter_mut().zip(&rises).for_each(|(d, rise)| *d *= rise);
+                add_product(row, &layer.weight, 0, out);
+            }
+            (values, slopes, wide) = (next, tangents, layer.bias.len());
+        }
+        let transposed = (0..dim * dim).map(|k| slopes[k % dim * dim + k / dim]).collect();
+        (values, transposed)
+    }
+}
+
+impl Activation {
+    /// Returns `act(z)`.
+    fn value(self, z: f64) -> f64 {
+        match self {
+            Activation::Silu => z / (1.0 + (-z).exp()),
+            Activation::Relu => z.max(0.0),
+        }
+    }
+
+    /// Returns `act′(z)`.
+    fn slope(self, z: f64) -> f64 {
+        match self {
+            Activation::Silu => {
+                let sigmoid = 1.0 / (1.0 + (-z).exp());
+                sigmoid * (1.0 + z * (1.0 - sigmoid))
+            }
+            Activation::Relu => f64::from(z > 0.0),
+        }
+    }
+}
+
+/// Replaces `right` by the solution of `matrix·x = right`, for a square row-major matrix. Returns
+/// the logarithm of the determinant's size, or `None` if it is zero or not finite.
+pub(super) fn solve(mut matrix: Vec<f64>, right: &mut [f64]) -> Option<f64> {
+    let n = right.len();
+    let mut log_det = 0.0;
+    for k in 0..n {
+        let size = |row: &usize| matrix[row * n + k].abs();
+        let pivot = (k..n).max_by(|a, b| size(a).total_cmp(&size(b)))?;
+        if pivot != k {
+            (0..n).for_each(|column| matrix.swap(k * n + column, pivot * n + column));
+            right.swap(k, pivot);
+        }
+        let head = matrix[k * n + k];
+        log_det += head.abs().ln();
+        for row in k + 1..n {
+            let factor = matrix[row * n + k] / head;
+            (k..n).for_each(|column| matrix[row * n + column] -= factor * matrix[k * n + column]);
+            right[row] -= factor * right[k];
+        }
+    }
+    for k in (0..n).rev() {
+        let known: f64 = (k + 1..n).map(|column| matrix[k * n + column] * right[column]).sum();
+        right[k] = (right[k] - known) / matrix[k * n + k];
+    }
+    (log_det.is_finite() && right.iter().all(|x| x.is_finite())).then_some(log_det)
+}

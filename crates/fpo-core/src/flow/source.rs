@@ -1,0 +1,83 @@
+//! The width of the noise that a flow starts from: `ε ~ N(0, diag σ²)` in sampling, in the losses
+//! and in evaluations alike.
+//!
+//! A narrower source explores less, and a flow that only shifts its source acts with a standard
+//! deviation of exactly σ. A **learned** width is therefore to a flow what a learned standard
+//! deviation is to a Gaussian policy. Its loss in nats ([`crate::Reduction::Nats`]) is, with noise ε
+//! that was drawn from the old width and the measured error e of the velocity,
+//!
+//! ```text
+//! L = Σ_i [ (e_i² − ε_i²) / (2σ_i²) + ln σ_i ],    σ_i = source_std · exp(θ_i)
+//! ```
+//!
+//! For a flow that shifts its source by m, `e = ε − (a − m)`, and the mean over a couple ±ε is
+//! `Σ (a_i − m_i)²/(2σ_i²) + ln σ_i`: the negative log-likelihood of `N(m, diag σ²)` but for a
+//! constant, without any Monte-Carlo noise. So PPO on a Gaussian with one standard deviation per
+//! action dimension is the special case of a flow that bends nothing. The term ε² keeps the width
+//! from the error that the noise itself makes; it does not depend on the parameters other than σ.
+
+use serde::{Deserialize, Serialize};
+
+use crate::flow::config::FlowConfig;
+
+/// What the width of a flow's source depends on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceWidth {
+    /// On nothing: it is `source_std`.
+    #[default]
+    Fixed,
+    /// On one parameter for each action dimension, which is learned like the network's.
+    Learned,
+}
+
+/// The name of the parameters θ, `ln(σ / source_std)`.
+pub(crate) const LOG_SCALE: &str = "policy.source_log_scale";
+
+impl SourceWidth {
+    /// Returns whether the width is the default, which policy files do not mention.
+    pub(crate) fn is_fixed(&self) -> bool {
+        *self == SourceWidth::Fixed
+    }
+}
+
+/// What a loss and an action need to know of the source of a policy with these parameters.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SourceTerms {
+    /// Standard deviations σ, one per action dimension.
+    pub(crate) std: Vec<f32>,
+    /// What squares in a loss are multiplied by besides the loss's own factor: `exp(−2θ)`.
+    pub(crate) weights: Vec<f32>,
+    /// `Σ ln σ` where it is learned, else 0.
+    pub(crate) log_std: f32,
+    /// Whether the width is learned.
+    pub(crate) learned: bool,
+}
+
+impl SourceTerms {
+    /// Returns the terms of a policy of these settings; its parameters θ are the last of `params`.
+    pub(crate) fn new(config: &FlowConfig, params: &[f32]) -> SourceTerms {
+        let (dim, base) = (config.action_dim, config.source_std);
+        if config.source_width.is_fixed() {
+            let (std, weights) = (vec![base as f32; dim], vec![1.0; dim]);
+            return SourceTerms { std, weights, log_std: 0.0, learned: false };
+        }
+        let theta: Vec<f64> = params[params.len() - dim..].iter().map(|&x| f64::from(x)).collect();
+        SourceTerms {
+            std: theta.iter().map(|x| (base * x.exp()) as f32).collect(),
+            weights: theta.iter().map(|x| (-2.0 * x).exp() as f32).collect(),
+            log_std: theta.iter().map(|x| base.ln() + x).sum::<f64>() as f32,
+            learned: true,
+        }
+    }
+
+    /// Turns unit normals into draws of the source, row by row.
+    pub(crate) fn scale(&self, noise: &mut [f32]) {
+        if self.std.iter().all(|&std| std == 1.0) {
+            return;
+        }
+        for row in noise.chunks_exact_mut(self.std.len()) {
+            row.iter_mut().zip(&self.std).for_each(|(x, std)| *x *= std);
+        }
+    }
+}
