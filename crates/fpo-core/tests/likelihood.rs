@@ -19,7 +19,7 @@ use fpo_core::{
 };
 
 const OBS: usize = 3;
-const ROWS: usize = 256;
+const ROWS: usize = 512;
 const UPDATES: u64 = 60;
 /// Samples of a loss in training, and where it is compared.
 const SAMPLES: [usize; 2] = [8, 256];
