@@ -31,7 +31,7 @@ const HOUSES: [House; 3] = [
             &["rollout", "diagnostics", "nn"],
             &["optimizer", "flow"],
             &["policy"],
-            &["objective"],
+            &["likelihood", "objective"],
             &["algorithm", "backend"],
             &["acting"],
             &["learner", "policy_file"],

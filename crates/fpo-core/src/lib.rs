@@ -74,6 +74,7 @@ mod diagnostics;
 mod error;
 mod flow;
 mod learner;
+pub mod likelihood;
 mod nn;
 mod objective;
 mod optimizer;
@@ -95,7 +96,7 @@ pub use backend::fused::chunks::{MOST_BLOCK_ROWS, max_accumulators};
 pub use diagnostics::knn_entropy::{
     DEFAULT_NEIGHBOURS, MIN_DISTANCE, knn_entropy, mean_knn_entropy,
 };
-pub use diagnostics::{likelihood, modality};
+pub use diagnostics::modality;
 pub use error::{Error, Result};
 pub use flow::config::{FlowConfig, Reduction, Squash};
 pub use flow::denoising::{DenoisingMdp, ScoredSteps};

@@ -1,6 +1,4 @@
-//! Measures of a policy: how undecided it is, by the entropy of its actions and the number of their
-//! modes, and how likely an action of a flow is.
+//! Measures of how undecided a policy is: the entropy of its actions and the number of their modes.
 
 pub(crate) mod knn_entropy;
-pub mod likelihood;
 pub mod modality;

@@ -7,4 +7,5 @@ pub(crate) mod draws;
 pub mod path;
 pub mod sampler;
 pub(crate) mod source;
+pub(crate) mod source_terms;
 pub mod time;

@@ -20,7 +20,7 @@ use crate::backend::fused::kernels::perceptron::{Block, Keep, Perceptron};
 use crate::backend::fused::loss_rows::{Buffers, LossRows};
 use crate::flow::config::FlowConfig;
 use crate::flow::denoising::DenoisingMdp;
-use crate::flow::source::SourceTerms;
+use crate::flow::source_terms::SourceTerms;
 use crate::simd::vector::Simd;
 
 /// What a flow's kernels know of its settings.

@@ -6,7 +6,7 @@ use crate::backend::fused::kernels::gaussian_sampler::draw;
 use crate::backend::fused::kernels::sampler::{chain, sample};
 use crate::error::{Error, Result};
 use crate::flow::config::FlowConfig;
-use crate::flow::source::SourceTerms;
+use crate::flow::source_terms::SourceTerms;
 use crate::policy::chain::scored_end;
 use crate::policy::gaussian_config::GaussianConfig;
 use crate::policy::{Acted, KernelForm};

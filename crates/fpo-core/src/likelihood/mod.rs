@@ -21,11 +21,11 @@ use std::f64::consts::TAU;
 
 use candle_core::{DType, Device};
 
-use crate::diagnostics::likelihood::network::{Network, solve};
 use crate::error::{Error, Result};
 use crate::flow::config::FlowConfig;
-use crate::flow::source::SourceTerms;
+use crate::flow::source_terms::SourceTerms;
 use crate::flow::time::{embedding, grid};
+use crate::likelihood::network::{Network, solve};
 use crate::policy::Policy;
 use crate::policy::flow::FlowPolicy;
 
