@@ -21,7 +21,8 @@ pub trait Reduce: Debug + Send + Sync {
     fn gradients(&self, gradients: &mut [Tensor]) -> Result<()>;
 
     /// Returns the mean over all parts of a minibatch, given the mean over one part, a scalar. This
-    /// is called with the mean of the advantages, and then with that of their squared deviations.
+    /// is called with the mean of the advantages, then with that of their squared deviations, and
+    /// then, where an entropy bonus goes through them, with that of the actions' surprise.
     /// `count` is the number of steps in the local mean, where that differs from part to part;
     /// without it all parts are equally large.
     ///

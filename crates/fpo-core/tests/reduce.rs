@@ -67,7 +67,8 @@ fn gradients_moments_and_statistics_pass_through_the_seam() {
         let twin = Arc::new(Twin::default());
         let mut learner = problem.learner(compute, DType::F32).with_reduce(twin.clone());
         assert_eq!(moved(&problem, &mut learner), [false; 2], "their gradients were taken away");
-        assert_eq!(twin.means.load(Ordering::Relaxed), 2, "a mean and a mean square");
+        let means = "a mean and a mean square, and the mean surprise of an entropy bonus";
+        assert_eq!(twin.means.load(Ordering::Relaxed), 3, "{means}");
         let mut alone = problem.learner(compute, DType::F32);
         assert_eq!(moved(&problem, &mut alone), [true; 2], "else the line above says nothing");
 

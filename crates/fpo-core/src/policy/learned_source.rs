@@ -25,10 +25,10 @@ impl LearnedSource {
         Ok((&self.theta * -2.0)?.exp()?)
     }
 
-    /// Returns `Σ ln σ`, `(1,)`.
+    /// Returns `Σ ln σ`, a scalar.
     pub(super) fn log_std(&self) -> Result<Tensor> {
         let dim = self.theta.elem_count() as f64;
-        Ok((self.theta.sum_keepdim(0)? + dim * self.base.ln())?)
+        Ok((self.theta.sum_all()? + dim * self.base.ln())?)
     }
 
     /// Returns `losses`, which are differentiable with respect to the network alone, with `Σ ln σ`
