@@ -110,7 +110,7 @@ impl Golden {
         host(&self.tensors[name])
     }
 
-    /// Ten times the noise of tensors called `kind`, for numbers as large as `scale`; at least two
+    /// Ten times the noise of tensors called `kind`, for numbers as large as `scale`; at least four
     /// roundings of the largest entry, because devices add in different orders, at most what either
     /// of the two noise measures allows.
     ///
@@ -121,7 +121,7 @@ impl Golden {
             Some((file, kind)) => (format!("{file}.safetensors"), kind),
             None => (self.file.clone(), kind),
         };
-        let rounding = 2.0 * f32::EPSILON as f64 * scale;
+        let rounding = 4.0 * f32::EPSILON as f64 * scale;
         let measured = self.noise.iter().find_map(|noise| {
             let noise = &noise[&file][kind];
             noise[0].as_f64().zip(noise[1].as_f64())
