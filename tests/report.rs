@@ -142,7 +142,8 @@ fn markdown_and_csv_hold_the_same_numbers() {
         "fpo and ppo on 2 tasks, 3 seeds each: 12 results",
         "| Classic/Pendulum | 120.0 ± 11.5 | 80.0 ± 11.5 |",
         "| Classic/Cartpole | 450.0 ± 28.9 | 250.0 ± 0.0 |",
-        "| fpo | 3 | 120.0 ± 11.5 | 100.0 to 140.0 | 120.0 | 120.0 | 0: 100.0 · 1: 120.0 · 2: 140.0 |",
+        "| fpo | 3 | 120.0 ± 11.5 | 100.0 to 140.0 | 120.0 | 120.0 | \
+         0: 100.0 · 1: 120.0 · 2: 140.0 |",
         "| fpo | ppo | 0.97 [",
         "$ fpo report .\n",
     ] {

@@ -39,8 +39,8 @@ pub struct PolicyConfig {
     /// learned, the initial one. Range above 0. Default 1 (paper).
     pub source_std: f64,
     /// Whether that width is `"fixed"`, or `"learned"`, one number for each action dimension, which
-    /// needs `loss_reduction` = `"nats"` and `path` = `"linear"`. For `"fpo"` and `"fpo++"`. Default
-    /// `"fixed"` (paper).
+    /// needs `loss_reduction` = `"nats"`, `path` = `"linear"` and `prediction` = `"velocity"`. For
+    /// `"fpo"` and `"fpo++"`. Default `"fixed"` (paper).
     pub source_width: SourceWidth,
     /// The network's output is multiplied by this. Range above 0. Default 0.25 (official).
     pub output_scale: f64,

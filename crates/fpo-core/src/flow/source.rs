@@ -3,8 +3,8 @@
 //!
 //! A narrower source explores less, and a flow that only shifts its source acts with a standard
 //! deviation of exactly σ. A **learned** width is therefore to a flow what a learned standard
-//! deviation is to a Gaussian policy. Its loss in nats ([`crate::Reduction::Nats`]) is, with noise ε
-//! that was drawn from the old width and the measured error e of the velocity,
+//! deviation is to a Gaussian policy. Its loss in nats ([`crate::Reduction::Nats`]) is, with noise
+//! ε that was drawn from the old width and the measured error e of the velocity,
 //!
 //! ```text
 //! L = Σ_i [ (e_i² − ε_i²) / (2σ_i²) + ln σ_i ],    σ_i = source_std · exp(θ_i)

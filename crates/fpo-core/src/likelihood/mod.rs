@@ -1,8 +1,8 @@
 //! The exact likelihood of a flow's action, by going backward through its sampler.
 //!
 //! The sampler turns noise into an action in K steps `x_{k+1} = keep·x_k + gain·f(s, x_k, t_k)`.
-//! Each has an inverse as long as its derivative `J_k = keep·I + gain·∂f/∂x` is regular, which small
-//! steps of a smooth field are, and then
+//! Each has an inverse as long as its derivative `J_k = keep·I + gain·∂f/∂x` is regular, as it is
+//! for small steps of a smooth field, and then
 //!
 //! ```text
 //! log π(a|s) = log N(x_0; 0, diag σ²) − Σ_k log |det J_k|

@@ -1,3 +1,5 @@
+//! Likelihoods against the policy's own draws, differences, and a closed form.
+
 use std::f64::consts::TAU;
 
 use candle_core::{DType, Device, Tensor};

@@ -129,9 +129,9 @@ pub struct Objective {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advantage_clamp: Option<f64>,
     /// Weight of the entropy bonus. It is a term of the loss for `"ppo"`, whose entropy is known;
-    /// for `"fpo"` and `"fpo++"` it goes through the advantages, in which likelihoods are taken from
-    /// losses, so that they need `policy.loss_reduction` = `"nats"`; `"dppo"` has none. Range 0 and
-    /// up. Default 0; `"ppo"` has 0.01 (paper).
+    /// for `"fpo"` and `"fpo++"` it goes through the advantages, in which likelihoods are taken
+    /// from losses, so that they need `policy.loss_reduction` = `"nats"`; `"dppo"` has none. Range
+    /// 0 and up. Default 0; `"ppo"` has 0.01 (paper).
     pub entropy_coefficient: f64,
 }
 

@@ -10,6 +10,7 @@ use candle_core::{D, Tensor};
 use crate::error::{Error, Result};
 use crate::flow::denoising::DenoisingMdp;
 use crate::flow::sampler::VelocityField;
+use crate::flow::source::SourceWidth;
 use crate::flow::time::{grid, upload};
 use crate::nn::params::FlatParams;
 use crate::policy::flow::FlowPolicy;
@@ -28,9 +29,14 @@ impl ChainPolicy {
     /// Returns the chain policy of `flow`.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] if the noise's σ is out of range.
+    /// [`Error::OutOfRange`] if the noise's σ is out of range, and [`Error::Invalid`] for a flow
+    /// whose source is learned: the likelihoods of its steps do not depend on that.
     pub fn new(flow: FlowPolicy, mdp: DenoisingMdp) -> Result<ChainPolicy> {
         mdp.validate()?;
+        if flow.config().source_width == SourceWidth::Learned {
+            let what = "a chain cannot learn the width of its source; it must be `fixed`";
+            return Err(Error::Invalid(what.into()));
+        }
         let spec = ChainPolicy::spec_of(flow.spec(), flow.config().flow_steps, &mdp);
         Ok(ChainPolicy { flow, mdp, spec })
     }

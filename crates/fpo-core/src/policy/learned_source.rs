@@ -52,10 +52,12 @@ mod tests {
 
     use super::*;
     use crate::flow::config::{FlowConfig, Reduction};
+    use crate::flow::denoising::DenoisingMdp;
     use crate::flow::path::Quantity;
     use crate::flow::sampler::{Method, Sampler};
     use crate::flow::source::SourceWidth;
     use crate::policy::Policy;
+    use crate::policy::chain::ChainPolicy;
     use crate::random::{Noise, Purpose};
 
     const DIM: usize = 3;
@@ -146,6 +148,13 @@ mod tests {
                 assert!((own - expected).abs() < 1e-6, "{own} for {expected}");
             }
         }
+    }
+
+    #[test]
+    fn a_chain_refuses_a_source_that_is_learned() {
+        let policy = shift(Quantity::Velocity, [0.0; DIM], [0.0; DIM]);
+        let error = ChainPolicy::new(policy, DenoisingMdp::default()).unwrap_err().to_string();
+        assert!(error.contains("width of its source"), "{error}");
     }
 
     #[test]

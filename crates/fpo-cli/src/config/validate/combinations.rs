@@ -102,8 +102,8 @@ impl Check<'_> {
         Err(ConfigError::Combination { origin: self.origins_of(&fields), message })
     }
 
-    /// Fails if an entropy is to be rewarded that nothing tells: that of a chain, or of a flow whose
-    /// losses are not in nats.
+    /// Fails if an entropy is to be rewarded that nothing tells: that of a chain, or of a flow
+    /// whose losses are not in nats.
     fn entropy_is_known(&self, config: &Config, source: Source) -> Result<(), ConfigError> {
         let algorithm = &config.algorithm;
         let coefficient = algorithm.objective.entropy_coefficient;

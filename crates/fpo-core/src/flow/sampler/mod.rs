@@ -223,7 +223,8 @@ impl Sampler {
     }
 
     /// Returns actions `(B, A)` of `field` before squashing, for normalised `obs (B, O)` and unit
-    /// normals or zeros `start (B, A)`, computed by composed operations; see [`Sampler::integrate`].
+    /// normals or zeros `start (B, A)`, computed by composed operations; see
+    /// [`Sampler::integrate`].
     ///
     /// With Euler's method on the policy's own number of steps this is
     /// [`FlowPolicy::sample`](crate::FlowPolicy::sample) on the linear path, where the network
