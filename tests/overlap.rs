@@ -16,13 +16,14 @@ use fpo_cli::training::{checkpoint, policy_file};
 const ITERATIONS: usize = 3;
 
 /// Builds a trainer with an odd number of environments, whose episodes end within a rollout.
+/// Their actions' noise hangs together in time.
 fn trainer(overlap: &str, kernels: &str) -> Trainer {
     let task = if cfg!(feature = "mujoco") { "CheetahRun" } else { "GridWorld/two_walls" };
     let text = format!(
         "[env]\ntask = {task:?}\nnum_envs = 37\nepisode_length = 11\n\
          [train]\nunroll_length = 8\nbatch_size = 37\nnum_minibatches = 2\nnum_epochs = 1\n\
          device = \"cpu\"\noverlap = {overlap:?}\nkernels = {kernels:?}\n\
-         [value]\nhidden = [32]\n"
+         [algorithm]\nnoise_correlation = 0.5\n[value]\nhidden = [32]\n"
     );
     Trainer::new(Config::from_toml_str(&text, "run").unwrap(), &Device::Cpu).unwrap()
 }

@@ -59,6 +59,7 @@ fn only_the_first_rollout_allocates_memory_for_rollouts() {
             unroll_length: trainer.config.train.unroll_length,
             num_samples: trainer.config.algorithm.num_samples,
             overlap,
+            noise_correlation: 0.0,
         };
         let draws = fpo_cli::training::build::sample_draws(&trainer.config);
         let Trainer { collector, learner, .. } = &mut trainer;

@@ -24,7 +24,7 @@ fn trainer(algorithm: &str, kernels: &str) -> Trainer {
 /// Copies while a rollout of `length` steps is collected.
 fn copies(trainer: &mut Trainer, length: usize, overlap: bool) -> Transfers {
     let num_samples = trainer.config.algorithm.num_samples;
-    let plan = Plan { length, unroll_length: 4, num_samples, overlap };
+    let plan = Plan { length, unroll_length: 4, num_samples, overlap, noise_correlation: 0.0 };
     let Trainer { collector, learner, .. } = trainer;
     let before = Transfers::so_far();
     collector.collect(learner, &Noise::new(0), plan, &mut |_| ()).unwrap();

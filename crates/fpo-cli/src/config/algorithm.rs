@@ -28,6 +28,11 @@ pub struct AlgorithmConfig {
     /// from each of equally likely strata. For `"fpo"` and `"fpo++"`. Default `"independent"`
     /// (paper).
     pub sample_times: SampleTimes,
+    /// Correlation of the noise from which an environment's neighbouring actions are made in
+    /// training. Each action alone follows the policy as before; together they lean the same way
+    /// for some `1 / (1 − noise_correlation)` steps, which finds rewards that independent noise
+    /// does not. Range 0 up to, but not including, 1. Default 0 (paper).
+    pub noise_correlation: f64,
     /// The constants of the objective, which combines losses, advantages and values.
     #[serde(flatten, skip_deserializing)]
     pub objective: Objective,
@@ -65,6 +70,7 @@ impl Default for AlgorithmConfig {
             num_samples: 8,
             sample_noise: SampleNoise::default(),
             sample_times: SampleTimes::default(),
+            noise_correlation: 0.0,
             objective: Objective::default(),
             sigma: mdp.sigma,
             scored_steps: mdp.steps,

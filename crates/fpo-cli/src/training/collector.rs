@@ -46,6 +46,8 @@ pub struct Plan {
     pub num_samples: usize,
     /// Whether the environments step in two halves, each while the policy acts for the other.
     pub overlap: bool,
+    /// Correlation of the noise of an environment's neighbouring actions.
+    pub noise_correlation: f64,
 }
 
 /// A collected rollout, which still lacks what is drawn for its actions and its stored losses
@@ -118,6 +120,7 @@ impl Collector {
         let storage = RolloutStorage::fit(storage, size, learner.device())?;
         let mut episodes = FinishedEpisodes::default();
         let actor = learner.collecting_actor()?;
+        let noise = (noise, plan.noise_correlation);
         let mut rollout = RolloutInProgress::new(envs, &mut *storage, actor, noise, first_step);
         let mut finish = |rollout: &mut RolloutInProgress, t: usize| -> Result<()> {
             rollout.finish(t)?;

@@ -1,6 +1,7 @@
 //! Training: builds what a configuration describes, collects rollouts, learns from them, and
 //! evaluates and saves the policy.
 
+pub mod action_noise;
 pub mod build;
 pub mod checkpoint;
 pub mod collapse;

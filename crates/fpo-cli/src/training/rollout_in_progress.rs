@@ -5,8 +5,9 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use fpo_core::{Actions, Actor, Noise, Purpose, RolloutStorage, require_finite};
+use fpo_core::{Actions, Actor, Noise, RolloutStorage, require_finite};
 
+use crate::training::action_noise::ActionNoise;
 use crate::training::stepped_envs::SteppedEnvs;
 
 /// A rollout that is being collected, and the time that this has taken so far.
@@ -25,22 +26,22 @@ pub struct RolloutInProgress<'a> {
 /// The policy with the noise that its actions are made of.
 struct Acting<'a> {
     actor: Actor,
-    noise: &'a Noise,
+    noise: ActionNoise<'a>,
     first_step: u64,
-    draws: Vec<f32>,
 }
 
 impl<'a> RolloutInProgress<'a> {
-    /// Begins a rollout at step `first_step` of every environment.
+    /// Begins a rollout at step `first_step` of every environment, with noise of this correlation.
     pub fn new(
         envs: &'a mut SteppedEnvs,
         storage: &'a mut RolloutStorage,
         actor: Actor,
-        noise: &'a Noise,
+        (noise, correlation): (&'a Noise, f64),
         first_step: u64,
     ) -> RolloutInProgress<'a> {
-        let draws = vec![0.0; storage.size().envs * actor.policy.noise_len()];
-        let acting = Acting { actor, noise, first_step, draws };
+        let len = storage.size().envs * actor.policy.noise_len();
+        let noise = ActionNoise::new(noise, correlation, len);
+        let acting = Acting { actor, noise, first_step };
         let (env_time, sample_time) = (Duration::ZERO, Duration::ZERO);
         RolloutInProgress { envs, storage, env_time, sample_time, acting }
     }
@@ -113,11 +114,10 @@ impl Acting<'_> {
     ) -> Result<Vec<f32>> {
         // The noise of a step is drawn for all environments when the first of them act.
         if part.start == 0 {
-            let step = self.first_step + t as u64;
-            self.noise.fill_normal(Purpose::Action, step, &mut self.draws);
+            self.noise.advance(self.first_step + t as u64, t == 0);
         }
         let width = self.actor.policy.noise_len();
-        let draws = &self.draws[part.start * width..part.end * width];
+        let draws = &self.noise.draws()[part.start * width..part.end * width];
         let Actions { mut action, chain } = storage
             .with_obs(t, part, |obs| self.actor.act_and_keep(obs, draws))?
             .with_context(|| match part.start {

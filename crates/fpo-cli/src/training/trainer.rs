@@ -107,6 +107,7 @@ impl Trainer {
             unroll_length: config.train.unroll_length,
             num_samples: config.algorithm.num_samples,
             overlap: config.train.overlap.on(self.learner.device()),
+            noise_correlation: config.algorithm.noise_correlation,
         };
         let clock = Instant::now();
         let divergences = self.collector.stage.envs.divergences();
@@ -133,13 +134,14 @@ impl Trainer {
         }
         let (schedule, rates) = (build::schedule(config), &config.optimizer.schedule);
         let base = config.optimizer.learning_rate;
-        self.rate.begin(rates, base, self.iteration, config.num_iterations());
+        let progress = (self.iteration, config.num_iterations());
+        self.rate.begin(rates, base, progress);
         self.learner.set_learning_rate(self.rate.current());
         let total = schedule.num_epochs * schedule.num_minibatches;
         let mut watch_update = |done| watch(Phase { name: "update", done, total });
         let steps = self.learner.update(&rollout, schedule, &self.noise, &mut watch_update)?;
         let used = self.rate.current();
-        self.rate.after(rates, steps.mean("divergence"));
+        self.rate.after(rates, steps.mean("divergence"), progress);
         let (actor, obs) = (self.learner.collecting_actor()?, &self.collector.stage.obs);
         let entropy = probe::action_entropy(&actor, obs, &self.noise, self.iteration)
             .map_err(|error| spoilt(error, self.learner.gradient_steps()))?;

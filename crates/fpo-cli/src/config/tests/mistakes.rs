@@ -118,6 +118,8 @@ fn a_value_out_of_range_says_what_is_allowed() {
         ("algorithm.gamma=1.01", "0 to 1"),
         ("algorithm.gamma=nan", "0 to 1"),
         ("algorithm.gae_lambda=-0.1", "0 to 1"),
+        ("algorithm.noise_correlation=1", "0 up to, without, 1"),
+        ("algorithm.noise_correlation=-0.1", "0 up to, without, 1"),
         ("algorithm.reward_scale=inf", "above 0"),
         ("algorithm.value_coefficient=-1", "0 and up"),
         ("policy.hidden=[]", "1 to 64 layers"),

@@ -69,6 +69,9 @@ impl Check<'_> {
         self.whole("algorithm.num_samples", algorithm.num_samples, 1..=SOME)?;
         self.core("algorithm", algorithm.objective.validate())?;
         self.core("algorithm", algorithm.denoising().validate())?;
+        let correlation = algorithm.noise_correlation;
+        let allowed = "0 up to, without, 1";
+        self.within("algorithm.noise_correlation", correlation, 0.0..1.0, allowed)?;
         if let Some(bound) = algorithm.target_divergence {
             self.within("algorithm.target_divergence", bound, POSITIVE, "above 0")?;
         }

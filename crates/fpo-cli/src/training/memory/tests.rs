@@ -83,6 +83,7 @@ fn check_rollout(kind: &str) {
         unroll_length: trainer.config.train.unroll_length,
         num_samples: trainer.config.algorithm.num_samples,
         overlap: false,
+        noise_correlation: 0.0,
     };
     let draws = build::sample_draws(&trainer.config);
     let Trainer { collector, learner, .. } = &mut trainer;

@@ -7,8 +7,8 @@
 //! ```text
 //! linear:       r·(1 + (to − 1)·i/I)                   GridWorld's official program has to = 0
 //! exponential:  r·max(exp(−decay·i), floor)            humanoid tracking: 1.5e-4, floor 0.2
-//! adaptive:     rate/factor   if D > 2·target          as in rsl_rl
-//!               rate·factor   if 1e-6 < D < target/2
+//! adaptive:     rate/factor   if D > 2·g               as in rsl_rl
+//!               rate·factor   if 1e-6 < D < g/2        g = target·(1 + (to − 1)·i/I)
 //! ```
 //!
 //! All but the adaptive rate are functions of the iteration alone. [`Rate`] is what a checkpoint
@@ -46,6 +46,10 @@ pub enum RateSchedule {
         /// The divergence that an update should have, in nats. Range above 0. rsl_rl's
         /// locomotion tasks have 0.01.
         target: f64,
+        /// The fraction of the target at the end of the run, which it reaches in a straight line.
+        /// Range above 0. Default 1 (rsl_rl).
+        #[serde(default = "default_to", skip_serializing_if = "is_default_to")]
+        to: f64,
         /// What the rate is divided or multiplied by. Range above 1. Default 1.5 (rsl_rl).
         #[serde(default = "default_factor")]
         factor: f64,
@@ -56,6 +60,14 @@ pub enum RateSchedule {
         #[serde(default = "default_max")]
         max: f64,
     },
+}
+
+fn default_to() -> f64 {
+    1.0
+}
+
+fn is_default_to(to: &f64) -> bool {
+    *to == default_to()
 }
 
 fn default_factor() -> f64 {
@@ -74,7 +86,7 @@ impl RateSchedule {
     /// Returns the adaptive schedule with rsl_rl's factor and bounds.
     pub fn adaptive(target: f64) -> RateSchedule {
         let (factor, min, max) = (default_factor(), default_min(), default_max());
-        RateSchedule::Adaptive { target, factor, min, max }
+        RateSchedule::Adaptive { target, to: default_to(), factor, min, max }
     }
 
     /// Checks that this schedule can start from the rate `base`.
@@ -97,8 +109,9 @@ impl RateSchedule {
                 within("decay", decay, is_from_zero(decay), from_zero)?;
                 within("floor", floor, (0.0..=1.0).contains(&floor), "0 to 1")
             }
-            RateSchedule::Adaptive { target, factor, min, max } => {
+            RateSchedule::Adaptive { target, to, factor, min, max } => {
                 within("target", target, is_above_zero(target), above_zero)?;
+                within("to", to, is_above_zero(to), above_zero)?;
                 let grows = factor > 1.0 && factor.is_finite();
                 within("factor", factor, grows, "above 1, finite")?;
                 within("min", min, is_above_zero(min), above_zero)?;
@@ -131,43 +144,45 @@ impl Rate {
         self.current
     }
 
-    /// Sets the rate of an iteration, counted from 0, before its update. An adaptive rate stays as
-    /// the last update left it. Beyond the end of the run a linear rate stays at its last value.
-    pub fn begin(
-        &mut self,
-        schedule: &RateSchedule,
-        base: f64,
-        iteration: u64,
-        num_iterations: u64,
-    ) {
+    /// Sets the rate of an iteration, counted from 0, out of all iterations, before its update. An
+    /// adaptive rate stays as the last update left it. Beyond the end of the run a linear rate stays
+    /// at its last value.
+    pub fn begin(&mut self, schedule: &RateSchedule, base: f64, progress: (u64, u64)) {
         self.current = match *schedule {
             RateSchedule::Constant => base,
-            RateSchedule::Linear { to } if iteration >= num_iterations => base * to,
-            RateSchedule::Linear { to } => {
-                let progress = iteration as f64 / num_iterations as f64;
-                base * (1.0 + (to - 1.0) * progress)
-            }
+            RateSchedule::Linear { to } => falling(base, to, progress),
             RateSchedule::Exponential { decay, floor } => {
-                base * (-decay * iteration as f64).exp().max(floor)
+                base * (-decay * progress.0 as f64).exp().max(floor)
             }
             RateSchedule::Adaptive { .. } => self.current,
         };
     }
 
-    /// Adapts the rate to how far an update has moved the policy: `divergence` is an estimate in
-    /// nats, from 0 up. Only the adaptive rate changes.
+    /// Adapts the rate to how far the update of an iteration, counted from 0, out of all iterations
+    /// has moved the policy: `divergence` is an estimate in nats, from 0 up. Only the adaptive rate
+    /// changes.
     ///
     /// Two kinds of divergence tell nothing and leave the rate as it is: NaN, and numbers up to
     /// 1e-6. Rounding alone can make the latter, in an update with a single step or without any
     /// gradient.
-    pub fn after(&mut self, schedule: &RateSchedule, divergence: f64) {
-        let RateSchedule::Adaptive { target, factor, min, max } = *schedule else { return };
+    pub fn after(&mut self, schedule: &RateSchedule, divergence: f64, progress: (u64, u64)) {
+        let RateSchedule::Adaptive { target, to, factor, min, max } = *schedule else { return };
+        let target = falling(target, to, progress);
         if divergence > 2.0 * target {
             self.current = (self.current / factor).max(min);
         } else if divergence > ROUNDING && divergence < 0.5 * target {
             self.current = (self.current * factor).min(max);
         }
     }
+}
+
+/// Returns what lies on the straight line from `base`, at the first of all iterations, to `to`
+/// times that at their end, and beyond the end the latter.
+fn falling(base: f64, to: f64, (iteration, num_iterations): (u64, u64)) -> f64 {
+    if iteration >= num_iterations {
+        return base * to;
+    }
+    base * (1.0 + (to - 1.0) * (iteration as f64 / num_iterations as f64))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ const BASE: f64 = 3e-4;
 
 fn rate_at(schedule: RateSchedule, iteration: u64, num_iterations: u64) -> f64 {
     let mut rate = Rate::new(BASE);
-    rate.begin(&schedule, BASE, iteration, num_iterations);
+    rate.begin(&schedule, BASE, (iteration, num_iterations));
     rate.current()
 }
 
@@ -66,8 +66,36 @@ fn an_adaptive_rate_answers_the_divergence() {
         (2e-6, 9e-4),
         (f64::INFINITY, 6e-4),
     ] {
-        rate.begin(&schedule, BASE, 3, 10);
-        rate.after(&schedule, divergence);
+        rate.begin(&schedule, BASE, (3, 10));
+        rate.after(&schedule, divergence, (3, 10));
+        assert_near(rate.current(), expected);
+    }
+}
+
+/// rsl_rl's schedule with a target that falls from 0.01.
+fn adaptive_to(to: f64) -> RateSchedule {
+    let RateSchedule::Adaptive { target, factor, min, max, .. } = RateSchedule::adaptive(0.01)
+    else {
+        unreachable!()
+    };
+    RateSchedule::Adaptive { target, to, factor, min, max }
+}
+
+#[test]
+fn a_falling_target_is_answered_at_its_present_height() {
+    // 0.01·(1 − 0.8·i/10): the target is 0.01, 0.006, and 0.002 at the end and beyond.
+    for (iteration, divergence, expected) in [
+        (0, 0.0051, 9e-4),
+        (0, 0.0049, 13.5e-4),
+        (5, 0.0031, 9e-4),
+        (5, 0.0029, 13.5e-4),
+        (5, 0.0119, 9e-4),
+        (5, 0.0121, 6e-4),
+        (10, 0.0041, 6e-4),
+        (99, 0.0039, 9e-4),
+    ] {
+        let mut rate = Rate::new(9e-4);
+        rate.after(&adaptive_to(0.2), divergence, (iteration, 10));
         assert_near(rate.current(), expected);
     }
 }
@@ -77,7 +105,7 @@ fn a_divergence_that_says_nothing_changes_nothing() {
     let schedule = RateSchedule::adaptive(0.01);
     for divergence in [f64::NAN, 0.0, -0.0, 1e-9, 1e-6, -1.0, f64::NEG_INFINITY] {
         let mut rate = Rate::new(BASE);
-        rate.after(&schedule, divergence);
+        rate.after(&schedule, divergence, (0, 1));
         assert_eq!(rate.current(), BASE, "{divergence}");
     }
 }
@@ -88,7 +116,7 @@ fn an_adaptive_rate_stays_within_its_bounds() {
     let mut rate = Rate::new(BASE);
     for (divergence, bound) in [(1.0, 1e-5), (1e-3, 1e-2)] {
         for _ in 0..40 {
-            rate.after(&schedule, divergence);
+            rate.after(&schedule, divergence, (0, 1));
         }
         assert_eq!(rate.current(), bound);
     }
@@ -99,7 +127,7 @@ fn only_an_adaptive_rate_follows_the_divergence() {
     let exponential = RateSchedule::Exponential { decay: 0.1, floor: 0.0 };
     for schedule in [RateSchedule::Constant, RateSchedule::Linear { to: 0.5 }, exponential] {
         let mut rate = Rate::new(BASE);
-        rate.after(&schedule, 10.0);
+        rate.after(&schedule, 10.0, (0, 1));
         assert_eq!(rate.current(), BASE);
     }
 }
@@ -108,12 +136,15 @@ fn only_an_adaptive_rate_follows_the_divergence() {
 fn a_rate_saved_and_restored_in_the_middle_goes_on_with_the_same_bits() {
     let divergences = [0.03, 0.001, 0.002, 0.5, 0.01, 0.004, 0.1, 0.001];
     let exponential = RateSchedule::Exponential { decay: 0.3, floor: 0.1 };
-    for schedule in [RateSchedule::adaptive(0.01), RateSchedule::Linear { to: 0.1 }, exponential] {
+    let falling = adaptive_to(0.2);
+    for schedule in
+        [falling, RateSchedule::adaptive(0.01), RateSchedule::Linear { to: 0.1 }, exponential]
+    {
         let follow = |rate: &mut Rate, from: usize, to: usize| -> Vec<u64> {
             let mut step = |i: usize| {
-                rate.begin(&schedule, BASE, i as u64, 8);
+                rate.begin(&schedule, BASE, (i as u64, 8));
                 let used = rate.current().to_bits();
-                rate.after(&schedule, divergences[i]);
+                rate.after(&schedule, divergences[i], (i as u64, 8));
                 used
             };
             (from..to).map(&mut step).collect()
@@ -141,6 +172,7 @@ fn schedules_are_spelled_by_their_kind() {
             RateSchedule::Exponential { decay: 0.5, floor: 0.2 },
         ),
         (r#"{"kind":"adaptive","target":0.01}"#, RateSchedule::adaptive(0.01)),
+        (r#"{"kind":"adaptive","target":0.01,"to":0.2}"#, adaptive_to(0.2)),
     ] {
         assert_eq!(parse(text).unwrap(), schedule);
         let written = serde_json::to_string(&schedule).unwrap();
@@ -155,7 +187,8 @@ fn schedules_are_spelled_by_their_kind() {
 
 #[test]
 fn numbers_out_of_range_are_named() {
-    let adaptive = |target, factor, min, max| RateSchedule::Adaptive { target, factor, min, max };
+    let adaptive =
+        |target, factor, min, max| RateSchedule::Adaptive { target, to: 1.0, factor, min, max };
     for (schedule, base, reason) in [
         (RateSchedule::Constant, 0.0, "the learning rate is 0; allowed: above 0"),
         (RateSchedule::Constant, f64::NAN, "the learning rate is NaN"),
@@ -163,6 +196,7 @@ fn numbers_out_of_range_are_named() {
         (RateSchedule::Exponential { decay: -1.0, floor: 0.2 }, BASE, "decay is -1"),
         (RateSchedule::Exponential { decay: 1.0, floor: 1.2 }, BASE, "floor is 1.2"),
         (adaptive(0.0, 1.5, 1e-5, 1e-2), BASE, "target is 0"),
+        (adaptive_to(0.0), BASE, "to is 0; allowed: above 0"),
         (adaptive(0.01, 1.0, 1e-5, 1e-2), BASE, "factor is 1; allowed: above 1"),
         (adaptive(0.01, 1.5, 0.0, 1e-2), BASE, "min is 0"),
         (adaptive(0.01, 1.5, 1e-5, 1e-6), BASE, "max is 0.000001; allowed: from min"),
