@@ -5,6 +5,7 @@
 //! with action samples at many cells and episodes from the paper's four starts, and below it the
 //! samples at two saddles and at an ordinary state with their modality (`fpo_core::modality`).
 
+mod distances;
 mod draw;
 mod goals;
 mod legend;
@@ -16,6 +17,7 @@ mod sampled;
 mod scatter_panel;
 mod survey;
 mod walks;
+mod ways;
 
 use std::path::PathBuf;
 

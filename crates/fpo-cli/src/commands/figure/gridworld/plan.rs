@@ -74,34 +74,14 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fpo_envs::gridworld::{Cell, GridWorld, SIZE};
-
-    const MOVES: [f32; 3] = [-1.0, 0.0, 1.0];
-
-    /// Fewest steps from each cell to a goal, by going on from cell to cell until none changes.
-    fn distances(world: &GridWorld) -> Vec<Vec<Option<usize>>> {
-        let mut steps = vec![vec![None; SIZE]; SIZE];
-        world.map().cells(Cell::Goal).for_each(|(x, y)| steps[y][x] = Some(0));
-        for round in 0..SIZE * SIZE {
-            for (x, y) in world.map().cells(Cell::Free) {
-                let near = MOVES.iter().flat_map(|&a| MOVES.map(|b| [a, b]));
-                let reached = near.map(|action| world.destination((x, y), action));
-                if steps[y][x].is_none()
-                    && reached.into_iter().any(|(x, y)| steps[y][x] == Some(round))
-                {
-                    steps[y][x] = Some(round + 1);
-                }
-            }
-        }
-        steps
-    }
+    use crate::commands::figure::gridworld::distances::{Distances, MOVES};
+    use fpo_envs::gridworld::GridWorld;
 
     /// The best first steps from a place, (dx, dy) of −1, 0 or 1.
     fn best(world: &GridWorld, place: Place) -> Vec<[f32; 2]> {
-        let steps = distances(world);
+        let distances = Distances::of(world);
         let after = |action: &[f32; 2]| {
-            let (x, y) = world.destination(place, *action);
-            steps[y][x].unwrap_or(usize::MAX)
+            distances.from(world.destination(place, *action)).unwrap_or(usize::MAX)
         };
         let all: Vec<_> = MOVES.iter().flat_map(|&a| MOVES.map(|b| [a, b])).collect();
         let least = all.iter().map(after).min().unwrap();

@@ -9,6 +9,7 @@ use crate::commands::figure::gridworld::goals::Goal;
 use crate::commands::figure::gridworld::plan::Place;
 use crate::commands::figure::gridworld::survey::{EPISODES, StateSamples, Survey};
 use crate::commands::figure::gridworld::walks::{End, Walk};
+use crate::commands::figure::gridworld::ways::Ways;
 
 /// Everything that is printed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -40,6 +41,8 @@ pub struct RunReport {
     pub goals: Vec<Goal>,
     /// Action samples at each state.
     pub states: Vec<StateReport>,
+    /// Whether both ways are kept; `null` in a world without two.
+    pub ways: Option<Ways>,
     /// Episodes from each start.
     pub starts: Vec<StartReport>,
 }
@@ -98,6 +101,7 @@ impl RunReport {
             steps: survey.steps,
             goals: survey.goals.clone(),
             states: survey.states.iter().map(of_state).collect(),
+            ways: survey.ways.clone(),
             starts: starts.collect(),
         }
     }
@@ -143,6 +147,9 @@ impl std::fmt::Display for Report {
             let RunReport { title, task, steps, .. } = run;
             writeln!(f, "{title}: {task}, {steps} steps")?;
             writeln!(f, "{}", self.states(run))?;
+            if let Some(ways) = &run.ways {
+                writeln!(f, "  {ways}\n")?;
+            }
             writeln!(f, "{}", starts(run))?;
         }
         Ok(())

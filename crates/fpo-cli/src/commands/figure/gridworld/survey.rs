@@ -15,6 +15,7 @@ use crate::commands::figure::gridworld::goals::{Goal, goals};
 use crate::commands::figure::gridworld::plan::{Place, Plan, SPACING, STARTS};
 use crate::commands::figure::gridworld::sampled::{Action, Sampled};
 use crate::commands::figure::gridworld::walks::{Rules, Walk};
+use crate::commands::figure::gridworld::ways::Ways;
 use crate::run::dir::RunDir;
 use crate::training::player::Player;
 use crate::training::policy_file;
@@ -49,6 +50,8 @@ pub struct Survey {
     pub fans: Vec<(Place, Vec<Action>)>,
     /// Samples at the plan's states.
     pub states: Vec<StateSamples>,
+    /// Whether both ways are kept, in a world that has two.
+    pub ways: Option<Ways>,
     /// Episodes from each start that is a free cell.
     pub walks: Vec<(Place, Vec<Walk>)>,
     /// Size of an action from which on the environment rounds it to a step.
@@ -125,6 +128,7 @@ impl Policy {
         let starts: Vec<Place> = STARTS.into_iter().filter(free).collect();
         let episodes = starts.iter().flat_map(|&start| [start; EPISODES]).collect::<Vec<_>>();
         let walks = rules.walk(&mut policy, &episodes)?;
+        let ways = Ways::of(&self.plan, &rules, &mut policy)?;
         let walks = walks.chunks(EPISODES).map(<[Walk]>::to_vec);
         Ok(Survey {
             title,
@@ -134,6 +138,7 @@ impl Policy {
             goals,
             fans,
             states,
+            ways,
             step_from: match self.player.squash() {
                 Squash::None => 0.5,
                 Squash::Tanh => 0.5f32.atanh(),
