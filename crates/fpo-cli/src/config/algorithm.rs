@@ -33,6 +33,10 @@ pub struct AlgorithmConfig {
     /// for some `1 / (1 − noise_correlation)` steps, which finds rewards that independent noise
     /// does not. Range 0 up to, but not including, 1. Default 0 (paper).
     pub noise_correlation: f64,
+    /// That correlation at the end of the run, which it reaches in a straight line. Range 0 up to,
+    /// but not including, 1. Default: not set, the correlation stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noise_correlation_to: Option<f64>,
     /// The constants of the objective, which combines losses, advantages and values.
     #[serde(flatten, skip_deserializing)]
     pub objective: Objective,
@@ -55,6 +59,13 @@ pub struct AlgorithmConfig {
 }
 
 impl AlgorithmConfig {
+    /// Returns the correlation of the noise in an iteration, counted from 0, out of all iterations.
+    pub fn noise_correlation_at(&self, iteration: u64, num_iterations: u64) -> f64 {
+        let (from, to) = (self.noise_correlation, self.noise_correlation_to);
+        let progress = iteration.min(num_iterations) as f64 / num_iterations.max(1) as f64;
+        from + (to.unwrap_or(from) - from) * progress
+    }
+
     /// Returns the noise of the chain of `"dppo"`, and which of its steps have a ratio.
     pub fn denoising(&self) -> DenoisingMdp {
         DenoisingMdp { sigma: self.sigma, steps: self.scored_steps }
@@ -71,6 +82,7 @@ impl Default for AlgorithmConfig {
             sample_noise: SampleNoise::default(),
             sample_times: SampleTimes::default(),
             noise_correlation: 0.0,
+            noise_correlation_to: None,
             objective: Objective::default(),
             sigma: mdp.sigma,
             scored_steps: mdp.steps,

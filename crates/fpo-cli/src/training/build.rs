@@ -7,7 +7,7 @@ use candle_core::{DType, Device};
 use fpo_core::time::TrainingTimes;
 use fpo_core::{
     Compute, EmaConfig, Learner, MinibatchSchedule, Noise, Normalizer, Policy, PolicySettings,
-    PolicySpec, SampleDraws, ValueNet,
+    PolicySpec, SampleDraws, Source, ValueNet,
 };
 use fpo_envs::{EnvSpec, VecEnv, VecEnvOptions};
 
@@ -52,6 +52,15 @@ pub fn sample_draws(config: &Config) -> SampleDraws {
     };
     let (times, noise) = (config.algorithm.sample_times, config.algorithm.sample_noise);
     SampleDraws { law, times, noise }
+}
+
+/// Returns how many nats a unit of a log ratio stands for: 1 for a policy whose losses are negative
+/// log-likelihoods.
+pub fn nats_per_loss(config: &Config, spec: &EnvSpec) -> f64 {
+    match policy_spec(config, spec).source {
+        Source::NoiseAndTime => policy_settings(config, spec).flow.nats_per_loss(),
+        Source::Noise | Source::Chain { .. } => 1.0,
+    }
 }
 
 /// Returns which code computes on `device`.

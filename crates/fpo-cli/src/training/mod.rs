@@ -9,6 +9,7 @@ pub mod collector;
 pub mod device;
 pub mod evaluate;
 pub mod memory;
+pub mod moved;
 pub mod player;
 pub mod policy_file;
 pub mod probe;

@@ -17,6 +17,7 @@ use crate::training::collapse::CollapseDetector;
 use crate::training::collector::{Collected, Collector, FinishedEpisodes, Plan};
 use crate::training::evaluate::{EvalPlan, EvalReport, evaluate};
 use crate::training::memory::Memory;
+use crate::training::moved::Before;
 use crate::training::player::Player;
 use crate::training::{build, probe};
 
@@ -83,13 +84,17 @@ impl Trainer {
     /// Returns whether the schedule asks for an evaluation now. There are `eval.count` of them,
     /// evenly spread, the first before any update and the last after all of them.
     pub fn evaluation_is_due(&self) -> bool {
+        self.evaluation_is_due_after(self.iteration)
+    }
+
+    fn evaluation_is_due_after(&self, iteration: u64) -> bool {
         let (count, total) = (self.config.eval.count as u64, self.config.num_iterations());
         match count {
             0 => false,
-            1 => self.iteration == total,
+            1 => iteration == total,
             _ => (0..count).any(|k| {
                 let at = u128::from(k) * u128::from(total) / u128::from(count - 1);
-                at == u128::from(self.iteration)
+                at == u128::from(iteration)
             }),
         }
     }
@@ -107,8 +112,11 @@ impl Trainer {
             unroll_length: config.train.unroll_length,
             num_samples: config.algorithm.num_samples,
             overlap: config.train.overlap.on(self.learner.device()),
-            noise_correlation: config.algorithm.noise_correlation,
+            noise_correlation: config
+                .algorithm
+                .noise_correlation_at(self.iteration, config.num_iterations()),
         };
+        let evaluated_next = self.evaluation_is_due_after(self.iteration + 1);
         let clock = Instant::now();
         let divergences = self.collector.stage.envs.divergences();
         let mut watch_rollout = |done| watch(Phase { name: "rollout", done, total: plan.length });
@@ -132,6 +140,14 @@ impl Trainer {
         if let Some(statistics) = after {
             self.learner.normalizer = statistics;
         }
+        let before = match evaluated_next {
+            true => {
+                let (policy, normalizer) =
+                    (self.learner.policy(), self.learner.device_normalizer()?);
+                Before::of(policy.as_ref(), &normalizer, &rollout)?
+            }
+            false => None,
+        };
         let (schedule, rates) = (build::schedule(config), &config.optimizer.schedule);
         let base = config.optimizer.learning_rate;
         let progress = (self.iteration, config.num_iterations());
@@ -145,11 +161,18 @@ impl Trainer {
         let (actor, obs) = (self.learner.collecting_actor()?, &self.collector.stage.obs);
         let entropy = probe::action_entropy(&actor, obs, &self.noise, self.iteration)
             .map_err(|error| spoilt(error, self.learner.gradient_steps()))?;
+        let kl = match &before {
+            Some(before) => Some(before.divergence(self.learner.policy().as_ref())?),
+            None => None,
+        };
         let whole = clock.elapsed();
         self.iteration += 1;
 
         let mut metrics: Metrics =
             steps.summary().into_iter().map(|(name, x)| (format!("train/{name}"), x)).collect();
+        let scale = build::nats_per_loss(config, self.collector.stage.envs.spec()).powi(2);
+        metrics.push(("train/divergence_nats".into(), scale * steps.mean("divergence")));
+        metrics.extend(kl.map(|kl| ("train/kl".into(), kl)));
         metrics.push(("train/action_entropy".into(), entropy));
         metrics.push(("train/learning_rate".into(), used));
         let epochs = steps.rows.len() / schedule.num_minibatches;

@@ -154,6 +154,12 @@ impl FlowConfig {
         }
     }
 
+    /// Returns how many nats a unit of this loss stands for ([`Reduction::Nats`]).
+    pub fn nats_per_loss(&self) -> f64 {
+        let in_nats = FlowConfig { loss_reduction: Reduction::Nats, ..self.clone() };
+        in_nats.loss_factor() / self.loss_factor()
+    }
+
     /// Returns the path, what is predicted along it, and what the loss measures.
     #[inline]
     pub fn parametrization(&self) -> Parametrization {

@@ -19,15 +19,15 @@ mod tests;
 
 use std::f64::consts::TAU;
 
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, Tensor};
 
 use crate::error::{Error, Result};
 use crate::flow::config::FlowConfig;
 use crate::flow::source_terms::SourceTerms;
 use crate::flow::time::{embedding, grid};
 use crate::likelihood::network::{Network, solve};
-use crate::policy::Policy;
 use crate::policy::flow::FlowPolicy;
+use crate::policy::{KernelForm, Policy};
 
 /// Newton steps after which the inverse of a step is given up.
 const MOST_NEWTON_STEPS: usize = 50;
@@ -57,8 +57,25 @@ impl FlowLikelihood {
     /// # Errors
     /// If a tensor operation fails.
     pub fn new(policy: &FlowPolicy) -> Result<FlowLikelihood> {
-        let config = policy.config().clone();
-        let flat = policy.params().flat().detach();
+        FlowLikelihood::with(policy.config(), policy.params().flat())
+    }
+
+    /// Does what [`FlowLikelihood::new`] does for a policy of any kind; `None` for one that is not a
+    /// flow.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub fn of(policy: &dyn Policy) -> Result<Option<FlowLikelihood>> {
+        match policy.kernel_form() {
+            Some(KernelForm::Flow { flow, chain: None }) => {
+                FlowLikelihood::with(flow, policy.params().flat()).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn with(config: &FlowConfig, flat: &Tensor) -> Result<FlowLikelihood> {
+        let (config, flat) = (config.clone(), flat.detach());
         let flat = flat.to_dtype(DType::F32)?.to_device(&Device::Cpu)?.to_vec1::<f32>()?;
         let std = SourceTerms::new(&config, &flat).std.into_iter().map(f64::from).collect();
         let network = Network::new(&config, &flat);

@@ -2,7 +2,7 @@
 
 use std::f64::consts::TAU;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device};
 
 use super::*;
 use crate::flow::config::Reduction;

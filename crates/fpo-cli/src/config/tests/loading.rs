@@ -61,8 +61,19 @@ fn the_written_configuration_has_every_field() {
     let text = load("", &[]).unwrap().to_toml().unwrap();
     let table: toml::Table = toml::from_str(&text).unwrap();
     let fields: usize = table.values().map(|section| section.as_table().unwrap().len()).sum();
-    // Nine more fields are optional and not set.
+    // Ten more fields are optional and not set.
     assert_eq!((table.len(), fields), (9, 68), "{text}");
+}
+
+#[test]
+fn a_correlation_falls_in_a_straight_line_where_it_has_an_end() {
+    let stays = load("", &["algorithm.noise_correlation=0.75"]).unwrap().algorithm;
+    let falls = ["algorithm.noise_correlation=0.75", "algorithm.noise_correlation_to=0.25"];
+    let falls = load("", &falls).unwrap().algorithm;
+    for (iteration, expected) in [(0, 0.75), (1, 0.625), (3, 0.375), (4, 0.25), (9, 0.25)] {
+        assert_eq!(falls.noise_correlation_at(iteration, 4), expected);
+        assert_eq!(stays.noise_correlation_at(iteration, 4), 0.75);
+    }
 }
 
 #[test]

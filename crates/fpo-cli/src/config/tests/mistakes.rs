@@ -120,6 +120,7 @@ fn a_value_out_of_range_says_what_is_allowed() {
         ("algorithm.gae_lambda=-0.1", "0 to 1"),
         ("algorithm.noise_correlation=1", "0 up to, without, 1"),
         ("algorithm.noise_correlation=-0.1", "0 up to, without, 1"),
+        ("algorithm.noise_correlation_to=1.5", "0 up to, without, 1"),
         ("algorithm.reward_scale=inf", "above 0"),
         ("algorithm.value_coefficient=-1", "0 and up"),
         ("policy.hidden=[]", "1 to 64 layers"),

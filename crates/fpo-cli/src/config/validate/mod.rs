@@ -69,9 +69,15 @@ impl Check<'_> {
         self.whole("algorithm.num_samples", algorithm.num_samples, 1..=SOME)?;
         self.core("algorithm", algorithm.objective.validate())?;
         self.core("algorithm", algorithm.denoising().validate())?;
-        let correlation = algorithm.noise_correlation;
-        let allowed = "0 up to, without, 1";
-        self.within("algorithm.noise_correlation", correlation, 0.0..1.0, allowed)?;
+        let correlations = [
+            ("algorithm.noise_correlation", Some(algorithm.noise_correlation)),
+            ("algorithm.noise_correlation_to", algorithm.noise_correlation_to),
+        ];
+        for (field, correlation) in correlations {
+            if let Some(correlation) = correlation {
+                self.within(field, correlation, 0.0..1.0, "0 up to, without, 1")?;
+            }
+        }
         if let Some(bound) = algorithm.target_divergence {
             self.within("algorithm.target_divergence", bound, POSITIVE, "above 0")?;
         }

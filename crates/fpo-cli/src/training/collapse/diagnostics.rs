@@ -22,8 +22,10 @@ const HISTORY: usize = 16;
 const TELLING: f64 = 2.0;
 
 /// Diagnostics that only mirror other numbers: the values follow the returns, the total loss
-/// follows its parts, and the stored losses follow the losses of the iteration before.
-const MIRRORS: [&str; 4] = ["value_mean", "value_target_mean", "total_loss", "cfm_loss_old"];
+/// follows its parts, the stored losses follow the losses of the iteration before, and the
+/// divergences in nats follow the one in the units of the losses.
+const MIRRORS: [&str; 6] =
+    ["value_mean", "value_target_mean", "total_loss", "cfm_loss_old", "divergence_nats", "kl"];
 
 /// A diagnostic at the best return and now.
 #[derive(Clone, Debug, PartialEq)]
