@@ -121,7 +121,7 @@ pub use optimizer::adam::Adam;
 pub use optimizer::adam_config::AdamConfig;
 pub use optimizer::config::{NormScope, OptimizerConfig, OptimizerKind};
 pub use optimizer::gradient_norm::clip_global_norm;
-pub use optimizer::rate_schedule::{Rate, RateSchedule};
+pub use optimizer::rate_schedule::{Measure, Rate, RateSchedule};
 pub use policy::chain::ChainPolicy;
 pub use policy::flow::FlowPolicy;
 pub use policy::gaussian::GaussianPolicy;

@@ -1,32 +1,33 @@
-//! How far an update has moved a flow, in exact nats: the divergence that the ratios of FPO only
+//! How far an update has moved a policy, in exact nats: the divergence that the ratios of FPO only
 //! estimate.
 //!
 //! ```text
 //! KL(π_old ‖ π_new) ≈ mean (r − 1 − ln r),   r = π_new(a|s) / π_old(a|s)
 //! ```
 //!
-//! over actions of the rollout, whose likelihoods are exact ([`FlowLikelihood`]). Each
-//! term is at least 0, so that few actions are enough. An action takes a few hundred passes of the
-//! network, so that this is done before evaluations only.
+//! over actions of the rollout, whose likelihoods are exact: those of a flow come from inverting its
+//! sampler ([`FlowLikelihood`]), those of a Gaussian are its losses. Each term is at least 0, so
+//! that few actions are enough. A flow's action takes a few hundred passes of the network.
 
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
 use fpo_core::likelihood::FlowLikelihood;
-use fpo_core::{DeviceNormalizer, Policy, Rollout};
+use fpo_core::{DeviceNormalizer, Policy, Rollout, Source};
 use rayon::prelude::*;
 
 /// Actions of a rollout whose likelihoods are compared, at most.
-const ACTIONS: usize = 256;
+const ACTIONS: usize = 128;
 
 /// Likelihoods of some of a rollout's actions under the policy that took them.
 pub struct Before {
-    obs: Vec<Vec<f64>>,
-    actions: Vec<Vec<f64>>,
+    obs: Tensor,
+    actions: Tensor,
     log_probs: Vec<Option<f64>>,
 }
 
 impl Before {
-    /// Looks at a rollout before the update. Returns `None` for a policy that is not a flow.
+    /// Looks at a rollout before the update. Returns `None` for a policy whose likelihoods are not
+    /// known.
     ///
     /// # Errors
     /// If a tensor operation fails.
@@ -35,24 +36,23 @@ impl Before {
         normalizer: &DeviceNormalizer,
         rollout: &Rollout,
     ) -> Result<Option<Before>> {
-        let Some(likelihood) = FlowLikelihood::of(policy)? else { return Ok(None) };
-        let obs = to_rows(&normalizer.normalize(&spread_rows(&rollout.obs)?)?)?;
-        let actions = to_rows(&spread_rows(&rollout.action)?)?;
-        let log_probs = log_probs(&likelihood, &obs, &actions)?;
-        Ok(Some(Before { obs, actions, log_probs }))
+        let obs = normalizer.normalize(&spread_rows(&rollout.obs)?)?;
+        let actions = spread_rows(&rollout.action)?;
+        let log_probs = log_probs(policy, &obs, &actions)?;
+        Ok(log_probs.map(|log_probs| Before { obs, actions, log_probs }))
     }
 
-    /// Returns the divergence of the policy after the update, and NaN if no action has a likelihood
-    /// under both.
+    /// Returns the divergence of the policy after the update, or `None` if fewer than half of the
+    /// actions have a likelihood under both, as where a step of the sampler has no inverse.
     ///
     /// # Errors
     /// If a tensor operation fails.
-    pub fn divergence(&self, policy: &dyn Policy) -> Result<f64> {
-        let Some(likelihood) = FlowLikelihood::of(policy)? else { return Ok(f64::NAN) };
-        let after = log_probs(&likelihood, &self.obs, &self.actions)?;
+    pub fn divergence(&self, policy: &dyn Policy) -> Result<Option<f64>> {
+        let Some(after) = log_probs(policy, &self.obs, &self.actions)? else { return Ok(None) };
         let both = self.log_probs.iter().zip(after).filter_map(|(old, new)| Some(new? - (*old)?));
         let terms: Vec<f64> = both.map(|log_ratio| log_ratio.exp() - 1.0 - log_ratio).collect();
-        Ok(terms.iter().sum::<f64>() / terms.len() as f64)
+        let enough = !terms.is_empty() && 2 * terms.len() >= self.log_probs.len();
+        Ok(enough.then(|| terms.iter().sum::<f64>() / terms.len() as f64))
     }
 }
 
@@ -65,20 +65,36 @@ fn spread_rows(x: &Tensor) -> Result<Tensor> {
     Ok(rows.index_select(&Tensor::from_vec(picks, kept, x.device())?, 0)?)
 }
 
+/// Returns the log-likelihood of each action, `None` for those without one, and `None` altogether
+/// for a policy that has none. `obs (rows, O)` is normalised.
+fn log_probs(
+    policy: &dyn Policy,
+    obs: &Tensor,
+    actions: &Tensor,
+) -> Result<Option<Vec<Option<f64>>>> {
+    if let Some(likelihood) = FlowLikelihood::of(policy)? {
+        let (obs, actions) = (to_rows(obs)?, to_rows(actions)?);
+        let of = |(obs, action): (&Vec<f64>, &Vec<f64>)| -> Result<Option<f64>> {
+            Ok(likelihood.origin(obs, action)?.map(|origin| origin.log_prob))
+        };
+        return obs.par_iter().zip(&actions).map(of).collect::<Result<_>>().map(Some);
+    }
+    if policy.spec().source != Source::Noise {
+        return Ok(None);
+    }
+    // What is stored with an action is noise for the entropy, which is not looked at.
+    let (rows, dim) = actions.dims2()?;
+    let stored = actions.zeros_like()?.reshape((1, rows, 1, dim))?;
+    let t = stored.narrow(3, 0, 1)?;
+    let (obs, actions) = (obs.unsqueeze(0)?, actions.unsqueeze(0)?);
+    let losses = policy.frozen().evaluate(&obs, &actions, &stored, &t)?.losses;
+    let losses = to_rows(&losses.reshape((rows, 1))?)?;
+    Ok(Some(losses.into_iter().map(|loss| loss[0].is_finite().then_some(-loss[0])).collect()))
+}
+
 /// Returns rows as numbers of the host.
 fn to_rows(rows: &Tensor) -> Result<Vec<Vec<f64>>> {
     Ok(rows.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.to_vec2()?)
-}
-
-fn log_probs(
-    likelihood: &FlowLikelihood,
-    obs: &[Vec<f64>],
-    actions: &[Vec<f64>],
-) -> Result<Vec<Option<f64>>> {
-    let of = |(obs, action): (&Vec<f64>, &Vec<f64>)| -> Result<Option<f64>> {
-        Ok(likelihood.origin(obs, action)?.map(|origin| origin.log_prob))
-    };
-    obs.par_iter().zip(actions).map(of).collect()
 }
 
 #[cfg(test)]
@@ -130,19 +146,47 @@ mod tests {
     #[test]
     fn the_divergence_of_a_shift_is_half_its_square() {
         let before = Before::of(&moved_by([0.0, 0.0]), &normalizer(), &rollout()).unwrap().unwrap();
-        assert_eq!(before.actions.len(), ACTIONS);
-        assert!(before.divergence(&moved_by([0.0, 0.0])).unwrap().abs() < 1e-12);
+        assert_eq!(before.log_probs.len(), ACTIONS);
+        assert!(before.divergence(&moved_by([0.0, 0.0])).unwrap().unwrap().abs() < 1e-12);
         for shift in [[0.1f32, 0.0], [0.0, -0.3], [0.2, 0.2]] {
             let expected = 0.5 * shift.map(|x| f64::from(x).powi(2)).iter().sum::<f64>();
-            let found = before.divergence(&moved_by(shift)).unwrap();
+            let found = before.divergence(&moved_by(shift)).unwrap().unwrap();
             assert!((found / expected - 1.0).abs() < 0.25, "{shift:?}: {found} for {expected}");
         }
     }
 
     #[test]
-    fn a_gaussian_is_not_looked_at() {
-        let config = GaussianConfig::new(3, 2);
+    fn without_likelihoods_there_is_no_divergence() {
+        let mut before =
+            Before::of(&moved_by([0.0, 0.0]), &normalizer(), &rollout()).unwrap().unwrap();
+        before.log_probs[..ACTIONS / 2].fill(None);
+        let half = before.divergence(&moved_by([0.1, 0.0])).unwrap().unwrap();
+        assert!((half / 0.005 - 1.0).abs() < 0.25, "half of the actions are enough: {half}");
+        before.log_probs[..ACTIONS / 2 + 1].fill(None);
+        assert_eq!(before.divergence(&moved_by([0.1, 0.0])).unwrap(), None);
+    }
+
+    /// A Gaussian of this mean and standard deviation, whatever it observes.
+    fn gaussian(mean: f64, std: f64) -> GaussianPolicy {
+        let config = GaussianConfig { min_std: 1e-3, ..GaussianConfig::new(3, 2) };
         let policy = GaussianPolicy::new(config, &Noise::new(0), DType::F32, &CPU).unwrap();
-        assert!(Before::of(&policy, &normalizer(), &rollout()).unwrap().is_none());
+        let len = policy.params().layout().len();
+        let mut flat = vec![0.0f32; len];
+        // std = softplus(x) + min_std.
+        let x = (std - 1e-3).exp_m1().ln();
+        flat[len - 4..].copy_from_slice(&[mean, mean, x, x].map(|x| x as f32));
+        policy.params().var().set(&Tensor::from_vec(flat, len, &CPU).unwrap()).unwrap();
+        policy
+    }
+
+    #[test]
+    fn the_divergence_of_gaussians_is_the_closed_form() {
+        let before = Before::of(&gaussian(0.0, 1.0), &normalizer(), &rollout()).unwrap().unwrap();
+        for (mean, std) in [(0.2, 1.0), (0.0, 0.85), (-0.1, 1.1)] {
+            let found = before.divergence(&gaussian(mean, std)).unwrap().unwrap();
+            let of_one = f64::ln(std) + (1.0 + mean * mean) / (2.0 * std * std) - 0.5;
+            let expected = 2.0 * of_one;
+            assert!((found / expected - 1.0).abs() < 0.3, "{mean} {std}: {found}, {expected}");
+        }
     }
 }

@@ -116,7 +116,8 @@ impl Trainer {
                 .algorithm
                 .noise_correlation_at(self.iteration, config.num_iterations()),
         };
-        let evaluated_next = self.evaluation_is_due_after(self.iteration + 1);
+        let compares = config.optimizer.schedule.needs_likelihoods()
+            || self.evaluation_is_due_after(self.iteration + 1);
         let clock = Instant::now();
         let divergences = self.collector.stage.envs.divergences();
         let mut watch_rollout = |done| watch(Phase { name: "rollout", done, total: plan.length });
@@ -140,7 +141,7 @@ impl Trainer {
         if let Some(statistics) = after {
             self.learner.normalizer = statistics;
         }
-        let before = match evaluated_next {
+        let before = match compares {
             true => {
                 let (policy, normalizer) =
                     (self.learner.policy(), self.learner.device_normalizer()?);
@@ -157,14 +158,18 @@ impl Trainer {
         let mut watch_update = |done| watch(Phase { name: "update", done, total });
         let steps = self.learner.update(&rollout, schedule, &self.noise, &mut watch_update)?;
         let used = self.rate.current();
-        self.rate.after(rates, steps.mean("divergence"), progress);
+        let kl = match &before {
+            Some(before) => before.divergence(self.learner.policy().as_ref())?,
+            None => None,
+        };
+        let divergence = match rates.needs_likelihoods() {
+            true => kl.unwrap_or(f64::NAN),
+            false => steps.mean("divergence"),
+        };
+        self.rate.after(rates, divergence, progress);
         let (actor, obs) = (self.learner.collecting_actor()?, &self.collector.stage.obs);
         let entropy = probe::action_entropy(&actor, obs, &self.noise, self.iteration)
             .map_err(|error| spoilt(error, self.learner.gradient_steps()))?;
-        let kl = match &before {
-            Some(before) => Some(before.divergence(self.learner.policy().as_ref())?),
-            None => None,
-        };
         let whole = clock.elapsed();
         self.iteration += 1;
 

@@ -201,6 +201,16 @@ fn an_entropy_is_rewarded_only_where_something_tells_it() {
 }
 
 #[test]
+fn a_rate_follows_only_likelihoods_that_are_known() {
+    let exact = "optimizer.schedule={kind='adaptive',target=0.01,measure='likelihoods'}";
+    for kind in ["fpo", "fpo++", "ppo"] {
+        assert!(load("", &[exact, &format!("algorithm.kind={kind}")]).is_ok(), "{kind}");
+    }
+    let error = override_error(&[exact, "algorithm.kind=dppo"]);
+    assert!(error.contains("`measure` = `likelihoods`") && error.contains("`dppo`"), "{error}");
+}
+
+#[test]
 fn a_source_is_learned_only_by_losses_that_are_likelihoods() {
     let learned = "policy.source_width=learned";
     let error = override_error(&[learned]);

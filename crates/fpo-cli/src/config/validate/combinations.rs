@@ -25,6 +25,7 @@ impl Check<'_> {
         self.samples_make_pairs(config, source)?;
         self.entropy_is_known(config, source)?;
         self.source_can_be_learned(config, source)?;
+        self.likelihoods_are_known(config, source)?;
         self.seeds_differ(config)
     }
 
@@ -137,6 +138,22 @@ impl Check<'_> {
             message: format!(
                 "`policy.source_width` = `learned` needs CFM losses, which `algorithm.kind` = `{}` \
                  does not have; `fixed` does not",
+                config.algorithm.kind.name
+            ),
+        })
+    }
+
+    /// Fails if the learning rate is to follow likelihoods that the policy does not have.
+    fn likelihoods_are_known(&self, config: &Config, source: Source) -> Result<(), ConfigError> {
+        let needed = config.optimizer.schedule.needs_likelihoods();
+        if !needed || !matches!(source, Source::Chain { .. }) {
+            return Ok(());
+        }
+        Err(ConfigError::Combination {
+            origin: self.origins_of(&["optimizer.schedule", "algorithm.kind"]),
+            message: format!(
+                "`optimizer.schedule` with `measure` = `likelihoods` needs likelihoods of actions, \
+                 which `algorithm.kind` = `{}` does not have; `ratios` does not",
                 config.algorithm.kind.name
             ),
         })

@@ -1,8 +1,7 @@
 //! Learning rates over a run: constant, falling with its progress, or following the divergence.
 //!
 //! Let `r` be the base rate, `i` the iteration out of `I`, and `D` the divergence from the policy
-//! before an update: the mean over the update's gradient steps, each measured before the step is
-//! taken. Then the rate is
+//! before an update ([`Measure`]). Then the rate is
 //!
 //! ```text
 //! linear:       r·(1 + (to − 1)·i/I)                   GridWorld's official program has to = 0
@@ -50,6 +49,9 @@ pub enum RateSchedule {
         /// Range above 0. Default 1 (rsl_rl).
         #[serde(default = "default_to", skip_serializing_if = "is_default_to")]
         to: f64,
+        /// What divergence that is. Default: from the ratios (rsl_rl).
+        #[serde(default, skip_serializing_if = "Measure::is_ratios")]
+        measure: Measure,
         /// What the rate is divided or multiplied by. Range above 1. Default 1.5 (rsl_rl).
         #[serde(default = "default_factor")]
         factor: f64,
@@ -60,6 +62,24 @@ pub enum RateSchedule {
         #[serde(default = "default_max")]
         max: f64,
     },
+}
+
+/// What an adaptive rate takes for the divergence of an update.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Measure {
+    /// The mean of `ratio − 1 − ln ratio` over the update's gradient steps, each measured before
+    /// the step is taken: in nats where the losses are.
+    #[default]
+    Ratios,
+    /// The divergence after the update, from exact likelihoods of some of the rollout's actions.
+    Likelihoods,
+}
+
+impl Measure {
+    fn is_ratios(&self) -> bool {
+        *self == Measure::Ratios
+    }
 }
 
 fn default_to() -> f64 {
@@ -86,7 +106,13 @@ impl RateSchedule {
     /// Returns the adaptive schedule with rsl_rl's factor and bounds.
     pub fn adaptive(target: f64) -> RateSchedule {
         let (factor, min, max) = (default_factor(), default_min(), default_max());
-        RateSchedule::Adaptive { target, to: default_to(), factor, min, max }
+        let (to, measure) = (default_to(), Measure::default());
+        RateSchedule::Adaptive { target, to, measure, factor, min, max }
+    }
+
+    /// Returns whether the rate follows a divergence that is measured by likelihoods.
+    pub fn needs_likelihoods(&self) -> bool {
+        matches!(self, RateSchedule::Adaptive { measure: Measure::Likelihoods, .. })
     }
 
     /// Checks that this schedule can start from the rate `base`.
@@ -109,7 +135,7 @@ impl RateSchedule {
                 within("decay", decay, is_from_zero(decay), from_zero)?;
                 within("floor", floor, (0.0..=1.0).contains(&floor), "0 to 1")
             }
-            RateSchedule::Adaptive { target, to, factor, min, max } => {
+            RateSchedule::Adaptive { target, to, factor, min, max, .. } => {
                 within("target", target, is_above_zero(target), above_zero)?;
                 within("to", to, is_above_zero(to), above_zero)?;
                 let grows = factor > 1.0 && factor.is_finite();
@@ -166,7 +192,7 @@ impl Rate {
     /// 1e-6. Rounding alone can make the latter, in an update with a single step or without any
     /// gradient.
     pub fn after(&mut self, schedule: &RateSchedule, divergence: f64, progress: (u64, u64)) {
-        let RateSchedule::Adaptive { target, to, factor, min, max } = *schedule else { return };
+        let RateSchedule::Adaptive { target, to, factor, min, max, .. } = *schedule else { return };
         let target = falling(target, to, progress);
         if divergence > 2.0 * target {
             self.current = (self.current / factor).max(min);

@@ -78,7 +78,7 @@ fn adaptive_to(to: f64) -> RateSchedule {
     else {
         unreachable!()
     };
-    RateSchedule::Adaptive { target, to, factor, min, max }
+    RateSchedule::Adaptive { target, to, measure: Measure::Ratios, factor, min, max }
 }
 
 #[test]
@@ -164,6 +164,13 @@ fn a_rate_saved_and_restored_in_the_middle_goes_on_with_the_same_bits() {
 #[test]
 fn schedules_are_spelled_by_their_kind() {
     let parse = |text: &str| serde_json::from_str::<RateSchedule>(text);
+    let exact = match RateSchedule::adaptive(0.01) {
+        RateSchedule::Adaptive { target, to, factor, min, max, .. } => {
+            RateSchedule::Adaptive { target, to, measure: Measure::Likelihoods, factor, min, max }
+        }
+        other => other,
+    };
+    assert!(exact.needs_likelihoods() && !RateSchedule::adaptive(0.01).needs_likelihoods());
     for (text, schedule) in [
         (r#"{"kind":"constant"}"#, RateSchedule::Constant),
         (r#"{"kind":"linear","to":0.1}"#, RateSchedule::Linear { to: 0.1 }),
@@ -173,6 +180,7 @@ fn schedules_are_spelled_by_their_kind() {
         ),
         (r#"{"kind":"adaptive","target":0.01}"#, RateSchedule::adaptive(0.01)),
         (r#"{"kind":"adaptive","target":0.01,"to":0.2}"#, adaptive_to(0.2)),
+        (r#"{"kind":"adaptive","target":0.01,"measure":"likelihoods"}"#, exact),
     ] {
         assert_eq!(parse(text).unwrap(), schedule);
         let written = serde_json::to_string(&schedule).unwrap();
@@ -187,8 +195,10 @@ fn schedules_are_spelled_by_their_kind() {
 
 #[test]
 fn numbers_out_of_range_are_named() {
-    let adaptive =
-        |target, factor, min, max| RateSchedule::Adaptive { target, to: 1.0, factor, min, max };
+    let adaptive = |target, factor, min, max| {
+        let (to, measure) = (1.0, Measure::Ratios);
+        RateSchedule::Adaptive { target, to, measure, factor, min, max }
+    };
     for (schedule, base, reason) in [
         (RateSchedule::Constant, 0.0, "the learning rate is 0; allowed: above 0"),
         (RateSchedule::Constant, f64::NAN, "the learning rate is NaN"),
