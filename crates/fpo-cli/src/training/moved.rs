@@ -43,7 +43,8 @@ impl Before {
     }
 
     /// Returns the divergence of the policy after the update, or `None` if fewer than half of the
-    /// actions have a likelihood under both, as where a step of the sampler has no inverse.
+    /// actions have a likelihood under both, as where a step of the sampler has no inverse, or if
+    /// it is beyond all numbers, as where a step nearly has none.
     ///
     /// # Errors
     /// If a tensor operation fails.
@@ -52,7 +53,8 @@ impl Before {
         let both = self.log_probs.iter().zip(after).filter_map(|(old, new)| Some(new? - (*old)?));
         let terms: Vec<f64> = both.map(|log_ratio| log_ratio.exp() - 1.0 - log_ratio).collect();
         let enough = !terms.is_empty() && 2 * terms.len() >= self.log_probs.len();
-        Ok(enough.then(|| terms.iter().sum::<f64>() / terms.len() as f64))
+        let mean = terms.iter().sum::<f64>() / terms.len() as f64;
+        Ok(Some(mean).filter(|mean| enough && mean.is_finite()))
     }
 }
 
@@ -162,8 +164,10 @@ mod tests {
         before.log_probs[..ACTIONS / 2].fill(None);
         let half = before.divergence(&moved_by([0.1, 0.0])).unwrap().unwrap();
         assert!((half / 0.005 - 1.0).abs() < 0.25, "half of the actions are enough: {half}");
-        before.log_probs[..ACTIONS / 2 + 1].fill(None);
-        assert_eq!(before.divergence(&moved_by([0.1, 0.0])).unwrap(), None);
+        before.log_probs[ACTIONS - 1] = Some(-1e4);
+        assert_eq!(before.divergence(&moved_by([0.1, 0.0])).unwrap(), None, "an overflow");
+        before.log_probs[ACTIONS - 1] = None;
+        assert_eq!(before.divergence(&moved_by([0.1, 0.0])).unwrap(), None, "too few");
     }
 
     /// A Gaussian of this mean and standard deviation, whatever it observes.
