@@ -28,7 +28,7 @@ use fpo_core::modality::DipNull;
 use crate::commands::device_arg::parse_device;
 use crate::commands::figure::font::Fonts;
 use crate::commands::figure::gridworld::report::{Report, RunReport};
-use crate::commands::figure::gridworld::survey::{Policy, Request};
+use crate::commands::figure::gridworld::survey::{Nulls, Policy, Request};
 use crate::commands::figure::output::Output;
 use crate::config::choices::DeviceChoice;
 use crate::terminal::failure::UsageError;
@@ -81,12 +81,15 @@ pub fn gridworld(args: &GridworldArgs) -> Result<()> {
     let policies: Vec<Policy> =
         args.runs.iter().map(|run| Policy::load(run, &device)).collect::<Result<_>>()?;
     let request = Request { seed: args.seed, samples: args.samples as usize };
-    let null = DipNull::simulate(request.samples)?;
+    let nulls = Nulls {
+        states: DipNull::simulate(request.samples)?,
+        ways: DipNull::simulate(ways::SAMPLES)?,
+    };
     let mut surveys = Vec::new();
     for (index, policy) in policies.iter().enumerate() {
         let title = args.titles.get(index).cloned().unwrap_or_else(|| policy.name());
         let run = args.runs[index].display();
-        let survey = policy.survey(title, &request, &null).with_context(|| format!("{run}"))?;
+        let survey = policy.survey(title, &request, &nulls).with_context(|| format!("{run}"))?;
         surveys.push(survey);
     }
     let fonts = Fonts::new()?;

@@ -9,7 +9,7 @@ use crate::commands::figure::gridworld::goals::Goal;
 use crate::commands::figure::gridworld::plan::Place;
 use crate::commands::figure::gridworld::survey::{EPISODES, StateSamples, Survey};
 use crate::commands::figure::gridworld::walks::{End, Walk};
-use crate::commands::figure::gridworld::ways::Ways;
+use crate::commands::figure::gridworld::ways::{SAMPLES, Ways};
 
 /// Everything that is printed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -141,6 +141,23 @@ pub fn p_value(p: f64) -> String {
     if p < 0.001 { "p < 0.001".into() } else { format!("p = {p:.3}") }
 }
 
+/// Returns in two lines whether both ways are kept, and why.
+fn verdict(ways: &Ways) -> String {
+    format!(
+        "  both ways are{} kept: at {:?} of {SAMPLES} samples {:.1} % go up and {:.1} % down, dip \
+         {:.3}, {};\n  {:.1} % of episodes from all cells reach a goal, in {:.2} times the fewest \
+         steps",
+        if ways.kept { "" } else { " not" },
+        ways.state,
+        100.0 * ways.up,
+        100.0 * ways.down,
+        ways.dip,
+        p_value(ways.p_value),
+        100.0 * ways.success_rate,
+        ways.relative_length
+    )
+}
+
 impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for run in &self.runs {
@@ -148,7 +165,7 @@ impl std::fmt::Display for Report {
             writeln!(f, "{title}: {task}, {steps} steps")?;
             writeln!(f, "{}", self.states(run))?;
             if let Some(ways) = &run.ways {
-                writeln!(f, "  {ways}\n")?;
+                writeln!(f, "{}\n", verdict(ways))?;
             }
             writeln!(f, "{}", starts(run))?;
         }

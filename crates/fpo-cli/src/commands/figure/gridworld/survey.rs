@@ -34,6 +34,14 @@ pub struct Request {
     pub samples: usize,
 }
 
+/// Dips of samples with a single mode, as many as are drawn.
+pub struct Nulls {
+    /// At each state of the plan.
+    pub states: DipNull,
+    /// At the state where the ways are judged.
+    pub ways: DipNull,
+}
+
 /// What was found out about a policy.
 pub struct Survey {
     /// What to call the policy.
@@ -112,12 +120,12 @@ impl Policy {
     ///
     /// # Errors
     /// If an action is not finite.
-    pub fn survey(&self, title: String, request: &Request, null: &DipNull) -> Result<Survey> {
+    pub fn survey(&self, title: String, request: &Request, nulls: &Nulls) -> Result<Survey> {
         let world = GridWorld::layout(&self.info.task)?;
         let goals = goals(world.map());
         let mut policy = Sampled::new(&self.player, request.seed);
         let fans = fans(&world, &mut policy)?;
-        let states = self.states(&world, &mut policy, request, null)?;
+        let states = self.states(&world, &mut policy, request, &nulls.states)?;
         let rules = Rules {
             world: &world,
             goals: &goals,
@@ -128,7 +136,7 @@ impl Policy {
         let starts: Vec<Place> = STARTS.into_iter().filter(free).collect();
         let episodes = starts.iter().flat_map(|&start| [start; EPISODES]).collect::<Vec<_>>();
         let walks = rules.walk(&mut policy, &episodes)?;
-        let ways = Ways::of(&self.plan, &rules, &mut policy)?;
+        let ways = Ways::of(&self.plan, &rules, &mut policy, &nulls.ways)?;
         let walks = walks.chunks(EPISODES).map(<[Walk]>::to_vec);
         Ok(Survey {
             title,

@@ -23,7 +23,7 @@ use crate::commands::figure::gridworld::walks::{End, Rules};
 /// Samples at each cell that is searched for the state to judge.
 const SEARCH_SAMPLES: usize = 500;
 /// Samples at the state that is judged.
-const SAMPLES: usize = 2000;
+pub const SAMPLES: usize = 2000;
 /// The share that each way must have.
 const LEAST_SHARE: f64 = 0.2;
 /// The p-value below which a single mode is rejected.
@@ -55,11 +55,17 @@ pub struct Ways {
 }
 
 impl Ways {
-    /// Judges a policy in a world whose saddles split up and down; `None` in another.
+    /// Judges a policy in a world whose saddles split up and down; `None` in another. `null` is for
+    /// [`SAMPLES`] samples.
     ///
     /// # Errors
     /// If an action is not finite.
-    pub fn of(plan: &Plan, rules: &Rules, policy: &mut Sampled) -> Result<Option<Ways>> {
+    pub fn of(
+        plan: &Plan,
+        rules: &Rules,
+        policy: &mut Sampled,
+        null: &DipNull,
+    ) -> Result<Option<Ways>> {
         let Some(axis) = plan.axis else { return Ok(None) };
         let world = rules.world;
         let (column, row) = plan.saddles[0];
@@ -90,8 +96,7 @@ impl Ways {
         });
         let state = found.map_or(plan.saddles[0], |(place, _)| *place);
         let (drawn, up, down) = shares(policy, state, SAMPLES)?;
-        let null = DipNull::simulate(SAMPLES)?;
-        let modality = Modality::of(drawn.raw.as_flattened(), 2, Some(&axis), &null)?;
+        let modality = Modality::of(drawn.raw.as_flattened(), 2, Some(&axis), null)?;
 
         let distances = Distances::of(world);
         let cells = world.map().cells(Cell::Free);
@@ -117,25 +122,6 @@ impl Ways {
     }
 }
 
-impl std::fmt::Display for Ways {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let verdict = if self.kept { "both ways are kept" } else { "both ways are not kept" };
-        write!(
-            f,
-            "{verdict}: at {:?} of {SAMPLES} samples {:.1} % go up and {:.1} % down, dip {:.3} \
-             (p {}); {:.1} % of episodes from all cells reach a goal, in {:.2} times the fewest \
-             steps",
-            self.state,
-            100.0 * self.up,
-            100.0 * self.down,
-            self.dip,
-            if self.p_value < 0.001 { "< 0.001".into() } else { format!("= {:.3}", self.p_value) },
-            100.0 * self.success_rate,
-            self.relative_length
-        )
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -153,12 +139,14 @@ mod tests {
     use crate::training::player::Player;
 
     /// Walks up above the row `turn` and down below it; in that row it goes up with every draw
-    /// above `bound`. Lends its parameters, which do nothing, from a Gaussian.
+    /// above `bound`. From the row `stuck` it goes nowhere. Lends its parameters, which do nothing,
+    /// from a Gaussian.
     #[derive(Clone, Debug)]
     struct Walker {
         lent: GaussianPolicy,
         turn: usize,
         bound: f32,
+        stuck: Option<usize>,
     }
 
     impl Policy for Walker {
@@ -179,10 +167,15 @@ mod tests {
         }
 
         fn act(&self, obs: &Tensor, noise: &Tensor) -> fpo_core::Result<Acted> {
-            let turn = GridWorld::observation(0, self.turn)[1];
+            let height = |row| GridWorld::observation(0, row)[1];
+            let turn = height(self.turn);
+            let stuck = self.stuck.map(height);
             let rows = obs.to_vec2::<f32>()?;
             let draws = noise.to_vec2::<f32>()?;
             let go = |(place, draw): (&Vec<f32>, &Vec<f32>)| {
+                if stuck.is_some_and(|row| (place[1] - row).abs() < 1e-4) {
+                    return [0.0, 0.0];
+                }
                 let offset = place[1] - turn;
                 let up = if offset.abs() < 1e-4 { draw[1] > self.bound } else { offset > 0.0 };
                 [0.0, if up { 1.0 } else { -1.0 } + 0.05 * draw[0]]
@@ -212,24 +205,25 @@ mod tests {
         let goals = goals(world.map());
         let rules = Rules { world: &world, goals: &goals, limit: 60, repeat: 1 };
         let plan = Plan::of(&format!("GridWorld/{layout}")).unwrap();
-        Ways::of(&plan, &rules, &mut Sampled::new(player, 3)).unwrap()
+        let null = DipNull::simulate(SAMPLES).unwrap();
+        Ways::of(&plan, &rules, &mut Sampled::new(player, 3), &null).unwrap()
     }
 
-    fn walker(turn: usize, bound: f32) -> Ways {
+    fn walker(turn: usize, bound: f32, stuck: Option<usize>) -> Ways {
         let config = GaussianConfig { squash: Squash::None, ..GaussianConfig::new(2, 2) };
         let lent = GaussianPolicy::new(config, &Noise::new(0), DType::F32, &Device::Cpu).unwrap();
         let normalizer = Normalizer::new(NormalizerKind::None, 2);
         let normalizer = normalizer.on_device(DType::F32, &Device::Cpu).unwrap();
-        let policy = Arc::new(Walker { lent, turn, bound });
+        let policy = Arc::new(Walker { lent, turn, bound, stuck });
         let actor = Actor::new(policy, normalizer, Start::Noise, Compute::Composed).unwrap();
         judge("two_walls", &Player::Policy(Box::new(actor))).unwrap()
     }
 
     #[test]
     fn a_policy_that_goes_both_ways_from_the_middle_keeps_them() {
-        let ways = walker(12, 0.0);
-        assert!(ways.kept && ways.state == (12, 12) && ways.success_rate == 1.0, "{ways}");
-        assert!((ways.up - 0.5).abs() < 0.05 && ways.up + ways.down == 1.0, "{ways}");
+        let ways = walker(12, 0.0, None);
+        assert!(ways.kept && ways.state == (12, 12) && ways.success_rate == 1.0, "{ways:?}");
+        assert!((ways.up - 0.5).abs() < 0.05 && ways.up + ways.down == 1.0, "{ways:?}");
         assert_eq!(ways.relative_length, 1.0, "up or down is as short as it gets");
         assert_eq!(ways.searched.len(), 25);
         let at = |place| ways.searched.iter().find(|(cell, _)| *cell == place).unwrap().1;
@@ -238,26 +232,33 @@ mod tests {
 
     #[test]
     fn the_state_that_is_judged_is_where_the_policy_changes_its_way() {
-        let ways = walker(13, 0.0);
-        assert!(ways.kept && ways.state == (12, 13), "{ways}");
-        assert!(ways.relative_length > 1.0 && ways.relative_length < 1.05, "{ways}");
+        let ways = walker(13, 0.0, None);
+        assert!(ways.kept && ways.state == (12, 13), "{ways:?}");
+        assert!(ways.relative_length > 1.0 && ways.relative_length < 1.05, "{ways:?}");
     }
 
     #[test]
     fn a_way_that_is_taken_too_seldom_is_not_kept() {
         // A unit normal is above 1.3 in 9.7 % of all cases.
-        let ways = walker(12, 1.3);
-        assert!(!ways.kept && ways.up > 0.05 && ways.up < 0.2, "{ways}");
-        assert!(ways.p_value < SIGNIFICANCE, "though there are two: {ways}");
-        let one = walker(30, 0.0);
-        assert!(!one.kept && one.up == 0.0 && one.relative_length > 1.25, "{one}");
+        let ways = walker(12, 1.3, None);
+        assert!(!ways.kept && ways.up > 0.05 && ways.up < 0.2, "{ways:?}");
+        assert!(ways.p_value < SIGNIFICANCE, "though there are two: {ways:?}");
+        let one = walker(30, 0.0, None);
+        assert!(!one.kept && one.up == 0.0 && one.relative_length > 1.25, "{one:?}");
+    }
+
+    #[test]
+    fn both_ways_are_not_enough_where_some_cells_lead_nowhere() {
+        let ways = walker(12, 0.0, Some(22));
+        assert!(ways.up > 0.4 && ways.down > 0.4 && ways.p_value < SIGNIFICANCE, "{ways:?}");
+        assert!(!ways.kept && ways.success_rate > 0.4 && ways.success_rate < 0.6, "{ways:?}");
     }
 
     #[test]
     fn random_moves_are_no_two_ways_and_worlds_without_two_are_not_judged() {
         let ways = judge("two_walls", &Player::Random).unwrap();
-        assert!(!ways.kept && ways.p_value > 0.5 && ways.success_rate < 1.0, "{ways}");
-        assert!(ways.up > LEAST_SHARE && ways.down > LEAST_SHARE, "{ways}");
+        assert!(!ways.kept && ways.p_value > 0.5 && ways.success_rate < 1.0, "{ways:?}");
+        assert!(ways.up > LEAST_SHARE && ways.down > LEAST_SHARE, "{ways:?}");
         assert_eq!(judge("three_goals", &Player::Random), None);
     }
 }
