@@ -5,9 +5,9 @@
 //! KL(π_old ‖ π_new) ≈ mean (r − 1 − ln r),   r = π_new(a|s) / π_old(a|s)
 //! ```
 //!
-//! over actions of the rollout, whose likelihoods are exact: those of a flow come from inverting its
-//! sampler ([`FlowLikelihood`]), those of a Gaussian are its losses. Each term is at least 0, so
-//! that few actions are enough. A flow's action takes a few hundred passes of the network.
+//! over actions of the rollout, whose likelihoods are exact: those of a flow come from inverting
+//! its sampler ([`FlowLikelihood`]), those of a Gaussian are its losses. Each term is at least 0,
+//! so that few actions are enough. A flow's action takes a few hundred passes of the network.
 
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};

@@ -60,8 +60,8 @@ impl FlowLikelihood {
         FlowLikelihood::with(policy.config(), policy.params().flat())
     }
 
-    /// Does what [`FlowLikelihood::new`] does for a policy of any kind; `None` for one that is not a
-    /// flow.
+    /// Does what [`FlowLikelihood::new`] does for a policy of any kind; `None` for one that is not
+    /// a flow.
     ///
     /// # Errors
     /// If a tensor operation fails.

@@ -48,7 +48,7 @@ pub struct OptimizerConfig {
     /// How it changes from iteration to iteration: `{ kind = "constant" }`, `{ kind = "linear", to
     /// = 0.0 }` (a fraction of the rate at the end), `{ kind = "exponential", decay = 1.5e-4, floor
     /// = 0.2 }`, or `{ kind = "adaptive", target = 0.01 }` (`train/divergence` of an iteration, in
-    /// nats; also `factor`, `min` and `max`). Default constant (paper).
+    /// nats; also `to`, `measure`, `factor`, `min` and `max`). Default constant (paper).
     pub schedule: RateSchedule,
     /// Decay of the mean of gradients. Range 0 up to, without, 1. Default 0.9 (official).
     pub beta1: f64,

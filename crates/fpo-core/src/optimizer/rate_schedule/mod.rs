@@ -171,8 +171,8 @@ impl Rate {
     }
 
     /// Sets the rate of an iteration, counted from 0, out of all iterations, before its update. An
-    /// adaptive rate stays as the last update left it. Beyond the end of the run a linear rate stays
-    /// at its last value.
+    /// adaptive rate stays as the last update left it. Beyond the end of the run a linear rate
+    /// stays at its last value.
     pub fn begin(&mut self, schedule: &RateSchedule, base: f64, progress: (u64, u64)) {
         self.current = match *schedule {
             RateSchedule::Constant => base,
