@@ -65,7 +65,7 @@ fn halves_have_the_bits_of_the_whole_on_any_number_of_threads() {
 
 /// Runs one iteration with `before`, saves, and runs the other iterations with `after`.
 fn resumed(folder: &Path, before: &str, after: &str) -> Outcome {
-    let run = RunDir::create(folder).unwrap();
+    let (run, _) = RunDir::create(folder).unwrap();
     let mut first = trainer(before, "auto");
     let mut metrics = vec![iterate(&mut first)];
     checkpoint::save(&run, &first, 0.0).unwrap();

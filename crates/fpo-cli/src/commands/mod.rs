@@ -114,8 +114,9 @@ struct TrainArgs {
     /// Folder of the run [default: runs/CONFIG-seedN]
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     out: Option<PathBuf>,
-    /// Continue the run in this folder from its newest checkpoint
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["set", "seed"])]
+    /// Continue the run in this folder from its newest checkpoint; --set may change train.total_steps,
+    /// eval.…, checkpoint.…, train.device and train.overlap
+    #[arg(long, value_name = "RUN", conflicts_with = "seed")]
     resume: Option<PathBuf>,
     /// Continue the run in its folder if it is there, and start it otherwise; a finished run stays
     /// as it is [default folder: runs/CONFIG-seedN]
@@ -185,7 +186,8 @@ fn train(args: TrainArgs) -> Result<()> {
         stop.also_at_end_of_input();
     }
     if let Some(run) = args.resume {
-        return train::resume(&run, args.device, &Registry::default(), stop);
+        let changes = train::Changes { device: args.device, sets: args.overrides.set };
+        return train::resume(&run, &changes, &Registry::default(), stop);
     }
     let mut config = args.overrides.load(&args.config)?;
     if let Some(device) = args.device {

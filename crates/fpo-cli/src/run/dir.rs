@@ -8,16 +8,20 @@
 //!   checkpoints/step_…/     what a resumed run needs
 //!   policy.safetensors      the trained policy
 //!   best/                   the policy that did best in evaluation
+//!   changes.jsonl           what changed in config.toml, and from which step on
+//!   set-aside/              what was damaged, or left by an earlier life of the run
 //! ```
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use crate::run::durable;
+use crate::run::lock::{LOCK, RunLock, is_free};
 
 const CONFIG: &str = "config.toml";
-const LOCK: &str = ".lock";
 const POLICY: &str = "policy.safetensors";
 
 /// The folder of one run.
@@ -57,32 +61,33 @@ pub enum RunDirError {
     },
 }
 
-/// The right to write into a run, held until this is dropped or the process ends in any way.
-#[derive(Debug)]
-pub struct RunLock {
-    _file: File,
-}
-
 impl RunDir {
-    /// Makes the folder of a new run, with all folders above it. An empty folder may be there; so
-    /// may what is left of a creation that was killed before the configuration was saved.
+    /// Makes the folder of a new run, with all folders above it, and takes it for writing. An empty
+    /// folder may be there; so may what is left of a creation that was killed before the
+    /// configuration was saved.
     ///
     /// # Errors
-    /// [`RunDirError::NotEmpty`] where anything else is at `path`.
-    pub fn create(path: &Path) -> Result<Self, RunDirError> {
+    /// [`RunDirError::NotEmpty`] where anything else is at `path`, and [`RunDirError::InUse`] where
+    /// another process is just making a run of it.
+    pub fn create(path: &Path) -> Result<(Self, RunLock), RunDirError> {
         let run = Self { root: path.into() };
         let failed = |source| io_error(path, source);
         fs::create_dir_all(path).map_err(failed)?;
-        for entry in fs::read_dir(path).map_err(failed)? {
-            let name = entry.map_err(failed)?.file_name();
-            let name = name.to_string_lossy();
-            if name != LOCK && !durable::is_temporary(&name) {
-                let is_run = run.config_path().is_file();
-                return Err(RunDirError::NotEmpty { path: path.into(), is_run });
-            }
-        }
+        // A folder of something else does not even get a lock. Only under the lock is it certain
+        // that what is there is nobody's work in progress.
+        run.require_free()?;
+        let lock = run.lock()?;
+        run.require_free()?;
         durable::remove_leftovers(path).map_err(failed)?;
-        Ok(run)
+        Ok((run, lock))
+    }
+
+    fn require_free(&self) -> Result<(), RunDirError> {
+        if is_free(&self.root).map_err(|source| io_error(&self.root, source))? {
+            return Ok(());
+        }
+        let is_run = self.config_path().is_file();
+        Err(RunDirError::NotEmpty { path: self.root.clone(), is_run })
     }
 
     /// Takes the folder of a run that was begun before.
@@ -108,18 +113,53 @@ impl RunDir {
         durable::write_file(&path, toml.as_bytes()).map_err(|source| io_error(&path, source))
     }
 
+    /// Records changes of the configuration from a step on, one line each, in `changes.jsonl`.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn record_changes(&self, step: u64, changes: &[impl Serialize]) -> Result<(), RunDirError> {
+        let path = self.root.join("changes.jsonl");
+        let failed = |source| io_error(&path, source);
+        let mut text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(source) if source.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(source) => return Err(failed(source)),
+        };
+        for change in changes {
+            let line = serde_json::json!({ "step": step, "change": change });
+            text.extend_from_slice(format!("{line}\n").as_bytes());
+        }
+        match changes.is_empty() {
+            true => Ok(()),
+            false => durable::write_file(&path, &text).map_err(failed),
+        }
+    }
+
+    /// Removes what killed writes left behind, and puts back what they had set aside. The caller
+    /// holds the lock.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn clean_up(&self) -> Result<(), RunDirError> {
+        for folder in [self.root.clone(), self.checkpoints_dir(), self.best_dir()] {
+            match durable::remove_leftovers(&folder) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(io_error(&folder, source));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Takes the run for writing, so that no second process resumes it meanwhile.
     ///
     /// # Errors
     /// [`RunDirError::InUse`] where another holds it.
     pub fn lock(&self) -> Result<RunLock, RunDirError> {
         let path = self.root.join(LOCK);
-        let file = File::create(&path).map_err(|source| io_error(&path, source))?;
-        match file.try_lock() {
-            Ok(()) => Ok(RunLock { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(RunDirError::InUse(self.root.clone())),
-            Err(TryLockError::Error(source)) => Err(io_error(&path, source)),
-        }
+        let taken = RunLock::take(&self.root).map_err(|source| io_error(&path, source))?;
+        taken.ok_or_else(|| RunDirError::InUse(self.root.clone()))
     }
 
     /// Returns the folder itself.
@@ -181,7 +221,7 @@ mod tests {
     fn a_run_that_was_created_can_be_opened() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("runs/a");
-        let run = RunDir::create(&path).unwrap();
+        let (run, _lock) = RunDir::create(&path).unwrap();
         assert!(matches!(RunDir::open(&path), Err(RunDirError::NotARun(_))));
         run.save_config("x = 1").unwrap();
         assert_eq!(RunDir::open(&path).unwrap(), run);
@@ -201,22 +241,11 @@ mod tests {
     #[test]
     fn a_creation_that_was_killed_early_can_be_repeated() {
         let folder = tempfile::tempdir().unwrap();
-        let run = RunDir::create(folder.path()).unwrap();
-        drop(run.lock().unwrap());
+        drop(RunDir::create(folder.path()).unwrap());
         let half = folder.path().join(format!("{}config.toml", durable::TEMPORARY));
         fs::write(&half, "x =").unwrap();
-        RunDir::create(folder.path()).unwrap();
+        let _made = RunDir::create(folder.path()).unwrap();
         assert!(!half.exists());
-    }
-
-    #[test]
-    fn a_run_has_one_writer_at_a_time() {
-        let folder = tempfile::tempdir().unwrap();
-        let run = RunDir::create(folder.path()).unwrap();
-        let lock = run.lock().unwrap();
-        assert!(matches!(run.lock(), Err(RunDirError::InUse(_))));
-        drop(lock);
-        assert!(run.lock().is_ok());
     }
 
     #[test]

@@ -4,6 +4,8 @@ pub mod best;
 pub mod checkpoint_files;
 pub mod dir;
 pub mod durable;
+pub mod lock;
 pub mod metrics;
 pub mod sealed_json;
+pub mod set_aside;
 pub mod tensorboard;

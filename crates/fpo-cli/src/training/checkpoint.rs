@@ -9,6 +9,7 @@ use candle_core::{DType, Device, Tensor};
 use fpo_core::{Counters, Data, LearnerState, Rate, TensorFile};
 use fpo_envs::VecEnvState;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::config::choices::{DeviceChoice, OverlapChoice};
 use crate::config::resolved::Config;
@@ -17,7 +18,9 @@ use crate::run::checkpoint_files::CheckpointFiles;
 use crate::run::dir::RunDir;
 use crate::run::metrics::Metrics;
 use crate::run::sealed_json::sha256;
+use crate::terminal::failure::UsageError;
 use crate::terminal::reporter::Reporter;
+use crate::training::changes::Change;
 use crate::training::collapse::CollapseDetector;
 use crate::training::collector::Position;
 use crate::training::trainer::Trainer;
@@ -42,6 +45,10 @@ struct State {
     /// What the run is recognised by: the digest of its configuration
     /// ([`crate::results::identity`]) and its seed.
     config: String,
+    /// The fields by which the configuration is recognised. A checkpoint from before these were
+    /// kept has none.
+    #[serde(default)]
+    fields: Option<Map<String, Value>>,
     iteration: u64,
     rollout_steps: u64,
     elapsed_s: f64,
@@ -59,6 +66,7 @@ pub fn save(run: &RunDir, trainer: &Trainer, elapsed_s: f64) -> Result<()> {
     let learner = LearnerState::capture(&trainer.learner)?;
     let state = State {
         config: recognised_by(&trainer.config)?,
+        fields: Some(recognised_fields(&trainer.config)?),
         iteration: trainer.iteration,
         rollout_steps: trainer.collector.position.steps,
         elapsed_s,
@@ -82,7 +90,13 @@ pub fn save(run: &RunDir, trainer: &Trainer, elapsed_s: f64) -> Result<()> {
 /// # Errors
 /// If there are checkpoints but all are damaged, or one cannot be read.
 pub fn newest(run: &RunDir, reporter: &mut dyn Reporter) -> Result<Option<CheckpointFiles>> {
-    let search = CheckpointFiles::latest_good(run)?;
+    let search = CheckpointFiles::latest_good(run).with_context(|| {
+        format!(
+            "the newest checkpoint in {} cannot be read: make it readable, or move it elsewhere to \
+             go on from an older one",
+            run.checkpoints_dir().display()
+        )
+    })?;
     for (folder, why) in &search.refused {
         reporter.note(&format!("checkpoint {} is passed over: {why}", folder.display()));
     }
@@ -92,17 +106,19 @@ pub fn newest(run: &RunDir, reporter: &mut dyn Reporter) -> Result<Option<Checkp
     Ok(search.found)
 }
 
-/// Puts a checkpoint into a freshly built trainer. Returns the seconds that the run had taken.
+/// Puts a checkpoint into a freshly built trainer. Returns the seconds that the run had taken, and
+/// what has changed in its configuration since.
 ///
 /// # Errors
-/// Names the checkpoint and what does not fit.
-pub fn restore(files: &CheckpointFiles, trainer: &mut Trainer) -> Result<f64> {
+/// Names the checkpoint and what does not fit, such as the first field that must not change and
+/// has.
+pub fn restore(files: &CheckpointFiles, trainer: &mut Trainer) -> Result<(f64, Vec<Change>)> {
     restore_parts(files, trainer)
         .with_context(|| format!("checkpoint {}", files.folder().display()))
 }
 
-fn restore_parts(files: &CheckpointFiles, trainer: &mut Trainer) -> Result<f64> {
-    let state = state(files, &trainer.config)?;
+fn restore_parts(files: &CheckpointFiles, trainer: &mut Trainer) -> Result<(f64, Vec<Change>)> {
+    let (state, changes) = state(files, &trainer.config)?;
     let learner = learner_state(files, state.learner)?;
     learner.restore(&mut trainer.learner).context(LEARNER)?;
 
@@ -120,20 +136,34 @@ fn restore_parts(files: &CheckpointFiles, trainer: &mut Trainer) -> Result<f64> 
     trainer.pending = state.pending;
     trainer.rate = state.rate;
     trainer.collapse = state.collapse;
-    Ok(state.elapsed_s)
+    if trainer.iteration > trainer.config.num_iterations() {
+        let (total, done) = (trainer.config.train.total_steps, trainer.steps());
+        let text = format!("train.total_steps is {total}, but {done} steps are done already");
+        return Err(UsageError(text).into());
+    }
+    Ok((state.elapsed_s, changes))
 }
 
-/// Returns the counters of a checkpoint. Fails unless it was saved under `config`.
-fn state(files: &CheckpointFiles, config: &Config) -> Result<State> {
+/// Returns the counters of a checkpoint, and what has changed since in the configuration, which is
+/// now `config`. Fails where that must not change.
+fn state(files: &CheckpointFiles, config: &Config) -> Result<(State, Vec<Change>)> {
     let state: State = serde_json::from_slice(files.file(STATE)?).context(STATE)?;
     let known = [recognised_by(config)?, recognised_in_0_1_0(config)?];
-    if !known.contains(&state.config) {
+    if known.contains(&state.config) {
+        return Ok((state, Vec::new()));
+    }
+    const ADVICE: &str = "for other settings start a new run";
+    let Some(fields) = &state.fields else {
         bail!(
             "it was saved under another configuration: config.toml of a run must not be edited \
-             (for other settings start a new run)"
+             ({ADVICE})"
         );
+    };
+    let changes = Change::between(fields, &recognised_fields(config)?);
+    if let Some(change) = changes.iter().find(|change| !change.is_allowed()) {
+        bail!("it was saved under another configuration: {change} ({ADVICE})");
     }
-    Ok(state)
+    Ok((state, changes))
 }
 
 fn learner_state(files: &CheckpointFiles, counters: Counters) -> Result<LearnerState> {
@@ -148,7 +178,7 @@ fn learner_state(files: &CheckpointFiles, counters: Counters) -> Result<LearnerS
 /// Names the checkpoint and what does not fit.
 pub fn learnt(files: &CheckpointFiles, config: &Config) -> Result<(LearnerState, u64)> {
     let read = || -> Result<(LearnerState, u64)> {
-        let state = state(files, config)?;
+        let (state, _) = state(files, config)?;
         Ok((learner_state(files, state.learner)?, state.iteration))
     };
     read().with_context(|| format!("checkpoint {}", files.folder().display()))
@@ -159,6 +189,17 @@ pub fn learnt(files: &CheckpointFiles, config: &Config) -> Result<(LearnerState,
 /// count.
 fn recognised_by(config: &Config) -> Result<String> {
     Ok(format!("{} seed {}", Identity::of(config)?.digest(), config.train.seed))
+}
+
+/// Returns the fields by which a checkpoint recognises a configuration: those that decide the
+/// result and are not at their defaults, and the seed.
+///
+/// # Errors
+/// If the configuration has no form in TOML or JSON.
+pub fn recognised_fields(config: &Config) -> Result<Map<String, Value>> {
+    let mut fields = Identity::of(config)?.into_fields();
+    fields.insert("train.seed".into(), config.train.seed.into());
+    Ok(fields)
 }
 
 /// Returns the same as version 0.1.0 wrote it: SHA-256 of the whole configuration in TOML, without

@@ -3,6 +3,7 @@
 
 pub mod action_noise;
 pub mod build;
+pub mod changes;
 pub mod checkpoint;
 pub mod collapse;
 pub mod collector;

@@ -38,7 +38,8 @@ pub struct Trainer {
     /// Watches for a collapse.
     pub collapse: CollapseDetector,
     /// Metrics of the last iteration, as long as the evaluation that belongs to them is still to be
-    /// made. They are kept because an interruption can come in between.
+    /// made; none, but there, before the evaluation of step 0. They are kept because an
+    /// interruption can come in between.
     pub pending: Option<Metrics>,
     noise: Noise,
 }
@@ -57,23 +58,32 @@ impl Trainer {
         let learner = build::learner(&config, envs.spec(), &noise, device)?;
         let collector = Collector::new(envs)?;
         let rate = Rate::new(config.optimizer.learning_rate);
-        let (collapse, pending) = (CollapseDetector::default(), None);
-        Ok(Trainer {
+        let mut trainer = Trainer {
             config,
             learner,
             collector,
             memory,
             iteration: 0,
             rate,
-            collapse,
-            pending,
+            collapse: CollapseDetector::default(),
+            pending: None,
             noise,
-        })
+        };
+        // The evaluation before any update is due from the beginning.
+        trainer.pending = trainer.evaluation_is_due().then(Metrics::new);
+        Ok(trainer)
     }
 
     /// Returns the number of environment steps done.
     pub fn steps(&self) -> u64 {
         self.iteration * self.config.steps_per_iteration()
+    }
+
+    /// Returns the steps that have a line of metrics by now: one for each iteration but the one
+    /// whose evaluation is still to be made; before them step 0, where an evaluation came first.
+    pub fn recorded_steps(&self) -> Vec<u64> {
+        let end = self.iteration + u64::from(self.pending.is_none());
+        (0..end).map(|iteration| iteration * self.config.steps_per_iteration()).collect()
     }
 
     /// Returns whether all iterations are done, evaluations included.

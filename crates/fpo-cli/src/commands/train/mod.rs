@@ -3,20 +3,24 @@
 mod session;
 
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use fpo_core::Registry;
+use serde_json::Value;
 
 use crate::commands::train::session::{Session, outcome};
 use crate::config::choices::DeviceChoice;
 use crate::config::resolved::Config;
-use crate::results::identity::Identity;
 use crate::results::outcome::{Outcome, Status};
 use crate::run::dir::{RunDir, RunDirError};
 use crate::run::metrics::MetricsLog;
+use crate::run::set_aside::set_aside_earlier_life;
 use crate::terminal::failure::UsageError;
 use crate::terminal::reporter::{Notes, Reporter};
 use crate::terminal::stop::Stop;
+use crate::training::changes::Change;
+use crate::training::checkpoint::recognised_fields;
 use crate::training::trainer::Trainer;
 use crate::training::{checkpoint, device, policy_file};
 
@@ -31,16 +35,16 @@ pub fn start(
     out: Option<PathBuf>,
     stop: Stop,
 ) -> Result<()> {
-    let folder = out.unwrap_or_else(|| free_folder(config_paths, config.train.seed));
-    start_in(config, &folder, stop)
+    let seed = config.train.seed;
+    start_in(config, || out.map_or_else(|| free_folder(config_paths, seed), Ok), stop)
 }
 
-fn start_in(config: Config, folder: &Path, stop: Stop) -> Result<()> {
+/// Starts a new run in the folder that `choose` gives once it is certain that the run can be made.
+fn start_in(config: Config, choose: impl FnOnce() -> Result<PathBuf>, stop: Stop) -> Result<()> {
     let device = device::open(config.train.device, &mut Notes)?;
     device::set_precision(&device, config.train.precision)?;
     let trainer = Trainer::new(config, &device)?;
-    let run = RunDir::create(folder)?;
-    let _lock = run.lock()?;
+    let (run, _lock) = RunDir::create(&choose()?)?;
     run.save_config(&trainer.config.to_toml()?)?;
     let log = MetricsLog::create(&run)?;
     Session::new(run, trainer, log, 0.0).run(stop)
@@ -63,7 +67,8 @@ pub fn resume_or_start(
         Ok(run) => {
             let registry = Registry::default();
             require_same(&run, &config, &registry)?;
-            match go_on(&run, Some(config.train.device), &registry, stop)? {
+            let changes = Changes { device: Some(config.train.device), sets: Vec::new() };
+            match go_on(&run, &changes, &registry, stop)? {
                 WentOn::Trained => Ok(()),
                 WentOn::WasFinished => {
                     Notes.message(&format!("the run in {} is finished", folder.display()));
@@ -71,7 +76,7 @@ pub fn resume_or_start(
                 }
             }
         }
-        Err(RunDirError::NotARun(_)) => start_in(config, &folder, stop),
+        Err(RunDirError::NotARun(_)) => start_in(config, || Ok(folder), stop),
         Err(error) => Err(error.into()),
     }
 }
@@ -79,34 +84,39 @@ pub fn resume_or_start(
 /// Fails unless `run` has the configuration `config`, as far as that decides the result.
 fn require_same(run: &RunDir, config: &Config, registry: &Registry) -> Result<()> {
     let saved = Config::load_with(registry, &[run.config_path()], &[])?;
-    let of = |config: &Config| -> Result<_> {
-        let mut fields = Identity::of(config)?.into_fields();
-        fields.insert("train.seed".into(), config.train.seed.into());
-        Ok(fields)
-    };
-    let (there, here) = (of(&saved)?, of(config)?);
-    let value = |fields: &serde_json::Map<_, _>, name: &String| match fields.get(name) {
-        Some(value) => format!("{value}"),
-        None => "the default".into(),
-    };
-    let mut names: Vec<&String> = there.keys().chain(here.keys()).collect();
-    names.sort();
-    names.dedup();
-    let differing = names.into_iter().filter(|name| there.get(*name) != here.get(*name));
-    let differences: Vec<String> = differing
-        .map(|name| {
-            format!("`{name}` is {} there and {} here", value(&there, name), value(&here, name))
-        })
-        .collect();
-    if differences.is_empty() {
+    let changes = Change::between(&recognised_fields(&saved)?, &recognised_fields(config)?);
+    if changes.is_empty() {
         return Ok(());
     }
+    let value = |value: &Value| match value {
+        Value::Null => "the default".to_string(),
+        value => value.to_string(),
+    };
+    let differences: Vec<String> = changes
+        .iter()
+        .map(|Change { field, from, to }| {
+            format!("`{field}` is {} there and {} here", value(from), value(to))
+        })
+        .collect();
+    let folder = run.root().display();
+    let way = match changes.iter().all(Change::is_allowed) {
+        true => format!("change it by `fpo train --resume {folder} --set …`, or "),
+        false => String::new(),
+    };
     let text = format!(
-        "{} holds a run of another configuration: {}; choose another folder with --out",
-        run.root().display(),
+        "{folder} holds a run of another configuration: {}; {way}choose another folder with --out",
         differences.join(", ")
     );
     Err(UsageError(text).into())
+}
+
+/// What is to be different when a run goes on.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// The device, until the run ends or is resumed again.
+    pub device: Option<DeviceChoice>,
+    /// Fields of the configuration, as `FIELD=VALUE`, from now on.
+    pub sets: Vec<String>,
 }
 
 /// Continues the run in `folder`, whose algorithm is one of `registry`, from its newest whole
@@ -114,13 +124,8 @@ fn require_same(run: &RunDir, config: &Config, registry: &Registry) -> Result<()
 ///
 /// # Errors
 /// As [`start`]; also where the folder is no run or the run is finished.
-pub fn resume(
-    folder: &Path,
-    device_choice: Option<DeviceChoice>,
-    registry: &Registry,
-    stop: Stop,
-) -> Result<()> {
-    match go_on(&RunDir::open(folder)?, device_choice, registry, stop)? {
+pub fn resume(folder: &Path, changes: &Changes, registry: &Registry, stop: Stop) -> Result<()> {
+    match go_on(&RunDir::open(folder)?, changes, registry, stop)? {
         WentOn::Trained => Ok(()),
         WentOn::WasFinished => {
             bail!("the run in {} is finished: there is nothing to resume", folder.display())
@@ -136,27 +141,45 @@ enum WentOn {
     WasFinished,
 }
 
-fn go_on(
-    run: &RunDir,
-    device_choice: Option<DeviceChoice>,
-    registry: &Registry,
-    stop: Stop,
-) -> Result<WentOn> {
+fn go_on(run: &RunDir, changes: &Changes, registry: &Registry, stop: Stop) -> Result<WentOn> {
     let _lock = run.lock()?;
-    let mut config = Config::load_with(registry, &[run.config_path()], &[])?;
-    if let Some(choice) = device_choice {
+    run.clean_up()?;
+    let mut config = Config::load_with(registry, &[run.config_path()], &changes.sets)?;
+    if !changes.sets.is_empty() {
+        let saved = Config::load_with(registry, &[run.config_path()], &[])?;
+        let wanted = Change::between(&recognised_fields(&saved)?, &recognised_fields(&config)?);
+        if let Some(change) = wanted.iter().find(|change| !change.is_allowed()) {
+            let text = format!("{change}: a run that goes on keeps it; start a new run instead");
+            return Err(UsageError(text).into());
+        }
+    }
+    let resolved = config.to_toml()?;
+    if let Some(choice) = changes.device {
         config.train.device = choice;
     }
     let device = device::open(config.train.device, &mut Notes)?;
     device::set_precision(&device, config.train.precision)?;
     let mut trainer = Trainer::new(config, &device)?;
     let elapsed = match checkpoint::newest(run, &mut Notes)? {
-        Some(files) => checkpoint::restore(&files, &mut trainer)?,
+        Some(files) => {
+            let (elapsed, changes) = checkpoint::restore(&files, &mut trainer)?;
+            for change in &changes {
+                Notes.note(&format!("{change} from step {} on", trainer.steps()));
+            }
+            run.record_changes(trainer.steps(), &changes)?;
+            elapsed
+        }
         None => {
             Notes.note(&format!("{} has no checkpoint yet: starting over", run.root().display()));
+            for path in set_aside_earlier_life(run)? {
+                Notes.note(&format!("what was there before is kept: {}", path.display()));
+            }
             0.0
         }
     };
+    if !changes.sets.is_empty() {
+        run.save_config(&resolved)?;
+    }
     if trainer.is_done() {
         // A kill may have come between the last checkpoint and what is written after it.
         policy_file::save(&run.policy_path(), &trainer)?;
@@ -171,13 +194,10 @@ fn go_on(
              from one that was never interrupted",
         );
     }
-    // At the start not even the evaluation of step 0 is kept: it is about to be repeated.
-    // Nor is a line whose evaluation is to be made once more.
-    let log = match (trainer.iteration, &trainer.pending) {
-        (0, _) => MetricsLog::restart(run)?,
-        (_, None) => MetricsLog::resume(run, trainer.steps())?,
-        (_, Some(_)) => MetricsLog::resume(run, trainer.steps() - 1)?,
-    };
+    let (log, complaint) = MetricsLog::resume(run, &trainer.recorded_steps())?;
+    if let Some(complaint) = complaint {
+        Notes.note(&complaint);
+    }
     Session::new(run.clone(), trainer, log, elapsed).run(stop)?;
     Ok(WentOn::Trained)
 }
@@ -189,15 +209,22 @@ fn named_folder(config_paths: &[PathBuf], seed: u64) -> PathBuf {
     PathBuf::from(format!("runs/{}-seed{seed}", stems.join("-")))
 }
 
-/// Returns [`named_folder`], or the first of it with `-2`, `-3`, … behind that is free.
-fn free_folder(config_paths: &[PathBuf], seed: u64) -> PathBuf {
+/// Makes [`named_folder`], or the first of it with `-2`, `-3`, … behind that is free, and returns
+/// it. Of several processes that do this at once, each gets another.
+fn free_folder(config_paths: &[PathBuf], seed: u64) -> Result<PathBuf> {
     let base = named_folder(config_paths, seed);
+    let parent = base.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
     let mut folder = base.clone();
     for number in 2.. {
-        if !folder.exists() {
-            break;
+        match fs::create_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => {
+                made.with_context(|| folder.display().to_string())?;
+                break;
+            }
         }
         folder = PathBuf::from(format!("{}-{number}", base.display()));
     }
-    folder
+    Ok(folder)
 }

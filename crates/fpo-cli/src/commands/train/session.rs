@@ -63,9 +63,6 @@ impl Session {
     fn train(&mut self, mut stop: Stop) -> Result<()> {
         self.greet();
         let mut report = None;
-        if self.trainer.iteration == 0 && self.trainer.evaluation_is_due() {
-            self.trainer.pending = Some(Metrics::new());
-        }
         loop {
             if let Some(metrics) = self.trainer.pending.take() {
                 report = self.complete(metrics, stop.flag())?;
@@ -160,7 +157,9 @@ impl Session {
         };
         let policy = policy_file::trained(&self.trainer)?;
         if let Offered::TakenForDamaged(error) = best::offer(&self.run, score, &policy)? {
-            self.reporter.note(&format!("{error}: the present policy takes its place"));
+            self.reporter.note(&format!(
+                "{error}: the present policy takes its place, and what was there is in set-aside/"
+            ));
         }
         Ok(())
     }

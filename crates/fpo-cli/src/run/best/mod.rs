@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::run::dir::RunDir;
 use crate::run::sealed_json::{Refused, sha256};
+use crate::run::set_aside::set_aside;
 use crate::run::{durable, sealed_json};
 use crate::terminal::humanize::grouped;
 
@@ -64,7 +65,7 @@ pub enum Offered {
     Declined,
     /// It is the best now.
     Taken,
-    /// It is kept, for the best before it was damaged, as this says.
+    /// It is kept, for the best before it was damaged, as this says, and lies aside now.
     TakenForDamaged(BestError),
 }
 
@@ -128,8 +129,8 @@ pub fn load(run: &RunDir) -> Result<Option<Best>, BestError> {
 
 /// Keeps `policy`, the bytes of its file, if `score` is strictly better than the best so far.
 ///
-/// A return that is not finite is never the best. Any policy replaces a damaged best, for nothing
-/// better is left.
+/// A return that is not finite is never the best. Any policy takes the place of a damaged best,
+/// which is set aside: it may be the record alone that is damaged.
 ///
 /// # Errors
 /// As [`load`], damage aside. The best from before is then still there.
@@ -160,9 +161,7 @@ pub fn offer(run: &RunDir, score: Score, policy: &[u8]) -> Result<Offered, BestE
 /// Writes both files at once, where no policy was kept yet or the one that was is damaged.
 fn begin(run: &RunDir, best: Entry, policy: &[u8]) -> Result<(), BestError> {
     let folder = run.best_dir();
-    if folder.exists() {
-        durable::remove_folder(&folder).map_err(io_error(&folder))?;
-    }
+    set_aside(run, &folder).map_err(io_error(&folder))?;
     let record = record_bytes(run, best, None)?;
     let policy_path = run.best_policy_path();
     let policy_name = policy_path.file_name().unwrap_or_default().to_string_lossy();

@@ -9,7 +9,7 @@ const NEW: &[u8] = b"weights of the new best";
 
 fn run() -> (tempfile::TempDir, RunDir) {
     let folder = tempfile::tempdir().unwrap();
-    let run = RunDir::create(&folder.path().join("run")).unwrap();
+    let (run, _) = RunDir::create(&folder.path().join("run")).unwrap();
     (folder, run)
 }
 

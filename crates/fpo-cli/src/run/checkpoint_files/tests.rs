@@ -9,7 +9,7 @@ const STATE: &[u8] = b"{\"step\": 1}";
 
 fn run() -> (tempfile::TempDir, RunDir) {
     let folder = tempfile::tempdir().unwrap();
-    let run = RunDir::create(&folder.path().join("run")).unwrap();
+    let (run, _) = RunDir::create(&folder.path().join("run")).unwrap();
     (folder, run)
 }
 

@@ -9,6 +9,8 @@
 //! given. Numbers are `f64` in the shortest form that reads back to the same bits. JSON has no
 //! non-finite numbers: they are the strings `"NaN"`, `"inf"` and `"-inf"`.
 
+mod kept;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -17,6 +19,8 @@ use serde_json::{Map, Value};
 
 use crate::run::dir::RunDir;
 use crate::run::durable;
+use crate::run::metrics::kept::Kept;
+use crate::run::set_aside;
 use crate::run::tensorboard::EventWriter;
 
 /// Metrics of an iteration by key.
@@ -38,14 +42,6 @@ pub enum MetricsError {
     /// A key is given twice, or is `step`.
     #[error("the metric `{0}` is given twice")]
     DuplicateKey(String),
-    /// A line that should be kept is not a metrics object.
-    #[error("{}:{line}: not a line of metrics", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// Line, from 1.
-        line: usize,
-    },
     /// The file system refused.
     #[error("{}: {source}", path.display())]
     Io {
@@ -68,37 +64,39 @@ impl MetricsLog {
         Self::open(run, None)
     }
 
-    /// Goes on with the log of a run that is resumed after `step` environment steps.
+    /// Goes on with the log of a run that is resumed, in which each of the steps `recorded`, in
+    /// order, should have its line. Also returns what is wrong with it, if anything is.
     ///
     /// Lines of later steps are dropped, for they will be written again, and so is a half-written
-    /// end. A log that is missing altogether is begun anew.
-    ///
-    /// # Errors
-    /// [`MetricsError::Damaged`] where a line before the last that is kept cannot be read; those
-    /// of the file system.
-    pub fn resume(run: &RunDir, step: u64) -> Result<Self, MetricsError> {
-        let path = run.metrics_path();
-        let text = match fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Self::create(run),
-            Err(error) => return Err(io_error(&path)(error)),
-        };
-        let kept = kept_length(&text, step)
-            .map_err(|line| MetricsError::Damaged { path: path.clone(), line })?;
-        if kept < text.len() {
-            durable::write_file(&path, &text[..kept]).map_err(io_error(&path))?;
-        }
-        Self::open(run, Some(step + 1))
-    }
-
-    /// Begins the log anew, for a run that starts over: what it holds is dropped.
+    /// end. Of a log with damaged lines among the others, which are left out, a copy is set aside.
+    /// A log that is missing altogether is begun anew.
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn restart(run: &RunDir) -> Result<Self, MetricsError> {
+    pub fn resume(run: &RunDir, recorded: &[u64]) -> Result<(Self, Option<String>), MetricsError> {
         let path = run.metrics_path();
-        durable::write_file(&path, b"").map_err(io_error(&path))?;
-        Self::open(run, Some(0))
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                File::create_new(&path).map_err(io_error(&path))?;
+                durable::sync_folder(run.root()).map_err(io_error(run.root()))?;
+                Vec::new()
+            }
+            Err(error) => return Err(io_error(&path)(error)),
+        };
+        let kept = Kept::of(&text, recorded);
+        let mut complaint =
+            kept.complaint(recorded.len()).map(|what| format!("{}: {what}", path.display()));
+        if !kept.damaged.is_empty() {
+            let copy = set_aside::copy(run, &path).map_err(io_error(&path))?;
+            let kept = format!("; it is kept as {}", copy.display());
+            complaint = complaint.map(|text| text + &kept);
+        }
+        if kept.text != text {
+            durable::write_file(&path, &kept.text).map_err(io_error(&path))?;
+        }
+        let next = recorded.last().map_or(0, |step| step + 1);
+        Ok((Self::open(run, Some(next))?, complaint))
     }
 
     /// Appends one line with `step` and `values`, in this order.
@@ -149,30 +147,6 @@ fn number(value: f64) -> Value {
     Value::from(text)
 }
 
-/// Returns how many bytes at the start of `text` are whole lines of steps up to `step`, or, as an
-/// error, the number of a damaged line among them.
-fn kept_length(text: &[u8], step: u64) -> Result<usize, usize> {
-    let mut kept = 0;
-    let mut end = 0;
-    let mut first_damaged = None;
-    for (index, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
-        end += line.len();
-        let found = line.ends_with(b"\n").then(|| step_of(line)).flatten();
-        match (found, first_damaged) {
-            (None, _) => first_damaged = first_damaged.or(Some(index + 1)),
-            (Some(found), _) if found > step => {}
-            (Some(_), Some(damaged)) => return Err(damaged),
-            (Some(_), None) => kept = end,
-        }
-    }
-    Ok(kept)
-}
-
-/// Returns the step of a line, if the line is a metrics object.
-fn step_of(line: &[u8]) -> Option<u64> {
-    serde_json::from_slice::<Map<String, Value>>(line).ok()?.get(STEP)?.as_u64()
-}
-
 fn io_error(path: &Path) -> impl Fn(io::Error) -> MetricsError {
     move |source| MetricsError::Io { path: path.into(), source }
 }
@@ -185,7 +159,7 @@ mod tests {
 
     fn run() -> (tempfile::TempDir, RunDir) {
         let folder = tempfile::tempdir().unwrap();
-        let run = RunDir::create(folder.path()).unwrap();
+        let (run, _) = RunDir::create(folder.path()).unwrap();
         (folder, run)
     }
 
@@ -219,11 +193,12 @@ mod tests {
     fn resuming_drops_later_lines_and_a_half_written_end() {
         let (_folder, run) = run();
         let lines = "{\"step\":10}\n{\"step\":20}\n{\"step\":30}\n{\"st";
-        for (step, kept) in
-            [(9, ""), (10, "{\"step\":10}\n"), (25, "{\"step\":10}\n{\"step\":20}\n")]
-        {
+        let recorded: [(&[u64], _); 3] =
+            [(&[], ""), (&[10], "{\"step\":10}\n"), (&[10, 20], "{\"step\":10}\n{\"step\":20}\n")];
+        for (recorded, kept) in recorded {
             fs::write(run.metrics_path(), lines).unwrap();
-            let mut log = MetricsLog::resume(&run, step).unwrap();
+            let (mut log, complaint) = MetricsLog::resume(&run, recorded).unwrap();
+            assert_eq!(complaint, None);
             assert_eq!(text(&run), kept);
             log.append(30, &[]).unwrap();
             assert_eq!(text(&run), format!("{kept}{{\"step\":30}}\n"));
@@ -235,24 +210,28 @@ mod tests {
         let (_folder, run) = run();
         let lines = "{\"step\":10}\n{\"step\":20}\n";
         fs::write(run.metrics_path(), lines).unwrap();
-        MetricsLog::resume(&run, 20).unwrap();
+        MetricsLog::resume(&run, &[10, 20]).unwrap();
         assert_eq!(text(&run), lines);
     }
 
     #[test]
-    fn damage_before_a_kept_line_is_an_error_with_its_number() {
-        let (_folder, run) = run();
-        fs::write(run.metrics_path(), "{\"step\":10}\nrubbish\n{\"step\":20}\n").unwrap();
-        let error = MetricsLog::resume(&run, 20).unwrap_err().to_string();
-        assert!(error.ends_with("metrics.jsonl:2: not a line of metrics"), "{error}");
-        MetricsLog::resume(&run, 10).unwrap();
-        assert_eq!(text(&run), "{\"step\":10}\n");
+    fn a_damaged_line_is_left_out_and_the_log_as_it_was_is_kept() {
+        let (folder, run) = run();
+        let lines = "{\"step\":10}\nrubbish\n{\"step\":20}\n";
+        fs::write(run.metrics_path(), lines).unwrap();
+        let (_, complaint) = MetricsLog::resume(&run, &[10, 20]).unwrap();
+        let complaint = complaint.unwrap();
+        assert!(complaint.contains("metrics.jsonl: line 2 is damaged; it is kept"), "{complaint}");
+        assert_eq!(text(&run), "{\"step\":10}\n{\"step\":20}\n");
+        let copy = folder.path().join("set-aside/metrics.jsonl");
+        assert_eq!(fs::read_to_string(copy).unwrap(), lines);
     }
 
     #[test]
     fn a_run_whose_metrics_were_deleted_can_still_be_resumed() {
         let (_folder, run) = run();
-        let mut log = MetricsLog::resume(&run, 20).unwrap();
+        let (mut log, complaint) = MetricsLog::resume(&run, &[10, 20]).unwrap();
+        assert!(complaint.unwrap().contains("2 of 2 lines are missing"));
         log.append(30, &[]).unwrap();
         assert_eq!(text(&run), "{\"step\":30}\n");
     }
@@ -261,7 +240,7 @@ mod tests {
     fn every_start_and_resumption_has_an_event_file_of_its_own() {
         let (_folder, run) = run();
         MetricsLog::create(&run).unwrap();
-        MetricsLog::resume(&run, 0).unwrap();
+        MetricsLog::resume(&run, &[]).unwrap();
         assert_eq!(fs::read_dir(run.tensorboard_dir()).unwrap().count(), 2);
     }
 
@@ -284,7 +263,7 @@ mod tests {
             let (_folder, run) = run();
             let lines = "{\"step\":10}\n{\"step\":20}\n{\"step\":30}\n{\"step\":40}\n";
             fs::write(run.metrics_path(), &lines[..cut]).unwrap();
-            MetricsLog::resume(&run, 100).unwrap();
+            MetricsLog::resume(&run, &[10, 20, 30, 40]).unwrap();
             prop_assert_eq!(text(&run), &lines[..cut / 12 * 12]);
         }
     }
