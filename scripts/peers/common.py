@@ -9,7 +9,6 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-ENVIRONMENT = ROOT / "third_party" / "peers"  # git ignores it
 MARK = "FPO_PEERS_PYTHON"
 
 
@@ -25,19 +24,20 @@ def arguments(description):
     return parser
 
 
-def enter(args):
-    """Goes on in a Python that has the peers' packages."""
+def enter(args, suffix=""):
+    """Goes on in a Python that has the packages of requirements`suffix`.txt."""
     if os.environ.get(MARK):
         return
     python = args.python
     if python is None:
-        python = ENVIRONMENT / "bin" / "python"
-        if not (ENVIRONMENT / "complete").exists():
-            print(f"setting up {ENVIRONMENT}", file=sys.stderr)
-            subprocess.run([sys.executable, "-m", "venv", "--clear", ENVIRONMENT], check=True)
+        environment = ROOT / "third_party" / f"peers{suffix}"  # git ignores it
+        python = environment / "bin" / "python"
+        if not (environment / "complete").exists():
+            print(f"setting up {environment}", file=sys.stderr)
+            subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
             subprocess.run([python, "-m", "pip", "install", "--quiet", "--only-binary=:all:",
-                            "--requirement", HERE / "requirements.txt"], check=True)
-            (ENVIRONMENT / "complete").touch()
+                            "--requirement", HERE / f"requirements{suffix}.txt"], check=True)
+            (environment / "complete").touch()
     os.environ[MARK] = "1"
     sys.stdout.flush()
     os.execv(python, [str(python), *sys.argv])
