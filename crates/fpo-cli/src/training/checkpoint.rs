@@ -30,12 +30,11 @@ const ENVS: &str = "envs.safetensors";
 const STATE: &str = "state.json";
 
 /// The lines of a configuration in TOML whose fields version 0.1.0 did not have, at their defaults.
-const ADDED_SINCE_0_1_0: [&str; 7] = [
+const ADDED_SINCE_0_1_0: [&str; 6] = [
     "sample_noise = \"independent\"\n",
     "sample_times = \"independent\"\n",
     "grad_norm_over = \"all\"\n",
     "noise_correlation = 0.0\n",
-    "advantage_offset = 0.0\n",
     "source_std = 1.0\n",
     "source_width = \"fixed\"\n",
 ];

@@ -128,11 +128,6 @@ pub struct Objective {
     /// Default: not set; FPO++ has 5 for motion tracking.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advantage_clamp: Option<f64>,
-    /// Added to advantages after they are normalised and clamped. A likelihood's gradient is 0 on
-    /// average over a policy's own actions, so that a constant changes nothing for PPO but its
-    /// noise; a CFM loss is a bound on one, and the constant draws it towards what it bounds
-    /// instead of letting it drift away. Range 0 and up. Default 0 (paper).
-    pub advantage_offset: f64,
     /// Weight of the entropy bonus. It is a term of the loss for `"ppo"`, whose entropy is known;
     /// for `"fpo"` and `"fpo++"` it goes through the advantages, in which likelihoods are taken
     /// from losses, so that they need `policy.loss_reduction` = `"nats"`; `"dppo"` has none. Range
@@ -158,7 +153,6 @@ impl Default for Objective {
             value_coefficient: 0.25,
             normalize_advantages: AdvantageNormalization::Minibatch,
             advantage_clamp: None,
-            advantage_offset: 0.0,
             entropy_coefficient: 0.0,
         }
     }
@@ -190,7 +184,6 @@ impl Objective {
         for (field, weight) in [
             ("value_coefficient", self.value_coefficient),
             ("entropy_coefficient", self.entropy_coefficient),
-            ("advantage_offset", self.advantage_offset),
         ] {
             require(weight >= 0.0 && weight.is_finite(), field, weight, "0 and up")?;
         }
@@ -237,7 +230,7 @@ impl Objective {
     }
 
     /// Advantages `(T, B)` as the surrogate sees them: `(A − mean A) / (std A + 1e-8)` with the
-    /// population standard deviation, as in the official code, then bounded and shifted. Steps at which `counts
+    /// population standard deviation, as in the official code, then bounded. Steps at which `counts
     /// (T, B)` is 0 rather than 1 have no part in mean and deviation, and their result is 0.
     /// `reduce` turns the means into those of all participants that share the minibatch.
     ///
@@ -272,10 +265,6 @@ impl Objective {
         let shaped = match self.advantage_clamp {
             Some(bound) => shaped.clamp(-bound, bound)?,
             None => shaped,
-        };
-        let shaped = match self.advantage_offset {
-            0.0 => shaped,
-            offset => (shaped + offset)?,
         };
         Ok(match counts {
             None => shaped,

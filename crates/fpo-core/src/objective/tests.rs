@@ -67,7 +67,6 @@ fn every_number_out_of_range_is_refused_by_name() {
         (Objective { reward_scale: 0.0, ..good }, "reward_scale"),
         (Objective { value_coefficient: -1.0, ..good }, "value_coefficient"),
         (Objective { entropy_coefficient: f64::INFINITY, ..good }, "entropy_coefficient"),
-        (Objective { advantage_offset: -0.1, ..good }, "advantage_offset"),
     ] {
         let error = objective.validate().unwrap_err().to_string();
         assert!(error.starts_with(&format!("{field} is ")), "{error}");
@@ -89,16 +88,6 @@ fn advantages_are_normalised_and_then_bounded() {
     }
     assert_eq!(with(AdvantageNormalization::None, Some(2.5)), [1.0, 2.0, 2.5, 2.5]);
     assert_eq!(with(AdvantageNormalization::None, None), [1.0, 2.0, 3.0, 10.0]);
-}
-
-#[test]
-fn an_offset_comes_last_and_only_where_a_step_counts() {
-    let advantages = Tensor::new(&[[1.0f64, 3.0, 7.0]], &Device::Cpu).unwrap();
-    let counts = Tensor::new(&[[1.0f64, 1.0, 0.0]], &Device::Cpu).unwrap();
-    let objective =
-        Objective { advantage_offset: 0.25, advantage_clamp: Some(0.5), ..Objective::default() };
-    let found = flat(objective.shape_advantages(&advantages, Some(&counts), &Alone).unwrap());
-    assert_eq!(found, [-0.25, 0.75, 0.0]);
 }
 
 /// A masked step has an advantage of 0, which normalisation turns into `−mean/std`; an excluded one

@@ -49,7 +49,6 @@ impl Problem {
             log_ratio_max: guards.log_ratio_max,
             truncation: [Truncation::Mask, Truncation::Bootstrap][below(2)],
             advantage_clamp: [None, Some(0.7)][below(2)],
-            advantage_offset: [0.0, 0.4, 0.0][(seed % 3) as usize],
             entropy_coefficient: 0.1,
             clip_epsilon: [0.05, 0.2, 0.5][below(3)],
             ratio: [RatioKind::PerAction, RatioKind::PerSample][below(2)],

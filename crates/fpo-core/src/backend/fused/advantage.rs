@@ -95,7 +95,6 @@ pub(crate) struct Shaping {
     shift: f32,
     scale: f32,
     bound: f32,
-    offset: f32,
     excludes: bool,
 }
 
@@ -108,8 +107,7 @@ impl Shaping {
             AdvantageNormalization::Minibatch => (mean as f32, (1.0 / (std + 1e-8)) as f32),
         };
         let excludes = objective.truncation == Truncation::Exclude;
-        let offset = objective.advantage_offset as f32;
-        Shaping { shift, scale, bound, offset, excludes }
+        Shaping { shift, scale, bound, excludes }
     }
 
     /// Returns the advantage of a step as the surrogate sees it.
@@ -117,6 +115,6 @@ impl Shaping {
         if self.excludes && !step.has_target {
             return 0.0;
         }
-        ((step.advantage - self.shift) * self.scale).clamp(-self.bound, self.bound) + self.offset
+        ((step.advantage - self.shift) * self.scale).clamp(-self.bound, self.bound)
     }
 }
