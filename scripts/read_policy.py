@@ -16,6 +16,7 @@ As a program:
 """
 
 import argparse
+import hashlib
 import json
 import sys
 
@@ -31,11 +32,17 @@ class Policy:
 
     def __init__(self, path):
         with safe_open(path, framework="numpy") as file:
-            self.info = json.loads((file.metadata() or {}).get("fpo", "{}"))
+            text = (file.metadata() or {}).get("fpo", "{}")
+        try:
+            self.info = json.loads(text)
+        except RecursionError:
+            raise ValueError("the metadata is nested too deeply") from None
         if self.info.get("format") != "fpo-policy" or self.info.get("format_version") != 2:
             raise ValueError("not an fpo policy of format version 2")
         self.config = self.info["policy"]
         tensors = load_file(path)
+        check_digest(text, tensors)
+        check_numbers(tensors)
         self.mean, self.std = tensors["normalizer.mean"], tensors["normalizer.std"]
         self.source_std = self.config.get("source_std", 1.0) * np.exp(
             tensors.get("policy.source_log_scale", np.float32(0))
@@ -84,10 +91,51 @@ class Policy:
         return np.tanh(action) if self.config["squash"] == "tanh" else action
 
 
+def check_digest(text, tensors):
+    """Fails unless text and tensors have the SHA-256 at the end of the text, if it has one."""
+    open_text, entry, rest = text.rpartition(',"sha256":"')
+    if not entry:
+        print("read_policy: no digest: damage to this file may go unnoticed", file=sys.stderr)
+        return
+    digest = hashlib.sha256(open_text.encode())
+    for name in sorted(tensors, key=str.encode):
+        sizes = ",".join(map(str, tensors[name].shape))
+        kind = {"float32": "F32"}.get(str(tensors[name].dtype), "?")
+        digest.update(f"{name} {kind} {sizes}\n".encode())
+        digest.update(tensors[name].astype("<f4").tobytes())
+    if rest != digest.hexdigest() + '"}':
+        raise ValueError("it is damaged: its content does not have the SHA-256 that it names")
+
+
+def check_numbers(tensors):
+    """Fails unless all numbers are finite and deviations positive."""
+    for name, tensor in tensors.items():
+        if not np.isfinite(tensor).all():
+            raise ValueError(f"tensor {name} holds a number that is not finite")
+    if not (tensors["normalizer.std"] > 0).all():
+        raise ValueError("tensor normalizer.std holds a deviation that is not positive")
+
+
+class RecordingError(Exception):
+    """A recording that cannot be compared with."""
+
+
 def check(policy, path):
     """Compares every recorded action and control; returns the largest difference."""
-    recording = load_file(path)
-    rows = {name: a.reshape(-1, a.shape[-1]) for name, a in recording.items() if a.ndim == 3}
+    try:
+        recording = load_file(path)
+        rows = {name: a.reshape(-1, a.shape[-1]) for name, a in recording.items() if a.ndim == 3}
+        for name in ("obs", "noise", "action", "control"):
+            if not np.isfinite(rows[name]).all():
+                raise ValueError(f"{name} holds a number that is not finite")
+        for name, size in (("obs", "obs_dim"), ("noise", "action_dim")):
+            if rows[name].shape[1] != policy.config[size]:
+                found = rows[name].shape[1]
+                raise ValueError(f"{name} has {found} numbers, expected {policy.config[size]}")
+    except KeyError as error:
+        raise RecordingError(f"{path}: there is no tensor {error}") from error
+    except (OSError, ValueError, SafetensorError) as error:
+        raise RecordingError(f"{path}: {error}") from error
     action = policy.act(rows["obs"], rows["noise"])
     errors = [
         np.abs(action - rows["action"]).max(),
@@ -97,11 +145,20 @@ def check(policy, path):
     return max(errors)
 
 
+class ArgumentError(Exception):
+    """A flag whose value does not fit."""
+
+
 def numbers(text, size, what):
     """A row of `size` numbers from a comma-separated list."""
-    values = [float(x) for x in text.split(",")]
+    try:
+        values = [float(x) for x in text.split(",")]
+    except ValueError as error:
+        raise ArgumentError(f"{what}: {error}") from error
     if len(values) != size:
-        raise ValueError(f"{what} has {len(values)} numbers, expected {size}")
+        raise ArgumentError(f"{what} has {len(values)} numbers, expected {size}")
+    if not np.isfinite(values).all():
+        raise ArgumentError(f"{what} holds a number that is not finite")
     return np.array([values], dtype=np.float32)
 
 
@@ -119,7 +176,11 @@ def main():
     args = parser.parse_args(words)
     try:
         run(args)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+    except (ArgumentError, RecordingError) as error:
+        sys.exit(f"read_policy: {error}")
+    except KeyError as error:
+        sys.exit(f"read_policy: {args.policy}: there is no {error}")
+    except (OSError, TypeError, ValueError, SafetensorError) as error:
         sys.exit(f"read_policy: {args.policy}: {error}")
 
 

@@ -3,7 +3,7 @@
 //! Neither environments nor a learner are built, because a checkpoint holds the weights and the
 //! statistics, and the configuration says which policy they belong to.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use candle_core::Device;
@@ -11,6 +11,8 @@ use fpo_core::{Noise, Normalizer, Policy, PolicyInfo, Registry};
 
 use crate::config::resolved::Config;
 use crate::run::dir::RunDir;
+use crate::run::durable;
+use crate::terminal::failure::UsageError;
 use crate::terminal::reporter::{Notes, Reporter};
 use crate::training::{build, checkpoint, policy_file};
 
@@ -31,9 +33,15 @@ pub const FORMATS: [Format; 1] =
 /// `output`, in the format that the ending of its name asks for.
 ///
 /// # Errors
-/// If the folder is not a run or has no whole checkpoint, or if `output` cannot be written.
+/// If the folder is not a run or has no whole checkpoint, or if `output` cannot be written or is a
+/// file that the run needs.
 pub fn export(folder: &Path, output: &Path, registry: &Registry) -> Result<()> {
     let run = RunDir::open(folder)?;
+    let own = run.own_files();
+    if let Some(file) = durable::overwritten(output, own.iter().map(PathBuf::as_path)) {
+        let text = format!("-o would write over {}, which the run needs", file.display());
+        return Err(UsageError(text).into());
+    }
     let files = checkpoint::newest(&run, &mut Notes)?
         .with_context(|| format!("{} has no checkpoint yet", folder.display()))?;
     let config = Config::load_with(registry, &[run.config_path()], &[])?;

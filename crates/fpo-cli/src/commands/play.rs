@@ -12,6 +12,7 @@ use crate::commands::summary::Summary;
 use crate::config::resolved::Config;
 use crate::run::dir::RunDir;
 use crate::run::durable;
+use crate::terminal::failure::UsageError;
 use crate::terminal::output::{note, print};
 use crate::training::evaluate::{EvalPlan, EvalReport, evaluate};
 use crate::training::player::Player;
@@ -56,7 +57,8 @@ impl PlayArgs {
     /// as long as in training too, unless the task is another one.
     ///
     /// # Errors
-    /// If this build has no such task, or the policy's sizes are not those of the task.
+    /// If this build has no such task, or the policy's sizes are not those of the task. Also if the
+    /// recording is to be written over the policy.
     pub fn plan_for_policy(
         &self,
         path: &Path,
@@ -64,6 +66,12 @@ impl PlayArgs {
         task: Option<&str>,
         run: Option<&RunDir>,
     ) -> Result<EvalPlan> {
+        if let Some(record) = &self.record
+            && durable::overwritten(record, [path]).is_some()
+        {
+            let text = format!("--record would write over the policy {}", path.display());
+            return Err(UsageError(text).into());
+        }
         let info = &file.info;
         let spec = match task {
             Some(task) => fpo_envs::spec(task)?,

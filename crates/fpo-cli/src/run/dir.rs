@@ -193,6 +193,23 @@ impl RunDir {
         self.checkpoints_dir().join(format!("step_{step:012}"))
     }
 
+    /// Returns the files of the run that nothing else may be written over: all but the policy, which
+    /// is written anew with every checkpoint.
+    pub fn own_files(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        let mut folders = vec![self.root.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => folders.push(entry.path()),
+                    _ => files.push(entry.path()),
+                }
+            }
+        }
+        files.retain(|file| *file != self.policy_path());
+        files
+    }
+
     /// Returns the path of the trained policy.
     pub fn policy_path(&self) -> PathBuf {
         self.root.join(POLICY)

@@ -56,6 +56,29 @@ pub fn check_output(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Returns the first of `inputs` that writing to `output` would destroy: the same file, also
+/// through links.
+pub fn overwritten<'a>(
+    output: &Path,
+    inputs: impl IntoIterator<Item = &'a Path>,
+) -> Option<&'a Path> {
+    inputs.into_iter().find(|input| is_same_file(output, input))
+}
+
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    let (Ok(a), Ok(b)) = (fs::canonicalize(a), fs::canonicalize(b)) else { return false };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let number = |path: &Path| fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+        let (first, second) = (number(&a), number(&b));
+        if first.is_some() && first == second {
+            return true;
+        }
+    }
+    a == b
+}
+
 /// Puts a folder with these `files` (name and content) at `path`, where there must be none.
 ///
 /// # Errors
@@ -198,6 +221,23 @@ mod tests {
         assert!(check_output(&dir.path().join("folder")).is_err());
         assert!(check_output(&dir.path().join("none/x")).is_err());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_input_is_recognised_through_links_of_both_kinds() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::write(at("input"), b"x").unwrap();
+        fs::write(at("other"), b"x").unwrap();
+        std::os::unix::fs::symlink(at("input"), at("soft")).unwrap();
+        fs::hard_link(at("input"), at("hard")).unwrap();
+        let input = at("input");
+        for name in ["input", "soft", "hard"] {
+            assert_eq!(overwritten(&at(name), [input.as_path()]), Some(input.as_path()), "{name}");
+        }
+        assert_eq!(overwritten(&at("other"), [input.as_path()]), None);
+        assert_eq!(overwritten(&at("new"), [input.as_path()]), None);
     }
 
     fn names(folder: &Path) -> Vec<String> {

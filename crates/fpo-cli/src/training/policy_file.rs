@@ -1,15 +1,19 @@
 //! Saves and reads policy files, and checks whether they fit a task. [`fpo_core::PolicyFile`]
 //! defines their format.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use candle_core::Device;
 use fpo_core::{Normalizer, Policy, PolicyFile, PolicyInfo};
 use fpo_envs::{EnvSpec, Starts};
+use serde_json::Value;
 
 use crate::config::resolved::Config;
 use crate::run::durable;
+use crate::terminal::reporter::{Notes, Reporter};
 use crate::training::trainer::Trainer;
 
 /// Returns what a policy file says about a policy that was trained under `config` for `steps` steps
@@ -71,8 +75,52 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 /// tensor that does not fit.
 pub fn load(path: &Path, device: &Device) -> Result<PolicyFile> {
     let bytes =
-        std::fs::read(path).with_context(|| format!("cannot read policy {}", path.display()))?;
-    PolicyFile::from_bytes(&bytes, device).with_context(|| format!("policy {}", path.display()))
+        read_whole(path).with_context(|| format!("cannot read policy {}", path.display()))?;
+    let file = PolicyFile::from_bytes(&bytes, device)
+        .with_context(|| format!("policy {}", path.display()))?;
+    if !file.has_digest {
+        let path = path.display();
+        Notes.note(&format!("policy {path} names no digest: damage to it may go unnoticed"));
+    }
+    Ok(file)
+}
+
+/// Reads a safetensors file, and no more of it than its header says that it holds.
+///
+/// # Errors
+/// If it is no regular file, which may never end, or is not as long as its header says.
+fn read_whole(path: &Path) -> Result<Vec<u8>> {
+    let found = std::fs::metadata(path)?;
+    if !found.is_file() {
+        bail!("it is not a regular file");
+    }
+    let mut file = File::open(path)?;
+    let mut bytes = Vec::new();
+    file.by_ref().take(8).read_to_end(&mut bytes)?;
+    let length = bytes.first_chunk::<8>().map_or(0, |length| u64::from_le_bytes(*length));
+    let rest = found.len().saturating_sub(8);
+    if length <= rest.min(LARGEST_HEADER) {
+        file.by_ref().take(length).read_to_end(&mut bytes)?;
+        if let Some(numbers) = bytes.get(8..).and_then(length_of_numbers)
+            && numbers == rest - length
+        {
+            file.take(numbers).read_to_end(&mut bytes)?;
+            return Ok(bytes);
+        }
+    }
+    bail!("not a whole safetensors file ({} bytes)", found.len())
+}
+
+/// The longest header of a policy file that is read, in bytes; those written have a few thousand.
+const LARGEST_HEADER: u64 = 1 << 24;
+
+/// Returns how many bytes of numbers a header describes, or `None` if it is not a header.
+fn length_of_numbers(header: &[u8]) -> Option<u64> {
+    let header: serde_json::Map<String, Value> = serde_json::from_slice(header).ok()?;
+    let tensors = header.iter().filter(|(name, _)| *name != "__metadata__");
+    tensors
+        .map(|(_, tensor)| tensor["data_offsets"][1].as_u64())
+        .try_fold(0, |most, end| Some(most.max(end?)))
 }
 
 /// Returns the starts of the episodes that a policy was trained on.

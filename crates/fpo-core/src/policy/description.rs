@@ -51,7 +51,9 @@ pub(crate) fn gaussian(config: &GaussianConfig) -> Result<Value> {
 /// # Errors
 /// The error names the entry that is missing, out of range, or not what this program would compute.
 pub(crate) fn read_flow(description: Value) -> Result<FlowConfig> {
-    let described: FlowDescription = serde_json::from_value(description).map_err(unreadable)?;
+    let described: FlowDescription =
+        serde_json::from_value(description.clone()).map_err(unreadable)?;
+    only_known(&description, &described, &["source_std", "source_width"])?;
     let FlowDescription { config, schedule, step_factors, .. } = described;
     config.validate()?;
     let count = config.flow_steps;
@@ -72,9 +74,24 @@ pub(crate) fn read_flow(description: Value) -> Result<FlowConfig> {
 /// # Errors
 /// The error names the entry that is missing or out of range.
 pub(crate) fn read_gaussian(description: Value) -> Result<GaussianConfig> {
-    let described: GaussianDescription = serde_json::from_value(description).map_err(unreadable)?;
+    let described: GaussianDescription =
+        serde_json::from_value(description.clone()).map_err(unreadable)?;
+    only_known(&description, &described, &[])?;
     described.config.validate()?;
     Ok(described.config)
+}
+
+/// Fails if `found`, a JSON object, has an entry that `read`, which was read from it, does not have
+/// when it is written, but for the `optional` ones. A misspelt name would otherwise mean the
+/// default.
+pub(crate) fn only_known(found: &Value, read: &impl Serialize, optional: &[&str]) -> Result<()> {
+    let known = serde_json::to_value(read).map_err(unreadable)?;
+    let names = found.as_object().into_iter().flat_map(|entries| entries.keys());
+    let is_known = |name: &str| known.get(name).is_some() || optional.contains(&name);
+    match names.into_iter().find(|name| !is_known(name)) {
+        Some(name) => Err(Error::File(format!("unknown entry `{name}`"))),
+        None => Ok(()),
+    }
 }
 
 fn json(description: &impl Serialize) -> Result<Value> {

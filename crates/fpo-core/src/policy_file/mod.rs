@@ -4,8 +4,8 @@
 //! `normalizer.mean` and `normalizer.std` of the observations. The metadata entry `fpo` is a JSON
 //! object with the format's version, the task, all sizes and conventions of a flow
 //! ([`crate::FlowConfig`], with the times of its steps and what each does) or of a Gaussian
-//! ([`crate::GaussianConfig`]), and what actions start from. A reader needs nothing else;
-//! `scripts/read_policy.py` is one.
+//! ([`crate::GaussianConfig`]), what actions start from, and a digest of all that. A reader needs
+//! nothing else; `scripts/read_policy.py` is one.
 //!
 //! ```no_run
 //! use candle_core::Device;
@@ -20,6 +20,7 @@
 //! ```
 
 pub(crate) mod kind;
+mod seal;
 pub(crate) mod tensor_file;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use crate::error::{Error, Result};
 use crate::flow::sampler::Start;
 use crate::nn::normalizer::{DeviceNormalizer, Normalizer};
 use crate::policy::Policy;
+use crate::policy::description::only_known;
 use crate::policy_file::kind::{POLICY_KINDS, PolicyKind};
 use crate::policy_file::tensor_file::{Data, TensorFile};
 
@@ -89,6 +91,9 @@ pub struct PolicyFile {
     pub policy: Arc<dyn Policy>,
     /// Means and standard deviations of the observations.
     pub normalizer: DeviceNormalizer,
+    /// Whether the file names its digest, which then was right. Files of version 0.1.0 do not, and
+    /// damage to them may go unnoticed.
+    pub has_digest: bool,
 }
 
 impl PolicyFile {
@@ -126,15 +131,16 @@ impl PolicyFile {
             policy: policy.description()?,
             created_by: created_by.into(),
         };
-        file.metadata = Some(serde_json::to_string(&metadata).map_err(unreadable)?);
+        let text = serde_json::to_string(&metadata).map_err(unreadable)?;
+        file.metadata = Some(seal::seal(&text, &file));
         file.to_bytes()
     }
 
     /// Reads the bytes of a file to `device`.
     ///
     /// # Errors
-    /// [`Error::File`] says what is wrong: cut off, no policy, another version, a setting out of
-    /// range, a tensor that does not fit.
+    /// [`Error::File`] says what is wrong: cut off, damaged, no policy, another version, a setting
+    /// out of range or unknown, a tensor that does not fit.
     pub fn from_bytes(bytes: &[u8], device: &Device) -> Result<PolicyFile> {
         PolicyFile::from_bytes_of(bytes, device, &POLICY_KINDS)
     }
@@ -153,6 +159,7 @@ impl PolicyFile {
             Error::File("not an fpo policy: there is no metadata entry `fpo`".into())
         })?;
         let Metadata { info, policy: description, .. } = metadata(text)?;
+        let has_digest = seal::check(text, &file)?;
         check_numbers(&file)?;
         let tensor = |name: &str| -> Result<Tensor> {
             let shape = file.get(name)?.shape.clone();
@@ -181,7 +188,7 @@ impl PolicyFile {
             Ok(row)
         };
         let normalizer = DeviceNormalizer::new(row("normalizer.mean")?, row("normalizer.std")?);
-        Ok(PolicyFile { info, policy: policy.frozen(), normalizer })
+        Ok(PolicyFile { info, policy: policy.frozen(), normalizer, has_digest })
     }
 
     /// Returns an actor for the policy, computed by the fastest code for its device.
@@ -206,7 +213,10 @@ fn metadata(text: &str) -> Result<Metadata> {
         let found = &head["format_version"];
         return Err(Error::File(format!("format version {found}; this program reads {VERSION}")));
     }
-    serde_json::from_value(head).map_err(unreadable)
+    let metadata: Metadata = serde_json::from_value(head.clone()).map_err(unreadable)?;
+    only_known(&head, &metadata, &["sha256"])
+        .map_err(|error| Error::File(format!("metadata: {error}")))?;
+    Ok(metadata)
 }
 
 /// Fails unless all numbers are finite f32, and deviations positive.

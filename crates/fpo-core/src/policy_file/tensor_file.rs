@@ -26,7 +26,8 @@ pub enum Data {
 }
 
 impl Data {
-    fn to_bytes(&self) -> (Dtype, Vec<u8>) {
+    /// Returns the type of the numbers and their bytes, in little-endian order.
+    pub(crate) fn to_bytes(&self) -> (Dtype, Vec<u8>) {
         match self {
             Data::F32(x) => (Dtype::F32, x.iter().flat_map(|x| x.to_le_bytes()).collect()),
             Data::F64(x) => (Dtype::F64, x.iter().flat_map(|x| x.to_le_bytes()).collect()),
