@@ -92,7 +92,10 @@ fn what_is_read_is_never_written_over() {
     fail(dir.path(), &record, 2, &["--record would write over the policy"]);
     assert!(fs::read(dir.path().join("run/policy.safetensors")).unwrap() == policy);
     assert!(fs::read(dir.path().join("run/config.toml")).unwrap() == config);
-    succeed(dir.path(), &["export", "run", "-o", "run/policy.safetensors"]);
+    // What the run does not write itself is its owner's to write over.
+    for output in ["run/policy.safetensors", "run/mine.safetensors", "run/mine.safetensors"] {
+        succeed(dir.path(), &["export", "run", "-o", output]);
+    }
 }
 
 /// What has no end, or is long and no policy, is not read to its end.

@@ -45,8 +45,8 @@ fn checkpoint(run: &Path, iteration: u64) -> PathBuf {
     run.join(format!("checkpoints/step_{:012}", iteration * STEPS_PER_ITERATION))
 }
 
-/// A copy of `whole` as a kill right after the checkpoint of an iteration would have left it, as far
-/// as that decides how it goes on.
+/// A copy of `whole` as a kill right after the checkpoint of an iteration would have left it, as
+/// far as that decides how it goes on.
 fn killed_after(dir: &TempDir, iteration: u64) -> PathBuf {
     let run = dir.path().join(format!("killed-{iteration}"));
     copy_folder(&dir.path().join("whole"), &run);

@@ -48,8 +48,8 @@ pub fn metrics(run: &Path) -> Vec<Map<String, Value>> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The bytes of a policy file without its digest, as version 0.1.0 wrote them; spaces take its place
-/// at the end of the header.
+/// The bytes of a policy file without its digest, as version 0.1.0 wrote them; spaces take its
+/// place at the end of the header.
 #[allow(dead_code, reason = "not every test program needs it")]
 pub fn without_digest(bytes: &[u8]) -> Vec<u8> {
     let length = u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;

@@ -114,8 +114,8 @@ struct TrainArgs {
     /// Folder of the run [default: runs/CONFIG-seedN]
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     out: Option<PathBuf>,
-    /// Continue the run in this folder from its newest checkpoint; --set may change train.total_steps,
-    /// eval.…, checkpoint.…, train.device and train.overlap
+    /// Continue the run in this folder from its newest checkpoint; --set may change
+    /// train.total_steps, eval.…, checkpoint.…, train.device and train.overlap
     #[arg(long, value_name = "RUN", conflicts_with = "seed")]
     resume: Option<PathBuf>,
     /// Continue the run in its folder if it is there, and start it otherwise; a finished run stays

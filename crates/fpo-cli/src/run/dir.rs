@@ -23,6 +23,7 @@ use crate::run::lock::{LOCK, RunLock, is_free};
 
 const CONFIG: &str = "config.toml";
 const POLICY: &str = "policy.safetensors";
+const CHANGES: &str = "changes.jsonl";
 
 /// The folder of one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,7 +119,7 @@ impl RunDir {
     /// # Errors
     /// Those of the file system.
     pub fn record_changes(&self, step: u64, changes: &[impl Serialize]) -> Result<(), RunDirError> {
-        let path = self.root.join("changes.jsonl");
+        let path = self.root.join(CHANGES);
         let failed = |source| io_error(&path, source);
         let mut text = match fs::read(&path) {
             Ok(text) => text,
@@ -193,11 +194,14 @@ impl RunDir {
         self.checkpoints_dir().join(format!("step_{step:012}"))
     }
 
-    /// Returns the files of the run that nothing else may be written over: all but the policy, which
-    /// is written anew with every checkpoint.
+    /// Returns the files of the run that nothing else may be written over: all that it writes but the
+    /// policy, which is written anew with every checkpoint.
     pub fn own_files(&self) -> Vec<PathBuf> {
-        let mut files = Vec::new();
-        let mut folders = vec![self.root.clone()];
+        let names = [CONFIG, LOCK, CHANGES, "metrics.jsonl", "outcome.json"];
+        let mut files: Vec<PathBuf> = names.iter().map(|name| self.root.join(name)).collect();
+        let aside = self.root.join("set-aside");
+        let mut folders =
+            vec![self.checkpoints_dir(), self.best_dir(), self.tensorboard_dir(), aside];
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
                 match entry.file_type() {
@@ -206,7 +210,6 @@ impl RunDir {
                 }
             }
         }
-        files.retain(|file| *file != self.policy_path());
         files
     }
 

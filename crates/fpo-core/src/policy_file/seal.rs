@@ -1,8 +1,8 @@
 //! The digest that a policy file carries, so that a flipped bit is noticed and not played.
 //!
-//! The JSON of the metadata ends with the entry `sha256`, 64 hexadecimal digits: SHA-256 of the text
-//! before `,"sha256":` and, for every array in the order of names, of a line `NAME TYPE SIZES` (sizes
-//! joined by commas, then a newline) and of its bytes in little-endian order.
+//! The JSON of the metadata ends with the entry `sha256`, 64 hexadecimal digits: SHA-256 of the
+//! text before `,"sha256":` and, for every array in the order of names, of a line `NAME TYPE SIZES`
+//! (sizes joined by commas, then a newline) and of its bytes in little-endian order.
 
 use sha2::{Digest, Sha256};
 

@@ -139,8 +139,8 @@ mod tests {
     use crate::training::player::Player;
 
     /// Walks up above the row `turn` and down below it; in that row it goes up with every draw
-    /// above `bound`. From the cell `stuck` it goes nowhere. Lends its parameters, which do nothing,
-    /// from a Gaussian.
+    /// above `bound`. From the cell `stuck` it goes nowhere. Lends its parameters, which do
+    /// nothing, from a Gaussian.
     #[derive(Clone, Debug)]
     struct Walker {
         lent: GaussianPolicy,
