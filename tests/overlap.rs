@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use candle_core::Device;
@@ -30,7 +31,7 @@ fn trainer(overlap: &str, kernels: &str) -> Trainer {
 
 /// Returns an iteration's metrics without its times.
 fn iterate(trainer: &mut Trainer) -> Metrics {
-    let mut metrics = trainer.iterate(&mut |_| ()).unwrap();
+    let mut metrics = trainer.iterate(&mut |_| ControlFlow::Continue(())).unwrap();
     metrics.retain(|(key, _)| !key.starts_with("time/"));
     assert!(metrics.iter().any(|(key, value)| key == "rollout/episodes" && *value > 0.0));
     metrics
@@ -89,7 +90,7 @@ fn a_run_in_halves_can_go_on_without_them_and_the_other_way_round() {
 #[test]
 fn the_times_of_an_iteration_in_halves_add_up() {
     let mut trainer = trainer("on", "auto");
-    let metrics = trainer.iterate(&mut |_| ()).unwrap();
+    let metrics = trainer.iterate(&mut |_| ControlFlow::Continue(())).unwrap();
     let seconds = |part: &str| {
         let key = format!("time/{part}_s");
         metrics.iter().find(|(found, _)| *found == key).unwrap().1

@@ -9,6 +9,7 @@ mod common;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
+use std::time::{Duration, Instant};
 
 use common::{fpo, metrics, small_config, stderr, succeed};
 use serde_json::Value;
@@ -288,4 +289,71 @@ fn what_decides_the_steps_done_so_far_does_not_change_and_what_does_not_may() {
         let of = |run: &Path| fs::read(checkpoint(run, ITERATIONS).join(file)).unwrap();
         assert!(of(&run) == of(&dir.path().join("whole")), "{file}");
     }
+}
+
+/// Waits until the metrics of `run` have a line.
+fn await_metrics(run: &Path) {
+    let start = Instant::now();
+    while fs::metadata(run.join("metrics.jsonl")).map_or(0, |file| file.len()) == 0 {
+        assert!(start.elapsed() < Duration::from_secs(120), "no metrics in two minutes");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn a_run_whose_folder_is_gone_is_saved_elsewhere_and_can_go_on() {
+    let dir = tempdir().unwrap();
+    let config = small_config(dir.path(), "GridWorld/two_walls");
+    let mut command = fpo(dir.path());
+    command.args(["train", config.to_str().unwrap(), "--out", "run"]);
+    command.args(["--set", "train.total_steps=100000000", "--set", "checkpoint.interval_s=0"]);
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let run = dir.path().join("run");
+    await_metrics(&run);
+    fs::rename(&run, dir.path().join("moved")).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let between = |from: &str, to: &str| {
+        text.split(from).nth(1).unwrap_or_else(|| panic!("{text}")).split(to).next().unwrap()
+    };
+    let rescued = between("is saved elsewhere: fpo train --resume ", ":");
+    let steps: u64 = between("its state at step ", " ").parse().unwrap();
+    assert!(rescued.starts_with("run-rescued-"), "{rescued}");
+    let total = format!("train.total_steps={}", steps + STEPS_PER_ITERATION);
+    succeed(dir.path(), &["train", "--resume", rescued, "--set", &total]);
+    assert!(dir.path().join(rescued).join("policy.safetensors").is_file());
+    assert!(!run.exists(), "a folder that somebody moved is not made anew");
+}
+
+#[test]
+fn a_run_that_cannot_write_is_saved_as_far_as_it_can_be_and_goes_on_to_the_same_bits() {
+    let dir = tempdir().unwrap();
+    let config = small_config(dir.path(), "GridWorld/two_walls");
+    let sets = ["checkpoint.keep=100", "eval.count=3", "train.num_epochs=60"];
+    let start = |out: &str| {
+        let mut command = fpo(dir.path());
+        command.args(["train", config.to_str().unwrap(), "--out", out]);
+        for set in sets {
+            command.args(["--set", set]);
+        }
+        command.stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let whole = start("whole").wait_with_output().unwrap();
+    assert!(whole.status.success(), "{}", stderr(&whole));
+    let child = start("run");
+    let run = dir.path().join("run");
+    await_metrics(&run);
+    // In the place of the folder of the best policy, which the next evaluation writes, is a file.
+    fs::rename(run.join("best"), run.join("elsewhere")).unwrap();
+    fs::write(run.join("best"), "").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let words = "is saved: once the cause is mended, go on with: fpo train --resume run: ";
+    assert!(text.contains(words) && text.contains("run/best"), "{text}");
+    fs::remove_file(run.join("best")).unwrap();
+    fs::rename(run.join("elsewhere"), run.join("best")).unwrap();
+    resumed(&run);
+    assert_same(&dir.path().join("whole"), &run);
 }

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candle_core::Device;
@@ -64,8 +65,11 @@ fn only_the_first_rollout_allocates_memory_for_rollouts() {
         let draws = fpo_cli::training::build::sample_draws(&trainer.config);
         let Trainer { collector, learner, .. } = &mut trainer;
         for iteration in 0..3 {
-            let (collecting, collected) =
-                large(|| collector.collect(learner, &noise, plan, &mut |_| ()).unwrap());
+            let (collecting, collected) = large(|| {
+                collector
+                    .collect(learner, &noise, plan, &mut |_| ControlFlow::Continue(()))
+                    .unwrap()
+            });
             let (storage, first_step) = (collected.storage, collected.first_step);
             let (completing, rollout) =
                 large(|| learner.complete(storage, draws, &noise, first_step).unwrap());

@@ -208,66 +208,6 @@ fn an_edited_configuration_or_only_damaged_checkpoints_stop_a_resumption() {
     refused("no checkpoint of run is whole");
 }
 
-#[cfg(unix)]
-#[test]
-fn an_interrupted_run_saves_says_how_to_go_on_and_ends_with_130() {
-    let dir = tempdir().unwrap();
-    let config = small_config(dir.path(), "GridWorld/two_walls");
-    let args = ["train", config.to_str().unwrap(), "--set", "train.total_steps=100000000"];
-    for signal in ["INT", "TERM"] {
-        let child = fpo(dir.path())
-            .args(args)
-            .args(["--out", signal])
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let run = dir.path().join(signal);
-        let start = Instant::now();
-        while std::fs::metadata(run.join("metrics.jsonl")).map_or(0, |m| m.len()) == 0 {
-            assert!(start.elapsed() < Duration::from_secs(60), "no metrics in a minute");
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        let pid = child.id().to_string();
-        assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
-        let output = child.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
-        assert!(stderr(&output).contains("fpo train --resume"), "{}", stderr(&output));
-        assert!(run.join("policy.safetensors").exists());
-    }
-}
-
-#[cfg(unix)]
-#[test]
-fn an_interrupted_evaluation_is_made_up_for_when_the_run_resumes() {
-    let dir = tempdir().unwrap();
-    // Evaluations of 3,000 episodes last long enough for a signal to hit one.
-    let config = small_config(dir.path(), "GridWorld/two_walls");
-    let args = ["train", config.to_str().unwrap(), "--set", "eval.episodes=3000", "--out"];
-    succeed(dir.path(), &[&args[..], &["whole"]].concat());
-    let mut child = fpo(dir.path()).args(args).arg("cut").stderr(Stdio::null()).spawn().unwrap();
-    let run = dir.path().join("cut");
-    let start = Instant::now();
-    let lines = || {
-        let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap_or_default();
-        text.matches('\n').count()
-    };
-    // Once the third of four iterations has its line, the fourth and its evaluation are next.
-    while lines() < 4 {
-        assert!(start.elapsed() < Duration::from_secs(60), "no metrics in a minute");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    std::thread::sleep(Duration::from_millis(150));
-    let pid = child.id().to_string();
-    assert!(Command::new("kill").args(["-s", "INT", &pid]).status().unwrap().success());
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    succeed(dir.path(), &["train", "--resume", "cut"]);
-    assert_same_run(&dir.path().join("whole"), &run);
-    let output = fpo(dir.path()).args(["train", "--resume", "cut"]).output().unwrap();
-    let text = stderr(&output);
-    assert_eq!(output.status.code(), Some(1), "{text}");
-    assert!(text.contains("is finished: there is nothing to resume"), "{text}");
-}
-
 #[test]
 fn the_same_command_starts_a_run_goes_on_with_it_and_leaves_it_as_it_is_when_it_is_finished() {
     let dir = tempdir().unwrap();

@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
+use std::ops::ControlFlow;
+
 use candle_core::Device;
 use fpo_cli::config::Config;
 use fpo_cli::training::collector::Plan;
@@ -27,7 +29,7 @@ fn copies(trainer: &mut Trainer, length: usize, overlap: bool) -> Transfers {
     let plan = Plan { length, unroll_length: 4, num_samples, overlap, noise_correlation: 0.0 };
     let Trainer { collector, learner, .. } = trainer;
     let before = Transfers::so_far();
-    collector.collect(learner, &Noise::new(0), plan, &mut |_| ()).unwrap();
+    collector.collect(learner, &Noise::new(0), plan, &mut |_| ControlFlow::Continue(())).unwrap();
     Transfers::so_far().since(before)
 }
 

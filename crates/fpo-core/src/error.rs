@@ -20,6 +20,9 @@ pub enum Error {
         /// Gradient steps taken before it.
         step: u64,
     },
+    /// Whoever watched an update broke it off.
+    #[error("interrupted")]
+    Interrupted,
     /// A number that an environment or a policy made is not finite.
     #[error("environment {environment}: element {element} of the {what} is {value}")]
     NotFinite {

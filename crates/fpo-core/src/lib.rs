@@ -97,6 +97,7 @@ pub use diagnostics::knn_entropy::{
     DEFAULT_NEIGHBOURS, MIN_DISTANCE, knn_entropy, mean_knn_entropy,
 };
 pub use diagnostics::modality;
+pub use diagnostics::summary::Summary;
 pub use error::{Error, Result};
 pub use flow::config::{FlowConfig, Reduction, Squash};
 pub use flow::denoising::{DenoisingMdp, ScoredSteps};
@@ -113,6 +114,7 @@ pub use nn::value_net::ValueNet;
 pub use objective::diagnostics::{StepDiagnostics, StepMetrics};
 pub use objective::guards::{Guards, clamp_straight_through};
 pub use objective::loss::{MinibatchLoss, ValueTerms, minibatch_loss};
+pub use objective::mean_ratio::MeanRatio;
 pub use objective::step_loss::{LossInputs, StepLoss};
 pub use objective::{AdvantageNormalization, Objective, RatioKind};
 pub use objective::{gae, surrogate};

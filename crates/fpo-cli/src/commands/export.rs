@@ -10,6 +10,7 @@ use candle_core::Device;
 use fpo_core::{Noise, Normalizer, Policy, PolicyInfo, Registry};
 
 use crate::config::resolved::Config;
+use crate::run::checkpoint_files::CheckpointFiles;
 use crate::run::dir::RunDir;
 use crate::run::durable;
 use crate::terminal::failure::UsageError;
@@ -45,19 +46,31 @@ pub fn export(folder: &Path, output: &Path, registry: &Registry) -> Result<()> {
     let files = checkpoint::newest(&run, &mut Notes)?
         .with_context(|| format!("{} has no checkpoint yet", folder.display()))?;
     let config = Config::load_with(registry, &[run.config_path()], &[])?;
-    let (state, iteration) = checkpoint::learnt(&files, &config)?;
-    let steps = iteration * config.steps_per_iteration();
-
-    let spec = fpo_envs::spec(&config.env.task)?;
-    let noise = Noise::new(config.train.seed);
-    let initial = build::policy(&config, &spec, &noise, &Device::Cpu)?;
-    let (policy, statistics) = state.policy(initial.as_ref())?;
-    let episode_length = config.env.episode_length.unwrap_or(spec.episode_length);
-    let info = policy_file::info(&config, steps, episode_length);
     let extension = output.extension().and_then(|extension| extension.to_str());
     let format = FORMATS.iter().find(|format| Some(format.extension) == extension);
-    let bytes = (format.unwrap_or(&FORMATS[0]).write)(policy.as_ref(), &statistics, &info)?;
+    let (bytes, steps) = policy_of(&files, &config, format.unwrap_or(&FORMATS[0]))?;
     policy_file::write(output, &bytes)?;
     Notes.note(&format!("wrote {} ({steps} steps)", output.display()));
     Ok(())
+}
+
+/// Returns the bytes of a file in `format` with the policy of a checkpoint of a run with this
+/// configuration, and the environment steps that it has learnt from.
+///
+/// # Errors
+/// If the checkpoint does not fit the configuration, or this build has no such task.
+pub fn policy_of(
+    files: &CheckpointFiles,
+    config: &Config,
+    format: &Format,
+) -> Result<(Vec<u8>, u64)> {
+    let (state, iteration) = checkpoint::learnt(files, config)?;
+    let steps = iteration * config.steps_per_iteration();
+    let spec = fpo_envs::spec(&config.env.task)?;
+    let noise = Noise::new(config.train.seed);
+    let initial = build::policy(config, &spec, &noise, &Device::Cpu)?;
+    let (policy, statistics) = state.policy(initial.as_ref())?;
+    let episode_length = config.env.episode_length.unwrap_or(spec.episode_length);
+    let info = policy_file::info(config, steps, episode_length);
+    Ok(((format.write)(policy.as_ref(), &statistics, &info)?, steps))
 }

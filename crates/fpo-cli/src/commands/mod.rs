@@ -13,6 +13,7 @@ pub mod sampler_args;
 pub mod summary;
 pub mod sweep;
 pub mod train;
+pub mod verify;
 
 use std::path::{Path, PathBuf};
 
@@ -28,9 +29,10 @@ use crate::commands::doctor::Report;
 use crate::commands::eval::args::EvalArgs;
 use crate::commands::eval::eval;
 use crate::commands::figure::gridworld::{GridworldArgs, gridworld};
-use crate::commands::play::{PlayArgs, play};
+use crate::commands::play::{PlayArgs, play, show};
 use crate::commands::report::{ReportArgs, report};
 use crate::commands::sweep::{SweepArgs, sweep};
+use crate::commands::verify::{VerifyArgs, verify};
 use crate::config::choices::DeviceChoice;
 use crate::config::resolved::Config;
 use crate::terminal::output::print;
@@ -66,6 +68,8 @@ enum Command {
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
     },
+    /// Check that the files of a run are as they were written, and that its course can be repeated
+    Verify(VerifyArgs),
     /// Make one report of many runs: a page, Markdown, JSON or CSV
     Report(ReportArgs),
     /// Draw what policies do, as SVG or PNG
@@ -171,6 +175,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Sweep(args) => sweep(&args),
         Command::Eval(args) => eval(*args),
         Command::Export { run, output } => export::export(&run, &output, &Registry::default()),
+        Command::Verify(args) => verify(&args),
         Command::Report(args) => report(args),
         Command::Figure(Figure::Gridworld(args)) => gridworld(&args),
         Command::Envs(args) => envs(args),
@@ -183,7 +188,7 @@ pub fn run(cli: Cli) -> Result<()> {
 fn train(args: TrainArgs) -> Result<()> {
     let stop = Stop::on_signals()?;
     if args.stop_at_eof {
-        stop.also_at_end_of_input();
+        stop.also_at_end_of_input()?;
     }
     if let Some(run) = args.resume {
         let changes = train::Changes { device: args.device, sets: args.overrides.set };
@@ -217,7 +222,7 @@ fn envs(args: EnvsArgs) -> Result<()> {
             (Player::Policy(Box::new(file.actor()?)), plan)
         }
     };
-    play(&player, &plan, &args.play, args.json)
+    show(play(&player, &plan, &args.play)?, args.json)
 }
 
 fn doctor(caches: bool, json: bool) -> Result<()> {

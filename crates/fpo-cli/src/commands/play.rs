@@ -103,11 +103,11 @@ fn seed_of(run: &RunDir) -> u64 {
     }
 }
 
-/// Plays `plan`, writes the recording that was asked for, and prints the report.
+/// Plays `plan`, writes the recording that was asked for, and returns the report.
 ///
 /// # Errors
-/// Those of [`played`]. Also if the recording or the report cannot be written.
-pub fn play(player: &Player, plan: &EvalPlan, args: &PlayArgs, json: bool) -> Result<()> {
+/// Those of [`played`]. Also if the recording cannot be written.
+pub fn play(player: &Player, plan: &EvalPlan, args: &PlayArgs) -> Result<EvalReport> {
     if let Some(record) = &args.record {
         durable::check_output(record).with_context(|| cannot_write(record))?;
     }
@@ -117,6 +117,14 @@ pub fn play(player: &Player, plan: &EvalPlan, args: &PlayArgs, json: bool) -> Re
         durable::write_output(path, &recording.into_file().to_bytes()?)
             .with_context(|| cannot_write(path))?;
     }
+    Ok(report)
+}
+
+/// Prints a report.
+///
+/// # Errors
+/// If standard output cannot be written.
+pub fn show(report: EvalReport, json: bool) -> Result<()> {
     match json {
         true => print(&serde_json::to_string(&Summary::new(report))?),
         false => print(&report.to_string()),

@@ -108,6 +108,16 @@ impl PrecisionChoice {
     }
 }
 
+/// What follows when a number of training is not finite (`train.on_divergence`).
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "snake_case")]
+pub enum DivergenceChoice {
+    /// The run ends.
+    Stop,
+    /// The run goes back to its last whole checkpoint, and on with a smaller learning rate.
+    Rollback,
+}
+
 /// Which flow times the losses draw (`policy.training_times`).
 #[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
 #[serde(rename_all = "snake_case")]

@@ -9,7 +9,7 @@ use fpo_envs::{AutoReset, Starts};
 use serde::{Deserialize, Serialize};
 
 use crate::config::choices::{
-    DeviceChoice, KernelChoice, OverlapChoice, PrecisionChoice, UpdateChoice,
+    DeviceChoice, DivergenceChoice, KernelChoice, OverlapChoice, PrecisionChoice, UpdateChoice,
 };
 
 /// `[env]`: the task and how many copies of it run.
@@ -91,6 +91,14 @@ pub struct TrainConfig {
     /// mantissa and is faster and less exact. `"tf32"` needs CUDA and a card of the Ampere
     /// generation (compute capability 8.0) or later. Default `"f32"`.
     pub precision: PrecisionChoice,
+    /// What follows when a number of training is not finite: `"stop"`, or `"rollback"`, back to the
+    /// last whole checkpoint and on with a smaller learning rate. Default `"stop"` (ours).
+    pub on_divergence: DivergenceChoice,
+    /// With each such return the learning rate is multiplied by this. Range above 0, below 1.
+    /// Default 0.5 (ours).
+    pub rollback_factor: f64,
+    /// After this many returns the run ends. Range 1 to 1000. Default 3 (ours).
+    pub max_rollbacks: u64,
 }
 
 impl Default for TrainConfig {
@@ -106,6 +114,9 @@ impl Default for TrainConfig {
             kernels: KernelChoice::Auto,
             overlap: OverlapChoice::Auto,
             precision: PrecisionChoice::F32,
+            on_divergence: DivergenceChoice::Stop,
+            rollback_factor: 0.5,
+            max_rollbacks: 3,
         }
     }
 }

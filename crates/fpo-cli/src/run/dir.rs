@@ -8,6 +8,7 @@
 //!   checkpoints/step_…/     what a resumed run needs
 //!   policy.safetensors      the trained policy
 //!   best/                   the policy that did best in evaluation
+//!   divergence_….json      what is known of an iteration whose numbers were not finite
 //!   changes.jsonl           what changed in config.toml, and from which step on
 //!   set-aside/              what was damaged, or left by an earlier life of the run
 //! ```
@@ -16,7 +17,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::run::durable;
 use crate::run::lock::{LOCK, RunLock, is_free};
@@ -29,6 +31,13 @@ const CHANGES: &str = "changes.jsonl";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunDir {
     root: PathBuf,
+}
+
+/// A line of `changes.jsonl`.
+#[derive(Deserialize)]
+struct Recorded<T> {
+    step: u64,
+    change: T,
 }
 
 /// Why a folder cannot be used as a run.
@@ -136,6 +145,26 @@ impl RunDir {
         }
     }
 
+    /// Returns the changes that [`RunDir::record_changes`] has recorded, each with the step from
+    /// which on it holds, in their order.
+    ///
+    /// # Errors
+    /// Those of the file system, and `InvalidData` for a line that is no record.
+    pub fn changes<T: DeserializeOwned>(&self) -> Result<Vec<(u64, T)>, RunDirError> {
+        let path = self.root.join(CHANGES);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(io_error(&path, source)),
+        };
+        let read = |line: &str| -> serde_json::Result<(u64, T)> {
+            let Recorded { step, change } = serde_json::from_str(line)?;
+            Ok((step, change))
+        };
+        let changes: serde_json::Result<_> = text.lines().map(read).collect();
+        changes.map_err(|error| io_error(&path, error.into()))
+    }
+
     /// Removes what killed writes left behind, and puts back what they had set aside. The caller
     /// holds the lock.
     ///
@@ -211,6 +240,12 @@ impl RunDir {
             }
         }
         files
+    }
+
+    /// Returns the path of what is known of the divergence of iteration `iteration`, counted from
+    /// 1, after a number of returns to a checkpoint.
+    pub fn divergence_path(&self, iteration: u64, rollbacks: u64) -> PathBuf {
+        self.root.join(format!("divergence_{iteration:06}_{rollbacks}.json"))
     }
 
     /// Returns the path of the trained policy.

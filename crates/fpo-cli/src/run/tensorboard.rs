@@ -14,12 +14,13 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Appends events to a file of its own in a folder that TensorBoard reads.
 #[derive(Debug)]
 pub struct EventWriter {
+    path: PathBuf,
     file: File,
 }
 
@@ -36,8 +37,9 @@ impl EventWriter {
         let now = wall_time();
         // TensorBoard reads files in the order of their names; the time makes that their age.
         let name = format!("events.out.tfevents.{now:017.6}.fpo");
-        let file = OpenOptions::new().create_new(true).append(true).open(folder.join(name))?;
-        let mut writer = Self { file };
+        let path = folder.join(name);
+        let file = OpenOptions::new().create_new(true).append(true).open(&path)?;
+        let mut writer = Self { path, file };
         let mut version = event(now, 0);
         put_bytes(&mut version, 3, b"brain.Event:2");
         writer.record(&version)?;
@@ -68,6 +70,11 @@ impl EventWriter {
         let mut event = event(wall_time(), step);
         put_bytes(&mut event, 5, &summary);
         self.record(&event)
+    }
+
+    /// Returns the path of the file.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     fn record(&mut self, data: &[u8]) -> io::Result<()> {

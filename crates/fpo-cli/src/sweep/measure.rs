@@ -1,6 +1,7 @@
 //! Measures how long runs take of which nothing is known yet: an iteration and an evaluation of one
 //! run of each task and method, times their number in a whole run.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -49,9 +50,9 @@ fn seconds(run: &Planned) -> Result<f64> {
     let mut trainer = Trainer::new(run.config.clone(), &device)?;
     let built = clock.elapsed();
     // The first iteration also fills caches and memory that the others find ready.
-    trainer.iterate(&mut |_| {})?;
+    trainer.iterate(&mut |_| ControlFlow::Continue(()))?;
     let clock = Instant::now();
-    trainer.iterate(&mut |_| {})?;
+    trainer.iterate(&mut |_| ControlFlow::Continue(()))?;
     let iteration = clock.elapsed();
     let clock = Instant::now();
     trainer.evaluate(&AtomicBool::new(false))?;

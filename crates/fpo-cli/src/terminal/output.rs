@@ -3,7 +3,7 @@
 
 use std::io::{ErrorKind, Write, stderr, stdout};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 /// Writes `fpo: TEXT` as one line to standard error.
 pub fn note(text: &str) {
@@ -16,7 +16,9 @@ pub fn note(text: &str) {
 /// Those of the system, such as a full disk.
 pub fn print(text: &str) -> Result<()> {
     match writeln!(stdout(), "{}", text.trim_end()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("standard output cannot be written")
+        }
         _ => Ok(()),
     }
 }

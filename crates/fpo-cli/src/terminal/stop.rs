@@ -1,18 +1,29 @@
-//! Stopping a run from outside: the first Ctrl-C or SIGTERM asks it to finish its iteration and to
-//! save, the second leaves at once.
+//! Stopping a run from outside. Ctrl-C, SIGTERM, SIGHUP and SIGUSR1 ask it to save and to stop; a
+//! second Ctrl-C or SIGTERM leaves at once.
+//!
+//! A signal that was ignored when the program started stays ignored, as `nohup` and a shell's
+//! background jobs want it. SIGHUP and SIGUSR1 never leave at once, because a terminal that closes
+//! sends the first more than once, and a batch system the second to every process of a job.
 
-use std::sync::Arc;
+use std::fs;
+use std::io::{IsTerminal, stderr};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::Builder;
 
 use anyhow::{Context, Result};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::iterator::Signals;
 
 use crate::terminal::failure::STOPPED;
+use crate::terminal::output::note;
 use crate::terminal::reporter::Reporter;
 
 /// Whether a run was asked to stop.
 #[derive(Debug)]
 pub struct Stop {
     asked: Arc<AtomicBool>,
+    last_words: Arc<Mutex<String>>,
     is_announced: bool,
 }
 
@@ -20,28 +31,51 @@ impl Stop {
     /// Returns a stop that the signals of this process ask for.
     ///
     /// # Errors
-    /// If signals cannot be caught, such as when they already are.
+    /// If signals cannot be caught.
     pub fn on_signals() -> Result<Stop> {
         let asked = Arc::new(AtomicBool::new(false));
-        let flag = asked.clone();
-        ctrlc::set_handler(move || {
-            if flag.swap(true, Ordering::Relaxed) {
-                std::process::exit(STOPPED.into());
+        let last_words = Arc::new(Mutex::new(String::from("left at once")));
+        let ignored = ignored_signals();
+        let wanted = [SIGINT, SIGTERM, SIGHUP, SIGUSR1];
+        let caught = wanted.into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0);
+        let mut signals = Signals::new(caught).context("cannot catch signals")?;
+        let (flag, words) = (asked.clone(), last_words.clone());
+        let watch = move || {
+            for signal in signals.forever() {
+                let was_asked = flag.swap(true, Ordering::Relaxed);
+                if was_asked && matches!(signal, SIGINT | SIGTERM) {
+                    // The line of the status may be open.
+                    let start = if stderr().is_terminal() { "\r\x1b[2K" } else { "" };
+                    let words = words.lock().unwrap_or_else(PoisonError::into_inner);
+                    eprint!("{start}");
+                    note(&words);
+                    std::process::exit(STOPPED.into());
+                }
             }
-        })
-        .context("cannot catch Ctrl-C")?;
-        Ok(Stop { asked, is_announced: false })
+        };
+        Builder::new().name("signals".into()).spawn(watch).context("cannot wait for signals")?;
+        Ok(Stop { asked, last_words, is_announced: false })
     }
 
     /// Asks for the stop also when standard input ends, which is when the program at its other end
     /// closes it or is gone.
-    pub fn also_at_end_of_input(&self) {
+    ///
+    /// # Errors
+    /// If no thread can be made that waits for it.
+    pub fn also_at_end_of_input(&self) -> Result<()> {
         let flag = self.asked.clone();
-        std::thread::spawn(move || {
+        let wait = move || {
             // What is written there does not matter; an input that cannot be read has ended.
             let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
             flag.store(true, Ordering::Relaxed);
-        });
+        };
+        Builder::new().name("input".into()).spawn(wait).context("cannot wait for the input")?;
+        Ok(())
+    }
+
+    /// Sets what is said where a second signal makes the program leave at once.
+    pub fn set_last_words(&self, text: &str) {
+        *self.last_words.lock().unwrap_or_else(PoisonError::into_inner) = text.into();
     }
 
     /// Returns the flag that is set once a stop was asked for.
@@ -58,7 +92,15 @@ impl Stop {
     /// it could write into the middle of whatever the reporter draws.
     pub fn announce(&mut self, reporter: &mut dyn Reporter) {
         if self.is_asked() && !std::mem::replace(&mut self.is_announced, true) {
-            reporter.note("finishing this iteration, then saving; Ctrl-C again leaves at once");
+            reporter.note("stopping; Ctrl-C again leaves at once, without saving");
         }
     }
+}
+
+/// Returns the signals that this process ignores, signal `n` as bit `n − 1`. Only Linux says so in
+/// a file; elsewhere none is known to be ignored.
+fn ignored_signals() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }

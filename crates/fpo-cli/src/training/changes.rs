@@ -1,23 +1,29 @@
 //! What may differ between a checkpoint and the configuration under which a run goes on from it.
 //!
 //! Most fields decide what the steps done so far mean: under another discount they would belong to
-//! another run. How long the run is, when and how it is evaluated, where it computes and how it is
-//! saved may change: what is done stays right. A run that was prolonged is not the run that was
+//! another run. How long the run is, when and how it is evaluated, where it computes, how it is saved
+//! and what follows a divergence may change: what is done stays right. A run that was prolonged is not the run that was
 //! meant to be so long from the beginning, where something follows its progress: the learning rate,
 //! the correlation of the noise.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// Dotted names, or beginnings of names, of what may change besides the fields that decide no
 /// result.
-const MAY_CHANGE: [&str; 2] = ["train.total_steps", "eval."];
+const MAY_CHANGE: [&str; 5] = [
+    "train.total_steps",
+    "eval.",
+    "train.on_divergence",
+    "train.rollback_factor",
+    "train.max_rollbacks",
+];
 
 /// A field that has another value than before.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Change {
     /// Its dotted name.
     pub field: String,

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::config::choices::{DeviceChoice, OverlapChoice};
 use crate::config::resolved::Config;
+use crate::host;
 use crate::results::identity::Identity;
 use crate::run::checkpoint_files::CheckpointFiles;
 use crate::run::dir::RunDir;
@@ -23,14 +24,17 @@ use crate::terminal::reporter::Reporter;
 use crate::training::changes::Change;
 use crate::training::collapse::CollapseDetector;
 use crate::training::collector::Position;
+use crate::training::snapshot::{ENVS, LEARNER, Snapshot};
 use crate::training::trainer::Trainer;
 
-const LEARNER: &str = "learner.safetensors";
-const ENVS: &str = "envs.safetensors";
 const STATE: &str = "state.json";
 
 /// The lines of a configuration in TOML whose fields version 0.1.0 did not have, at their defaults.
-const ADDED_SINCE_0_1_0: [&str; 6] = [
+const ADDED_SINCE_0_1_0: [&str; 10] = [
+    "mean_ratio_weight = 0.0\n",
+    "on_divergence = \"stop\"\n",
+    "rollback_factor = 0.5\n",
+    "max_rollbacks = 3\n",
     "sample_noise = \"independent\"\n",
     "sample_times = \"independent\"\n",
     "grad_norm_over = \"all\"\n",
@@ -55,6 +59,11 @@ struct State {
     pending: Option<Metrics>,
     rate: Rate,
     collapse: CollapseDetector,
+    #[serde(default)]
+    rollbacks: u64,
+    /// The version of the program that saved it. A checkpoint from before this was kept has none.
+    #[serde(default)]
+    fpo: Option<String>,
     learner: Counters,
 }
 
@@ -63,21 +72,22 @@ struct State {
 /// # Errors
 /// If writing fails, or if the state holds a number that is not finite: such a state is not saved.
 pub fn save(run: &RunDir, trainer: &Trainer, elapsed_s: f64) -> Result<()> {
-    let learner = LearnerState::capture(&trainer.learner)?;
+    let snapshot = Snapshot::of(trainer)?;
     let state = State {
         config: recognised_by(&trainer.config)?,
         fields: Some(recognised_fields(&trainer.config)?),
-        iteration: trainer.iteration,
-        rollout_steps: trainer.collector.position.steps,
+        iteration: snapshot.iteration,
+        rollout_steps: snapshot.position.steps,
         elapsed_s,
-        pending: trainer.pending.clone(),
-        rate: trainer.rate,
-        collapse: trainer.collapse.clone(),
-        learner: learner.counters,
+        pending: snapshot.pending,
+        rate: snapshot.rate,
+        collapse: snapshot.collapse,
+        rollbacks: snapshot.rollbacks,
+        fpo: Some(host::VERSION.into()),
+        learner: snapshot.learner.counters,
     };
-    let learner = learner_file(&learner)?.to_bytes()?;
-    let envs =
-        envs_file(&trainer.collector.stage.envs.save(), &trainer.collector.position).to_bytes()?;
+    let learner = learner_file(&snapshot.learner)?.to_bytes()?;
+    let envs = envs_file(&snapshot.envs, &snapshot.position).to_bytes()?;
     let state = serde_json::to_vec_pretty(&state)?;
     let files: [(&str, &[u8]); 3] = [(LEARNER, &learner), (ENVS, &envs), (STATE, &state)];
     CheckpointFiles::write(run, trainer.steps(), &files, trainer.config.checkpoint.keep)?;
@@ -119,29 +129,26 @@ pub fn restore(files: &CheckpointFiles, trainer: &mut Trainer) -> Result<(f64, V
 
 fn restore_parts(files: &CheckpointFiles, trainer: &mut Trainer) -> Result<(f64, Vec<Change>)> {
     let (state, changes) = state(files, &trainer.config)?;
-    let learner = learner_state(files, state.learner)?;
-    learner.restore(&mut trainer.learner).context(LEARNER)?;
-
+    let elapsed_s = state.elapsed_s;
     let envs = TensorFile::from_bytes(files.file(ENVS)?).context(ENVS)?;
-    let (env_state, position) = env_state(&envs, state.rollout_steps).context(ENVS)?;
-    let num_envs = trainer.config.env.num_envs;
-    let counts = [position.returns.len(), position.lengths.len(), position.succeeded.len()];
-    if counts != [num_envs; 3] {
-        bail!("{ENVS} holds running episodes of {counts:?} environments, expected {num_envs}");
-    }
-    trainer.collector.stage.envs.restore(&env_state).context(ENVS)?;
-    trainer.collector.stage.obs.copy_from_slice(&env_state.obs);
-    trainer.collector.position = position;
-    trainer.iteration = state.iteration;
-    trainer.pending = state.pending;
-    trainer.rate = state.rate;
-    trainer.collapse = state.collapse;
+    let (envs, position) = env_state(&envs, state.rollout_steps).context(ENVS)?;
+    let snapshot = Snapshot {
+        learner: learner_state(files, state.learner)?,
+        envs,
+        position,
+        iteration: state.iteration,
+        pending: state.pending,
+        rate: state.rate,
+        collapse: state.collapse,
+        rollbacks: state.rollbacks,
+    };
+    snapshot.put_into(trainer)?;
     if trainer.iteration > trainer.config.num_iterations() {
         let (total, done) = (trainer.config.train.total_steps, trainer.steps());
         let text = format!("train.total_steps is {total}, but {done} steps are done already");
         return Err(UsageError(text).into());
     }
-    Ok((state.elapsed_s, changes))
+    Ok((elapsed_s, changes))
 }
 
 /// Returns the counters of a checkpoint, and what has changed since in the configuration, which is
@@ -182,6 +189,15 @@ pub fn learnt(files: &CheckpointFiles, config: &Config) -> Result<(LearnerState,
         Ok((learner_state(files, state.learner)?, state.iteration))
     };
     read().with_context(|| format!("checkpoint {}", files.folder().display()))
+}
+
+/// Returns the version of the program that saved a checkpoint, if it says so.
+///
+/// # Errors
+/// If its state cannot be read.
+pub fn version(files: &CheckpointFiles) -> Result<Option<String>> {
+    let state: State = serde_json::from_slice(files.file(STATE)?).context(STATE)?;
+    Ok(state.fpo)
 }
 
 /// Returns what a checkpoint recognises the configuration by that it was saved under. Fields that

@@ -4,6 +4,7 @@
 //! while one half steps, the policy samples for the other. Noise is drawn for all of them at once,
 //! and no environment affects another, so that a rollout is the same either way.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -94,18 +95,24 @@ impl Collector {
         Ok(Collector { stage: SteppedEnvs::new(envs)?, position, storage: None })
     }
 
+    /// Returns the last rollout, or as far as it was collected.
+    pub fn rollout(&self) -> Option<&RolloutStorage> {
+        self.storage.as_ref()
+    }
+
     /// Steps every environment `plan.length` times under the learner's policy. After each step it
-    /// calls `watch` with the number of steps done.
+    /// calls `watch` with the number of steps done; where that breaks, the rollout ends.
     ///
     /// # Errors
     /// Names environment and step of an observation, action or reward that is not finite. Also
-    /// those of the environments.
+    /// those of the environments, and [`fpo_core::Error::Interrupted`] if `watch` broke the
+    /// rollout.
     pub fn collect(
         &mut self,
         learner: &Learner,
         noise: &Noise,
         plan: Plan,
-        watch: &mut dyn FnMut(usize),
+        watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Collected<'_>> {
         let Collector { stage: envs, position, storage } = self;
         let (num_envs, first_step) = (envs.reward.len(), position.steps);
@@ -125,8 +132,10 @@ impl Collector {
         let mut finish = |rollout: &mut RolloutInProgress, t: usize| -> Result<()> {
             rollout.finish(t)?;
             position.count(rollout.envs, &mut episodes);
-            watch(t + 1);
-            Ok(())
+            match watch(t + 1) {
+                ControlFlow::Continue(()) => Ok(()),
+                ControlFlow::Break(()) => Err(fpo_core::Error::Interrupted.into()),
+            }
         };
         if plan.overlap && num_envs > 1 {
             let (first, second) = (0..num_envs / 2, num_envs / 2..num_envs);

@@ -1,6 +1,7 @@
 //! Trains iteration by iteration: collects a rollout, updates the statistics, computes the stored
 //! losses, and updates the networks.
 
+use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use candle_core::Device;
 use fpo_core::sampler::Start;
 use fpo_core::{ACTION, Learner, Noise, PhaseTimes, Rate};
 
-use crate::config::choices::UpdateChoice;
+use crate::config::choices::{DivergenceChoice, UpdateChoice};
 use crate::config::resolved::Config;
 use crate::run::metrics::Metrics;
 use crate::terminal::reporter::Phase;
@@ -37,6 +38,8 @@ pub struct Trainer {
     pub rate: Rate,
     /// Watches for a collapse.
     pub collapse: CollapseDetector,
+    /// How often the run went back to a checkpoint after a divergence.
+    pub rollbacks: u64,
     /// Metrics of the last iteration, as long as the evaluation that belongs to them is still to be
     /// made; none, but there, before the evaluation of step 0. They are kept because an
     /// interruption can come in between.
@@ -66,6 +69,7 @@ impl Trainer {
             iteration: 0,
             rate,
             collapse: CollapseDetector::default(),
+            rollbacks: 0,
             pending: None,
             noise,
         };
@@ -110,12 +114,13 @@ impl Trainer {
     }
 
     /// Collects a rollout and learns from it (Algorithm 1, lines 3–14). Calls `watch` with what is
-    /// going on and how much of it is done. Returns the iteration's metrics.
+    /// going on and how much of it is done; where that breaks, the iteration is given up halfway.
+    /// Returns the iteration's metrics.
     ///
     /// # Errors
     /// Those of [`Collector::collect`], [`Learner::complete`] and [`Learner::update`], and
     /// [`fpo_core::Error::NonFinite`] if the updated policy makes an action that is not finite.
-    pub fn iterate(&mut self, watch: &mut dyn FnMut(Phase)) -> Result<Metrics> {
+    pub fn iterate(&mut self, watch: &mut dyn FnMut(Phase) -> ControlFlow<()>) -> Result<Metrics> {
         let config = &self.config;
         let plan = Plan {
             length: config.iteration_length(),
@@ -160,7 +165,8 @@ impl Trainer {
             false => None,
         };
         let (schedule, rates) = (build::schedule(config), &config.optimizer.schedule);
-        let base = config.optimizer.learning_rate;
+        let caution = config.train.rollback_factor.powi(self.rollbacks as i32);
+        let base = config.optimizer.learning_rate * caution;
         let progress = (self.iteration, config.num_iterations());
         self.rate.begin(rates, base, progress);
         self.learner.set_learning_rate(self.rate.current());
@@ -190,6 +196,9 @@ impl Trainer {
         metrics.extend(kl.map(|kl| ("train/kl".into(), kl)));
         metrics.push(("train/action_entropy".into(), entropy));
         metrics.push(("train/learning_rate".into(), used));
+        if config.train.on_divergence == DivergenceChoice::Rollback {
+            metrics.push(("train/rollbacks".into(), self.rollbacks as f64));
+        }
         let epochs = steps.rows.len() / schedule.num_minibatches;
         metrics.push(("train/epochs".into(), epochs as f64));
         metrics.extend(episode_metrics(&episodes, self.collector.stage.envs.spec().has_success));

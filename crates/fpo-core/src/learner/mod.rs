@@ -6,6 +6,7 @@ mod rollout;
 mod setup;
 pub(crate) mod state;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use candle_core::Tensor;
@@ -18,6 +19,7 @@ use crate::nn::normalizer::{DeviceNormalizer, Normalizer};
 use crate::nn::value_net::ValueNet;
 use crate::objective::Objective;
 use crate::objective::diagnostics::StepMetrics;
+use crate::objective::mean_ratio::MeanRatio;
 use crate::objective::step_loss::{LossInputs, StepLoss};
 use crate::objective::surrogate::Surrogate;
 use crate::optimizer::Optimizer;
@@ -58,27 +60,32 @@ pub struct Learner {
     backend: Box<dyn Backend>,
     gradient_steps: u64,
     epochs: u64,
+    /// The mean ratio of the update so far.
+    pub mean_ratio: MeanRatio,
     /// Statistics of the observations.
     pub normalizer: Normalizer,
     /// The time that each part of the gradient steps took, summed until the reader sets it back.
     pub times: PhaseTimes,
+    /// The diagnostics of the last update, which are those to look at where it has diverged.
+    pub last_update: Option<StepMetrics>,
 }
 
 impl Learner {
     /// Takes several epochs of minibatch steps on one rollout, the update of Algorithm 1. After
     /// each gradient step it calls `watch` with the number of steps of this update that are done,
-    /// or on a GPU queued.
+    /// or on a GPU queued; where that breaks, the update ends.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the schedule does not cover the rollout exactly; [`Error::NonFinite`]
     /// names the first diagnostic that is not finite. This is noticed only after the update, when
-    /// the parameters are spoilt already: go back to saved ones.
+    /// the parameters are spoilt already: go back to saved ones. [`Error::Interrupted`] if `watch`
+    /// broke the update, which leaves the parameters halfway.
     pub fn update(
         &mut self,
         rollout: &Rollout,
         schedule: MinibatchSchedule,
         noise: &Noise,
-        watch: &mut dyn FnMut(usize),
+        watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<StepMetrics> {
         let (steps, envs) = rollout.reward.dims2()?;
         let sequences = schedule.batch_size * schedule.num_minibatches;
@@ -90,6 +97,7 @@ impl Learner {
             )));
         }
         let first_step = self.gradient_steps;
+        self.mean_ratio = MeanRatio::default();
         let normalizer = self.device_normalizer()?;
         let mut metrics = Vec::new();
         for _ in 0..schedule.num_epochs {
@@ -99,14 +107,16 @@ impl Learner {
             let rows = self.epoch(rollout, &order, schedule, &normalizer, &mut watch_epoch)?;
             metrics.extend(rows);
             if let Some(bound) = schedule.max_divergence {
-                let epoch_metrics =
-                    StepMetrics::collect(&metrics[done..], first_step + done as u64)?;
-                if epoch_metrics.mean("divergence") > bound {
+                let epoch_metrics = StepMetrics::read(&metrics[done..])?;
+                let is_spoilt = epoch_metrics.require_finite(first_step).is_err();
+                if is_spoilt || epoch_metrics.mean("divergence") > bound {
                     break;
                 }
             }
         }
-        let metrics = StepMetrics::collect(&metrics, first_step)?;
+        let metrics = StepMetrics::read(&metrics)?;
+        self.last_update = Some(metrics.clone());
+        metrics.require_finite(first_step)?;
         if let Some(ema) = &mut self.ema {
             ema.update(self.policy.params().flat())?;
         }
@@ -117,20 +127,23 @@ impl Learner {
     /// diagnostics per gradient step, still on the device.
     ///
     /// # Errors
-    /// If `order` names a sub-sequence that the rollout does not have, or a tensor operation fails.
+    /// If `order` names a sub-sequence that the rollout does not have, or a tensor operation fails;
+    /// [`Error::Interrupted`] if `watch` broke the pass.
     pub fn epoch(
         &mut self,
         rollout: &Rollout,
         order: &[u32],
         schedule: MinibatchSchedule,
         normalizer: &DeviceNormalizer,
-        watch: &mut dyn FnMut(usize),
+        watch: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Vec<Tensor>> {
         let mut metrics = Vec::with_capacity(schedule.num_minibatches);
         for picks in order.chunks_exact(schedule.batch_size) {
             let minibatch = rollout.minibatch(picks, schedule.unroll_length)?;
             metrics.push(self.gradient_step(&minibatch, normalizer)?);
-            watch(metrics.len());
+            if watch(metrics.len()).is_break() {
+                return Err(Error::Interrupted);
+            }
         }
         self.epochs += 1;
         Ok(metrics)
@@ -146,6 +159,7 @@ impl Learner {
         normalizer: &DeviceNormalizer,
     ) -> Result<Tensor> {
         let loss = self.loss(minibatch, normalizer)?;
+        self.mean_ratio.observe(&self.objective, &loss.diagnostics, self.reduce.as_ref())?;
         let times = &mut self.times;
         let mut grads = timed(&mut times.policy, || loss.policy.backward())?;
         let value_grads = timed(&mut times.value, || loss.value.backward())?;
@@ -171,11 +185,13 @@ impl Learner {
         minibatch: &Minibatch,
         normalizer: &DeviceNormalizer,
     ) -> Result<StepLoss> {
+        let ratio_weight = self.mean_ratio.weight(&self.objective)?;
         let inputs = LossInputs {
             policy: self.policy.as_ref(),
             value: &self.value,
             objective: &self.objective,
             surrogate: self.surrogate.as_deref(),
+            ratio_weight: ratio_weight.as_ref(),
             normalizer,
             reduce: self.reduce.as_ref(),
         };

@@ -9,6 +9,7 @@ use crate::learner::ema::{Ema, EmaConfig};
 use crate::nn::normalizer::Normalizer;
 use crate::nn::value_net::ValueNet;
 use crate::objective::Objective;
+use crate::objective::mean_ratio::MeanRatio;
 use crate::objective::surrogate::Surrogate;
 use crate::optimizer::Optimizer;
 use crate::optimizer::config::OptimizerConfig;
@@ -47,8 +48,10 @@ impl Learner {
             backend,
             gradient_steps: 0,
             epochs: 0,
+            mean_ratio: MeanRatio::default(),
             normalizer,
             times: PhaseTimes::default(),
+            last_update: None,
         })
     }
 

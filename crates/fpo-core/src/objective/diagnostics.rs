@@ -100,16 +100,23 @@ impl StepMetrics {
         StepMetrics::names().position(|column| column == name)
     }
 
-    /// Brings the rows of an update to the host in one transfer; `first_step` gradient steps were
-    /// taken before it.
+    /// Brings the rows of an update to the host in one transfer, whatever is in them.
     ///
     /// # Errors
-    /// [`Error::NonFinite`] for the first number that is not finite.
-    pub fn collect(rows: &[Tensor], first_step: u64) -> Result<StepMetrics> {
+    /// If a tensor operation fails.
+    pub fn read(rows: &[Tensor]) -> Result<StepMetrics> {
         let rows = Tensor::stack(rows, 0)?.to_dtype(DType::F32)?;
         let width = rows.dim(1)?;
-        let rows: Vec<_> = to_host(&rows)?.chunks_exact(width).map(<[f32]>::to_vec).collect();
-        for (k, row) in rows.iter().enumerate() {
+        Ok(StepMetrics { rows: to_host(&rows)?.chunks_exact(width).map(<[f32]>::to_vec).collect() })
+    }
+
+    /// Fails for a number that is not finite; `first_step` gradient steps were taken before the
+    /// first row.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] for the first such number.
+    pub fn require_finite(&self, first_step: u64) -> Result<()> {
+        for (k, row) in self.rows.iter().enumerate() {
             if let Some(bad) = row.iter().position(|x| !x.is_finite()) {
                 return Err(Error::NonFinite {
                     tensor: StepMetrics::names().nth(bad).unwrap_or_default().to_string(),
@@ -118,7 +125,7 @@ impl StepMetrics {
                 });
             }
         }
-        Ok(StepMetrics { rows })
+        Ok(())
     }
 
     /// Returns the mean of the column `name`, or NaN if there is no such column or no step.

@@ -31,13 +31,16 @@ pub struct ValueTerms {
 
 /// The loss of one minibatch and the terms that make it up.
 pub struct MinibatchLoss {
-    /// `policy_loss + value_loss` and the entropy's share, the scalar that is differentiated.
+    /// `policy_loss + value_loss` and the shares of entropy and mean ratio, the scalar that is
+    /// differentiated.
     pub total: Tensor,
     /// `−mean surrogate`.
     pub policy_loss: Tensor,
     /// Mean entropy and `−entropy_coefficient · entropy`; `None` for policies without a known
     /// entropy.
     pub entropy: Option<(Tensor, Tensor)>,
+    /// `−λ·mean ratio`, where the mean ratio has a weight.
+    pub mean_ratio: Option<Tensor>,
     /// Ratios `(U, B, R)`.
     pub ratio: Tensor,
     /// Logarithms of the ratios.
@@ -150,11 +153,18 @@ pub(crate) fn policy_loss(
         total = (total + &loss)?;
         entropy = Some((mean, loss));
     }
+    let mut mean_ratio = None;
+    if let Some(weight) = inputs.ratio_weight {
+        let loss = (ratio.mean_all()? * weight)?.neg()?;
+        total = (total + &loss)?;
+        mean_ratio = Some(loss);
+    }
     times.policy += clock.elapsed();
     Ok(MinibatchLoss {
         total,
         policy_loss,
         entropy,
+        mean_ratio,
         ratio,
         log_ratio,
         advantages,
@@ -165,7 +175,8 @@ pub(crate) fn policy_loss(
 
 impl MinibatchLoss {
     /// Returns the two losses with a row of diagnostics, still on the device. The policy's loss
-    /// includes the entropy bonus; among the diagnostics only `total_loss` includes it.
+    /// includes the shares of entropy and mean ratio; among the diagnostics only `total_loss`
+    /// includes them.
     ///
     /// # Errors
     /// If a tensor operation fails.
@@ -212,10 +223,11 @@ impl MinibatchLoss {
             total_loss: self.total.detach(),
         };
         let diagnostics = diagnostics.stack()?;
-        let policy = match self.entropy {
-            Some((_, loss)) => (self.policy_loss + loss)?,
-            None => self.policy_loss,
-        };
+        let entropy = self.entropy.map(|(_, loss)| loss);
+        let mut policy = self.policy_loss;
+        for share in [entropy, self.mean_ratio].into_iter().flatten() {
+            policy = (policy + share)?;
+        }
         Ok(StepLoss { policy, value: value_loss, diagnostics })
     }
 }

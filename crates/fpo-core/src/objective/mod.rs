@@ -14,6 +14,7 @@ pub(crate) mod diagnostics;
 pub mod gae;
 pub(crate) mod guards;
 pub(crate) mod loss;
+pub(crate) mod mean_ratio;
 pub(crate) mod step_loss;
 pub(crate) mod surprise;
 pub mod surrogate;
@@ -97,6 +98,9 @@ pub struct Objective {
     /// the clamp. Range above 0. Default: not set; `"fpo++"` has 10.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_ratio_max: Option<f64>,
+    /// Weight `c` of the penalty on a mean ratio below 1, `c/2·max(0, 1 − mean ratio)²`, which keeps
+    /// losses close to what they bound. Range 0 and up. Default 0 (paper); 10 suits losses in nats.
+    pub mean_ratio_weight: f64,
     /// Losses above this are lowered to it, without a gradient. Range above 0. Default: not set;
     /// `"fpo++"` has 20.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,6 +147,7 @@ impl Default for Objective {
             ratio: RatioKind::PerAction,
             log_ratio_clamp: None,
             log_ratio_max: None,
+            mean_ratio_weight: 0.0,
             loss_max: None,
             negative_advantage_loss_max: None,
             gamma: 0.995,
@@ -182,6 +187,7 @@ impl Objective {
             require((0.0..=1.0).contains(&share), field, share, "0 to 1")?;
         }
         for (field, weight) in [
+            ("mean_ratio_weight", self.mean_ratio_weight),
             ("value_coefficient", self.value_coefficient),
             ("entropy_coefficient", self.entropy_coefficient),
         ] {

@@ -22,6 +22,9 @@ pub struct LossInputs<'a> {
     pub objective: &'a Objective,
     /// The surrogate to maximise; `None` for the one that the objective names.
     pub surrogate: Option<&'a dyn Surrogate>,
+    /// Weight of the mean ratio, which is maximised besides the surrogate, a scalar
+    /// ([`crate::MeanRatio`]); `None` for 0.
+    pub ratio_weight: Option<&'a Tensor>,
     /// Statistics of the observations.
     pub normalizer: &'a DeviceNormalizer,
     /// The participants that share the minibatch.
@@ -48,7 +51,8 @@ impl LossInputs<'_> {
 /// The two losses of a minibatch, each differentiable with respect to its own network, and their
 /// diagnostics.
 pub struct StepLoss {
-    /// `−mean surrogate`, for a Gaussian policy minus its entropy bonus.
+    /// `−mean surrogate`, for a Gaussian policy minus its entropy bonus, and minus the weighted mean
+    /// ratio.
     pub policy: Tensor,
     /// `value_coefficient · mean (R − V)²`.
     pub value: Tensor,

@@ -65,6 +65,7 @@ fn every_number_out_of_range_is_refused_by_name() {
         (Objective { gae_lambda: -0.1, ..good }, "gae_lambda"),
         (Objective { gae_lambda: f64::NAN, ..good }, "gae_lambda"),
         (Objective { reward_scale: 0.0, ..good }, "reward_scale"),
+        (Objective { mean_ratio_weight: -0.1, ..good }, "mean_ratio_weight"),
         (Objective { value_coefficient: -1.0, ..good }, "value_coefficient"),
         (Objective { entropy_coefficient: f64::INFINITY, ..good }, "entropy_coefficient"),
     ] {

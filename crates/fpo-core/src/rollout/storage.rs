@@ -6,6 +6,7 @@ use std::ops::{Deref, Range};
 
 use candle_core::{Device, DeviceLocation, Tensor};
 
+use crate::diagnostics::summary::Summary;
 use crate::error::Result;
 use crate::rollout::stored::Stored;
 use crate::rollout::{Rollout, Transitions};
@@ -175,6 +176,16 @@ impl RolloutStorage {
     pub fn with_all_obs<R>(&self, look: impl FnOnce(&[f32]) -> R) -> Result<R> {
         let obs = &self.arrays.obs;
         obs.read(0..obs.dims().iter().product(), look)
+    }
+
+    /// Returns what the kept observations, actions and rewards are like.
+    ///
+    /// # Errors
+    /// If the memory cannot be read.
+    pub fn summaries(&self) -> Result<[(&'static str, Summary); 3]> {
+        let Transitions { obs, action, reward, .. } = &self.arrays;
+        let of = |array: &HostTensor| array.read(0..array.dims().iter().product(), Summary::of);
+        Ok([("obs", of(obs)?), ("action", of(action)?), ("reward", of(reward)?)])
     }
 
     /// Keeps the actions of the environments `envs` at step `t`.

@@ -13,8 +13,15 @@ pub fn loss_of(
     batch: &MinibatchTensors,
     normalizer: &DeviceNormalizer,
 ) -> MinibatchLoss {
-    let inputs =
-        LossInputs { policy, value, objective, surrogate: None, normalizer, reduce: &Alone };
+    let inputs = LossInputs {
+        policy,
+        value,
+        objective,
+        surrogate: None,
+        ratio_weight: None,
+        normalizer,
+        reduce: &Alone,
+    };
     minibatch_loss(&inputs, batch, &mut PhaseTimes::default()).unwrap()
 }
 

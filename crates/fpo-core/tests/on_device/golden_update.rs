@@ -1,6 +1,7 @@
 //! The whole loss, its gradients, Adam on it, and a whole training step against the official code.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use candle_core::{DType, Tensor};
@@ -218,7 +219,11 @@ fn check_training_step(golden: &mut Golden, name: &str, config: &Value, compute:
             let loss = learner_loss(&learner, &first[0], &statistics);
             sizes = official_metrics(&loss, &first[0].action, learner.objective().clip_epsilon);
         }
-        rows.extend(learner.epoch(&rollout, &order, schedule, &statistics, &mut |_| ()).unwrap());
+        rows.extend(
+            learner
+                .epoch(&rollout, &order, schedule, &statistics, &mut |_| ControlFlow::Continue(()))
+                .unwrap(),
+        );
     }
     check_diagnostics(golden, name, &Tensor::stack(&rows, 0).unwrap(), &sizes);
     for (net, params) in

@@ -10,7 +10,7 @@ use fpo_core::path::{Path, Quantity};
 use fpo_core::surrogate::Surrogate;
 use fpo_core::{
     Activation, Alone, ChainPolicy, Compute, DenoisingMdp, FlowConfig, FlowPolicy, GaussianConfig,
-    GaussianPolicy, Learner, LossInputs, Noise, Normalizer, NormalizerKind, Objective,
+    GaussianPolicy, Learner, LossInputs, MeanRatio, Noise, Normalizer, NormalizerKind, Objective,
     OptimizerConfig, PhaseTimes, Policy, Purpose, Reduction, Rollout, Source, SourceWidth,
     Transitions, ValueNet, minibatch_loss,
 };
@@ -154,7 +154,10 @@ impl Problem {
         normalizer.update(&rows.iter().map(|x| 0.3 + 1.5 * x).collect::<Vec<_>>()).unwrap();
         let optimizer = OptimizerConfig::default();
         let learner = Learner::new(policy, value, normalizer, optimizer, self.objective).unwrap();
-        let learner = learner.with_compute(compute).unwrap();
+        let mut learner = learner.with_compute(compute).unwrap();
+        // As in the middle of an update, so that the mean ratio has a part in the loss.
+        let mean = Tensor::new(0.7, device).unwrap().to_dtype(dtype).unwrap();
+        learner.mean_ratio = MeanRatio::at(&mean).unwrap();
         match &self.own_surrogate {
             Some(surrogate) => learner.with_surrogate(surrogate.clone()),
             None => learner,
@@ -236,12 +239,14 @@ impl Problem {
         let picks = self.picks();
         let minibatch = rollout.minibatch(&picks, self.unroll_length).unwrap().gather().unwrap();
         let normalizer = learner.device_normalizer().unwrap();
+        let ratio_weight = learner.mean_ratio.weight(learner.objective()).unwrap();
         let loss = |learner: &Learner| {
             let inputs = LossInputs {
                 policy: learner.policy().as_ref(),
                 value: learner.value(),
                 objective: learner.objective(),
                 surrogate: self.own_surrogate.as_deref(),
+                ratio_weight: ratio_weight.as_ref(),
                 normalizer: &normalizer,
                 reduce: &Alone,
             };
@@ -259,10 +264,11 @@ impl Problem {
             params.var().set(&(&start + (&direction * h).unwrap()).unwrap()).unwrap();
             let loss = loss(&learner);
             let scalar = match net {
-                "policy" => match loss.entropy {
-                    Some((_, entropy)) => (loss.policy_loss + entropy).unwrap(),
-                    None => loss.policy_loss,
-                },
+                "policy" => {
+                    let shares = [loss.entropy.map(|(_, entropy)| entropy), loss.mean_ratio];
+                    let add = |sum: Tensor, share: Tensor| (sum + share).unwrap();
+                    shares.into_iter().flatten().fold(loss.policy_loss, add)
+                }
                 _ => {
                     let mut error = (&targets - &loss.value_terms.values).unwrap();
                     if masked {

@@ -7,6 +7,7 @@
 //! twice the forward pass, without the gradient of the input. A loss is one pass of the
 //! policy's network: for a sample, for a step of a chain, or for a Gaussian's likelihood.
 
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -54,10 +55,12 @@ pub fn measure(
         let order = noise.permutation(Purpose::Shuffle, learner.epochs(), batch_size);
         device.synchronize()?;
         let clock = Instant::now();
-        let rows = learner.epoch(&rollout, &order, schedule, &normalizer, &mut |_| ())?;
+        let rows = learner
+            .epoch(&rollout, &order, schedule, &normalizer, &mut |_| ControlFlow::Continue(()))?;
         device.synchronize()?;
         let taken = clock.elapsed();
-        let metrics = StepMetrics::collect(&rows, learner.gradient_steps() - 1)?;
+        let metrics = StepMetrics::read(&rows)?;
+        metrics.require_finite(learner.gradient_steps() - 1)?;
         let norm = metrics.summary().into_iter().find(|(name, _)| *name == "grad_norm");
         ensure!(norm.is_some_and(|(_, norm)| norm > 0.0), "a gradient step had no gradient");
         Ok(taken)

@@ -1,5 +1,6 @@
 //! Times whole iterations of training, and the phases of each.
 
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
@@ -27,12 +28,12 @@ pub fn measure(
 ) -> Result<Measurement> {
     let steps = config.steps_per_iteration() as usize;
     let mut trainer = Trainer::new(config, device)?;
-    trainer.iterate(&mut |_| ())?;
+    trainer.iterate(&mut |_| ControlFlow::Continue(()))?;
     let mut all_metrics = Vec::new();
     let durations = repeats.take(|| {
         device.synchronize()?;
         let clock = Instant::now();
-        let metrics = trainer.iterate(&mut |_| ())?;
+        let metrics = trainer.iterate(&mut |_| ControlFlow::Continue(()))?;
         device.synchronize()?;
         let taken = clock.elapsed();
         ensure!(metrics.iter().all(|(_, x)| x.is_finite()), "a metric is not finite");

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use crate::commands::eval::args::EvalArgs;
 use crate::commands::eval::comparison::Comparison;
 use crate::commands::eval::entrant::Entrant;
-use crate::commands::play::play;
+use crate::commands::play::{play, show};
 use crate::terminal::output::print;
 use crate::terminal::reporter::Notes;
 use crate::training::device;
@@ -26,8 +26,9 @@ pub fn eval(args: EvalArgs) -> Result<()> {
     let device = device::open(args.device, &mut Notes)?;
     if let [given] = args.policies.as_slice() {
         let entrant = Entrant::read(given, &args, &device, None)?;
-        return play(&entrant.player, &entrant.plan, &args.play, args.json)
-            .with_context(|| format!("policy {}", entrant.path.display()));
+        let report = play(&entrant.player, &entrant.plan, &args.play)
+            .with_context(|| format!("policy {}", entrant.path.display()))?;
+        return show(report, args.json);
     }
     let comparison = Comparison::play(&args, &device)?;
     match args.json {

@@ -1,5 +1,8 @@
 //! `fpo train`: a run from its configuration, or from its last checkpoint, to its end.
 
+mod completion;
+mod divergence;
+mod rescue;
 mod session;
 
 use std::path::{Path, PathBuf};

@@ -1,29 +1,29 @@
 //! A run that is going on: trains, evaluates, records and saves until it is done or stopped.
 
-use std::sync::atomic::AtomicBool;
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use anyhow::Result;
 
+use crate::commands::train::divergence::is_divergence;
 use crate::results::outcome::{Outcome, Status};
-use crate::run::best::{self, Offered, Score};
 use crate::run::dir::RunDir;
 use crate::run::metrics::{Metrics, MetricsLog};
 use crate::terminal::failure::{Stopped, describe};
 use crate::terminal::progress::Progress;
 use crate::terminal::reporter::Reporter;
 use crate::terminal::stop::Stop;
-use crate::training::collapse::{Evaluation, Iteration};
 use crate::training::evaluate::EvalReport;
-use crate::training::trainer::{Trainer, eval_metrics};
+use crate::training::snapshot::Snapshot;
+use crate::training::trainer::Trainer;
 use crate::training::{checkpoint, device, policy_file};
 
 /// A trainer with the folder of its run and everything that looks on.
 pub struct Session {
-    run: RunDir,
-    trainer: Trainer,
-    log: MetricsLog,
-    reporter: Box<dyn Reporter>,
+    pub(super) run: RunDir,
+    pub(super) trainer: Trainer,
+    pub(super) log: MetricsLog,
+    pub(super) reporter: Box<dyn Reporter>,
     clock: Instant,
     elapsed_before: f64,
     last_save: Instant,
@@ -46,47 +46,102 @@ impl Session {
     /// Anything that ends the run early; [`Stopped`] if it was asked to stop.
     pub fn run(mut self, stop: Stop) -> Result<()> {
         Outcome::remove(&self.run)?;
-        let ended = self.train(stop);
-        if let Err(error) = &ended
-            && !error.is::<Stopped>()
-        {
-            let status = match error.downcast_ref::<fpo_core::Error>() {
-                Some(fpo_core::Error::NonFinite { .. }) => Status::Diverged,
-                _ => Status::Failed,
-            };
-            // The run has failed already; where this cannot be written either, the error says why.
-            let _ = self.outcome(status, Some(describe(error))).save(&self.run);
+        let Err(error) = self.train(stop) else { return Ok(()) };
+        if error.is::<Stopped>() {
+            return Err(error);
         }
-        ended
+        let error = match is_divergence(&error) {
+            true => error,
+            false => self.rescue(error),
+        };
+        let status = match is_divergence(&error) {
+            true => Status::Diverged,
+            false => Status::Failed,
+        };
+        // The run has failed already; where this cannot be written either, the error says why.
+        let _ = self.outcome(status, Some(describe(&error))).save(&self.run);
+        Err(error)
     }
 
     fn train(&mut self, mut stop: Stop) -> Result<()> {
         self.greet();
+        stop.set_last_words(&format!(
+            "left at once: what came after the last checkpoint is not saved; go on with: {}",
+            self.how_to_resume()
+        ));
+        if self.rolls_back() {
+            // There must be something to go back to.
+            self.save()?;
+        }
         let mut report = None;
         loop {
-            if let Some(metrics) = self.trainer.pending.take() {
-                report = self.complete(metrics, stop.flag())?;
-                self.reporter.iteration(self.trainer.steps());
-                if self.trainer.pending.is_none() && self.save_is_due() {
-                    self.save()?;
-                }
+            match self.advance(&mut stop, &mut report) {
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(())) => break,
+                Err(error) if is_divergence(&error) => self.diverged(error)?,
+                Err(error) => return Err(error),
             }
-            if self.trainer.is_done() || stop.is_asked() {
-                break;
-            }
-            let done = self.trainer.steps();
-            let Session { trainer, reporter, .. } = self;
-            let mut watch = |phase| {
-                stop.announce(reporter.as_mut());
-                reporter.phase(done, phase);
-            };
-            let metrics = trainer.iterate(&mut watch).map_err(advise)?;
-            self.trainer.pending = Some(metrics);
         }
-        stop.announce(self.reporter.as_mut());
-        self.save()?;
         self.reporter.finish(self.trainer.steps());
         self.farewell(report)
+    }
+
+    /// Completes the last iteration, and makes another one if there is another to make and no stop
+    /// was asked for; else saves the run and breaks. `report` becomes that of an evaluation.
+    fn advance(
+        &mut self,
+        stop: &mut Stop,
+        report: &mut Option<EvalReport>,
+    ) -> Result<ControlFlow<()>> {
+        if self.trainer.pending.is_some() {
+            *report = self.complete(stop.flag())?;
+            self.reporter.iteration(self.trainer.steps());
+            if self.trainer.pending.is_none() && self.save_is_due() {
+                self.save()?;
+            }
+        }
+        if self.trainer.is_done() || stop.is_asked() {
+            stop.announce(self.reporter.as_mut());
+            self.save()?;
+            return Ok(ControlFlow::Break(()));
+        }
+        self.trainer.pending = self.iterate(stop)?;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Makes an iteration and returns its metrics. Where a stop is asked for meanwhile, gives the
+    /// iteration up, and the trainer is what it was before: an iteration can take minutes, and a
+    /// resumed run makes it again to the same bits.
+    ///
+    /// # Errors
+    /// Those of [`Trainer::iterate`]; also then the trainer is what it was before, unless its
+    /// optimiser's state cannot be saved.
+    fn iterate(&mut self, stop: &mut Stop) -> Result<Option<Metrics>> {
+        let done = self.trainer.steps();
+        let Session { trainer, reporter, .. } = self;
+        let start = match trainer.learner.resumes_exactly() {
+            true => Some(Snapshot::of(trainer)?),
+            false => None,
+        };
+        let mut watch = |phase| {
+            stop.announce(reporter.as_mut());
+            reporter.phase(done, phase);
+            match start.is_some() && stop.is_asked() {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        };
+        let ended = trainer.iterate(&mut watch);
+        let Err(error) = ended else { return ended.map(Some) };
+        if let Some(start) = start
+            && !is_divergence(&error)
+        {
+            start.put_into(trainer)?;
+        }
+        match error.downcast_ref::<fpo_core::Error>() {
+            Some(fpo_core::Error::Interrupted) => Ok(None),
+            _ => Err(error),
+        }
     }
 
     fn greet(&mut self) {
@@ -119,80 +174,11 @@ impl Session {
         self.reporter.message(&text);
     }
 
-    /// Adds an evaluation to the metrics of an iteration if the schedule asks for one, and records
-    /// them. Stopped in the middle of it, leaves them pending.
-    fn complete(&mut self, mut metrics: Metrics, stop: &AtomicBool) -> Result<Option<EvalReport>> {
-        let mut report = None;
-        if self.trainer.evaluation_is_due() {
-            let clock = Instant::now();
-            report = self.trainer.evaluate(stop)?;
-            let Some(report) = &report else {
-                self.trainer.pending = Some(metrics);
-                return Ok(None);
-            };
-            metrics.extend(eval_metrics(report));
-            if let Some(modes) = self.trainer.modes()? {
-                metrics.push(("eval/mode_count".into(), modes));
-            }
-            metrics.push(("time/eval_s".into(), clock.elapsed().as_secs_f64()));
-            self.reporter.evaluated(report.return_mean);
-            self.reporter.message(&format!("step {:>10}  {report}", self.trainer.steps()));
-        }
-        if let Some(report) = &report {
-            self.keep_best(report)?;
-        }
-        self.watch_for_collapse(&mut metrics, report.as_ref())?;
-        metrics.push(("time/elapsed_s".into(), self.elapsed()));
-        let values: Vec<_> = metrics.iter().map(|(key, value)| (key.as_str(), *value)).collect();
-        self.log.append(self.trainer.steps(), &values)?;
-        Ok(report)
-    }
-
-    /// Offers the present policy as the best of the run.
-    fn keep_best(&mut self, report: &EvalReport) -> Result<()> {
-        let score = Score {
-            step: self.trainer.steps(),
-            return_mean: report.return_mean,
-            return_stderr: report.return_stderr,
-        };
-        let policy = policy_file::trained(&self.trainer)?;
-        if let Offered::TakenForDamaged(error) = best::offer(&self.run, score, &policy)? {
-            self.reporter.note(&format!(
-                "{error}: the present policy takes its place, and what was there is in set-aside/"
-            ));
-        }
-        Ok(())
-    }
-
-    /// Adds what the collapse detector makes of an iteration, and warns of a collapse.
-    fn watch_for_collapse(
-        &mut self,
-        metrics: &mut Metrics,
-        report: Option<&EvalReport>,
-    ) -> Result<()> {
-        let find = |key: &str| metrics.iter().find(|(k, _)| k == key).map(|(_, value)| *value);
-        let observed = self.trainer.collapse.observe(&Iteration {
-            step: self.trainer.steps(),
-            train_return: find("rollout/episode_return_mean"),
-            evaluation: report.map(|report| Evaluation {
-                return_mean: report.return_mean,
-                return_stderr: report.return_stderr,
-            }),
-            diagnostics: metrics,
-        });
-        metrics.extend(observed.metrics());
-        if let Some(collapse) = observed.collapse {
-            let best = best::load(&self.run)?;
-            self.reporter.message(&format!("warning: {}", collapse.describe(best.as_ref())));
-        }
-        Ok(())
-    }
-
     fn save_is_due(&self) -> bool {
         self.last_save.elapsed().as_secs_f64() >= self.trainer.config.checkpoint.interval_s
     }
 
-    fn save(&mut self) -> Result<()> {
+    pub(super) fn save(&mut self) -> Result<()> {
         self.log.sync()?;
         let (trainer, run) = (&self.trainer, &self.run);
         checkpoint::save(run, trainer, self.elapsed())?;
@@ -202,10 +188,10 @@ impl Session {
     }
 
     fn farewell(&mut self, report: Option<EvalReport>) -> Result<()> {
-        let folder = self.run.root().display().to_string();
         if !self.trainer.is_done() {
-            return Err(Stopped(format!("fpo train --resume {folder}")).into());
+            return Err(Stopped(self.how_to_resume()).into());
         }
+        let folder = self.run.root().display().to_string();
         self.outcome(Status::Finished, None).save(&self.run)?;
         let result = report.map(|report| format!(": {report}")).unwrap_or_default();
         let text = format!(
@@ -217,11 +203,15 @@ impl Session {
         Ok(())
     }
 
+    pub(super) fn how_to_resume(&self) -> String {
+        format!("fpo train --resume {}", self.run.root().display())
+    }
+
     fn outcome(&self, status: Status, reason: Option<String>) -> Outcome {
         outcome(&self.trainer, status, reason, self.elapsed())
     }
 
-    fn elapsed(&self) -> f64 {
+    pub(super) fn elapsed(&self) -> f64 {
         self.elapsed_before + self.clock.elapsed().as_secs_f64()
     }
 }
@@ -230,15 +220,4 @@ impl Session {
 pub fn outcome(trainer: &Trainer, status: Status, reason: Option<String>, seconds: f64) -> Outcome {
     let device = device::describe(trainer.learner.device(), trainer.learner.compute());
     Outcome::now(status, reason, seconds, &device)
-}
-
-/// Says of a divergence what may prevent it.
-fn advise(error: anyhow::Error) -> anyhow::Error {
-    match error.downcast_ref::<fpo_core::Error>() {
-        Some(fpo_core::Error::NonFinite { .. }) => error.context(
-            "training diverged (often a smaller optimizer.learning_rate helps, or \
-             optimizer.max_grad_norm, or algorithm.log_ratio_clamp)",
-        ),
-        _ => error.context("the run stopped"),
-    }
 }

@@ -62,7 +62,11 @@ impl Check<'_> {
         self.whole("train.unroll_length", train.unroll_length, 1..=SOME)?;
         self.whole("train.batch_size", train.batch_size, 1..=MANY)?;
         self.whole("train.num_minibatches", train.num_minibatches, 1..=SOME)?;
-        self.whole("train.num_epochs", train.num_epochs, 1..=SOME)
+        self.whole("train.num_epochs", train.num_epochs, 1..=SOME)?;
+        let (factor, most) = (train.rollback_factor, train.max_rollbacks);
+        let between = (Bound::Excluded(0.0), Bound::Excluded(1.0));
+        self.within("train.rollback_factor", factor, between, "above 0, below 1")?;
+        self.within("train.max_rollbacks", most, 1..=1000, "1 to 1000")
     }
 
     fn algorithm(&self, algorithm: &AlgorithmConfig) -> Result<(), ConfigError> {

@@ -115,7 +115,13 @@ impl CheckpointFiles {
         let parent = run.checkpoints_dir();
         let folder = run.checkpoint_dir(step);
         let manifest = manifest_of(step, files)?;
-        fs::create_dir_all(&parent).map_err(io_error(&parent))?;
+        // A run whose folder was removed is not made anew by this: it would lack its configuration.
+        match fs::create_dir(&parent) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(io_error(&parent)(error));
+            }
+            _ => {}
+        }
         durable::sync_folder(run.root()).map_err(io_error(run.root()))?;
         durable::remove_leftovers(&parent).map_err(io_error(&parent))?;
         let stays = match Self::read(&folder) {
@@ -172,6 +178,14 @@ impl CheckpointFiles {
             }
         }
         Ok(Search { found: None, refused })
+    }
+
+    /// Returns the folders of the checkpoints of `run`, the oldest first.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn folders(run: &RunDir) -> Result<Vec<PathBuf>, CheckpointError> {
+        Ok(newest_first(run)?.into_iter().rev().map(|(_, folder)| folder).collect())
     }
 
     /// Returns the content of the blob `name`.

@@ -7,7 +7,8 @@
 //!
 //! `step` comes first and counts environment steps; the other keys follow in the order they are
 //! given. Numbers are `f64` in the shortest form that reads back to the same bits. JSON has no
-//! non-finite numbers: they are the strings `"NaN"`, `"inf"` and `"-inf"`.
+//! non-finite numbers: they are the strings `"NaN"`, `"inf"` and `"-inf"`. The last key may be
+//! `params`, a hash of the parameters that the iteration has left, as 16 hexadecimal digits.
 
 mod kept;
 
@@ -27,6 +28,9 @@ use crate::run::tensorboard::EventWriter;
 pub type Metrics = Vec<(String, f64)>;
 
 const STEP: &str = "step";
+
+/// Key of the hash of the parameters.
+pub const PARAMS: &str = "params";
 
 /// The open log of a run.
 #[derive(Debug)]
@@ -99,21 +103,31 @@ impl MetricsLog {
         Ok((Self::open(run, Some(next))?, complaint))
     }
 
-    /// Appends one line with `step` and `values`, in this order.
+    /// Appends one line with `step`, `values`, and a hash of the parameters, in this order.
     ///
     /// # Errors
     /// [`MetricsError::DuplicateKey`], before anything is written, and those of the file system.
-    pub fn append(&mut self, step: u64, values: &[(&str, f64)]) -> Result<(), MetricsError> {
+    pub fn append(
+        &mut self,
+        step: u64,
+        values: &[(&str, f64)],
+        hash: Option<u64>,
+    ) -> Result<(), MetricsError> {
         let mut object = Map::from_iter([(STEP.to_string(), Value::from(step))]);
         for (key, value) in values {
             if object.insert((*key).into(), number(*value)).is_some() {
                 return Err(MetricsError::DuplicateKey((*key).into()));
             }
         }
+        if let Some(hash) = hash
+            && object.insert(PARAMS.into(), format!("{hash:016x}").into()).is_some()
+        {
+            return Err(MetricsError::DuplicateKey(PARAMS.into()));
+        }
         // One write, so that a kill leaves a whole line, or a beginning that resuming drops.
         let line = format!("{}\n", Value::Object(object));
         self.file.write_all(line.as_bytes()).map_err(io_error(&self.path))?;
-        self.events.scalars(step, values).map_err(io_error(&self.path))
+        self.events.scalars(step, values).map_err(io_error(self.events.path()))
     }
 
     /// Makes all lines durable. Call it before a checkpoint is written, which counts on them.
@@ -134,7 +148,7 @@ impl MetricsLog {
 }
 
 /// Returns the value of a metric in JSON.
-fn number(value: f64) -> Value {
+pub fn number(value: f64) -> Value {
     let text = if value.is_nan() {
         "NaN"
     } else if value == f64::INFINITY {
@@ -145,6 +159,15 @@ fn number(value: f64) -> Value {
         return Value::from(value);
     };
     Value::from(text)
+}
+
+/// Returns the last `count` lines of a run's log that can be read, in their order.
+pub fn last_lines(run: &RunDir, count: usize) -> Vec<Value> {
+    let text = fs::read_to_string(run.metrics_path()).unwrap_or_default();
+    let mut lines: Vec<Value> =
+        text.lines().rev().filter_map(|line| serde_json::from_str(line).ok()).take(count).collect();
+    lines.reverse();
+    lines
 }
 
 fn io_error(path: &Path) -> impl Fn(io::Error) -> MetricsError {
@@ -172,8 +195,8 @@ mod tests {
         let (_folder, run) = run();
         let mut log = MetricsLog::create(&run).unwrap();
         let values = [("z", 0.1), ("a", 3.0), ("n", f64::NAN), ("p", f64::INFINITY)];
-        log.append(480, &values).unwrap();
-        log.append(960, &[("m", f64::NEG_INFINITY)]).unwrap();
+        log.append(480, &values, None).unwrap();
+        log.append(960, &[("m", f64::NEG_INFINITY)], None).unwrap();
         log.sync().unwrap();
         let expected = "{\"step\":480,\"z\":0.1,\"a\":3.0,\"n\":\"NaN\",\"p\":\"inf\"}\n\
                         {\"step\":960,\"m\":\"-inf\"}\n";
@@ -184,8 +207,8 @@ mod tests {
     fn a_key_given_twice_is_refused_and_nothing_is_written() {
         let (_folder, run) = run();
         let mut log = MetricsLog::create(&run).unwrap();
-        assert!(log.append(1, &[("a", 1.0), ("a", 2.0)]).is_err());
-        assert!(log.append(1, &[("step", 1.0)]).is_err());
+        assert!(log.append(1, &[("a", 1.0), ("a", 2.0)], None).is_err());
+        assert!(log.append(1, &[("step", 1.0)], None).is_err());
         assert_eq!(text(&run), "");
     }
 
@@ -200,7 +223,7 @@ mod tests {
             let (mut log, complaint) = MetricsLog::resume(&run, recorded).unwrap();
             assert_eq!(complaint, None);
             assert_eq!(text(&run), kept);
-            log.append(30, &[]).unwrap();
+            log.append(30, &[], None).unwrap();
             assert_eq!(text(&run), format!("{kept}{{\"step\":30}}\n"));
         }
     }
@@ -232,7 +255,7 @@ mod tests {
         let (_folder, run) = run();
         let (mut log, complaint) = MetricsLog::resume(&run, &[10, 20]).unwrap();
         assert!(complaint.unwrap().contains("2 of 2 lines are missing"));
-        log.append(30, &[]).unwrap();
+        log.append(30, &[], None).unwrap();
         assert_eq!(text(&run), "{\"step\":30}\n");
     }
 

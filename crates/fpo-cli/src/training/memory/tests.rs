@@ -1,5 +1,7 @@
 //! Tests of the memory estimate.
 
+use std::ops::ControlFlow;
+
 use fpo_core::Noise;
 
 use super::*;
@@ -88,7 +90,8 @@ fn check_rollout(kind: &str) {
     let draws = build::sample_draws(&trainer.config);
     let Trainer { collector, learner, .. } = &mut trainer;
     let noise = Noise::new(0);
-    let collected = collector.collect(learner, &noise, plan, &mut |_| ()).unwrap();
+    let collected =
+        collector.collect(learner, &noise, plan, &mut |_| ControlFlow::Continue(())).unwrap();
     let rollout = learner.complete(collected.storage, draws, &noise, 0).unwrap();
     let tensors = [
         &rollout.obs,

@@ -20,13 +20,13 @@ mod steps;
 mod surprise;
 mod value_pass;
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use crate::backend::Backend;
 use crate::backend::composed::Composed;
 use crate::backend::fused::advantage::{Estimate, Shaping, moments};
 use crate::backend::fused::batch::{Batch, ObsMap};
-use crate::backend::fused::policy_outcome::PolicyOutcome;
+use crate::backend::fused::policy_outcome::{Aim, PolicyOutcome};
 use crate::backend::fused::policy_pass::PolicyPass;
 use crate::backend::fused::steps::{
     BuildPolicy, BuildValue, Losses, PolicyStep, ValueStep, with_batch,
@@ -141,13 +141,17 @@ impl Backend for Fused {
         let bonuses = timed(&mut times.gae, || bonuses(inputs, minibatch, estimates))?;
         let policy_flat = policy.params().flat();
         let mut gradient = vec![0.0; policy_flat.elem_count()];
+        let ratio_weight = match inputs.ratio_weight {
+            Some(weight) => weight.to_dtype(DType::F64)?.to_scalar()?,
+            None => 0.0,
+        };
         let outcome = timed(&mut times.policy, || {
             with_slices([policy_flat], |[params]| {
                 with_batch(minibatch, normalizer, |batch, map| {
                     let step = PolicyStep {
                         pass,
                         params,
-                        objective,
+                        aim: Aim { objective, ratio_weight },
                         batch,
                         map,
                         estimates,
@@ -164,9 +168,10 @@ impl Backend for Fused {
         let counts = [n * samples as f64, ratios];
         let mut diagnostics = self.diagnostics(&outcome, &value_outcome, counts, value_loss);
         let bonus = objective.entropy_coefficient * outcome.entropy / n;
-        diagnostics.total_loss -= bonus;
+        let besides = bonus + ratio_weight * diagnostics.ratio_mean;
+        diagnostics.total_loss -= besides;
         Ok(StepLoss {
-            policy: known(policy_flat, diagnostics.policy_loss - bonus, gradient)?,
+            policy: known(policy_flat, diagnostics.policy_loss - besides, gradient)?,
             value: value_known,
             diagnostics: diagnostics.into_row(policy_flat.device())?,
         })

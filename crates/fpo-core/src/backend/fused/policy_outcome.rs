@@ -2,6 +2,15 @@
 
 use crate::objective::Objective;
 
+/// What the policy maximises.
+#[derive(Clone, Copy)]
+pub(crate) struct Aim<'a> {
+    /// The surrogate and its constants.
+    pub(crate) objective: &'a Objective,
+    /// Weight of the mean ratio, besides the surrogate.
+    pub(crate) ratio_weight: f64,
+}
+
 /// Sums over the transitions and ratios of a pass.
 #[derive(Clone, Copy)]
 pub(crate) struct PolicyOutcome {
@@ -43,13 +52,9 @@ impl PolicyOutcome {
     };
 
     /// Adds a ratio, given as its logarithm before it is bounded, and its surrogate. Returns the
-    /// surrogate's derivative with respect to that logarithm.
-    pub(crate) fn add_ratio(
-        &mut self,
-        objective: &Objective,
-        log_ratio: f64,
-        advantage: f64,
-    ) -> f64 {
+    /// derivative, with respect to that logarithm, of the surrogate and of the weighted ratio.
+    pub(crate) fn add_ratio(&mut self, aim: Aim, log_ratio: f64, advantage: f64) -> f64 {
+        let Aim { objective, ratio_weight } = aim;
         let bound = objective.log_ratio_clamp.unwrap_or(f64::INFINITY);
         let guarded = objective.guards().bound_scalar(log_ratio);
         let clamped = guarded.clamp(-bound, bound);
@@ -63,7 +68,7 @@ impl PolicyOutcome {
         self.ratio_min = self.ratio_min.min(ratio);
         self.ratio_max = self.ratio_max.max(ratio);
         self.clipped += f64::from(u8::from((ratio - 1.0).abs() > clip));
-        if guarded.abs() > bound { 0.0 } else { slope * ratio }
+        if guarded.abs() > bound { 0.0 } else { (slope + ratio_weight) * ratio }
     }
 
     /// Returns the sums over both.

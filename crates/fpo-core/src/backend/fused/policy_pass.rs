@@ -10,8 +10,7 @@ use crate::backend::fused::kernels::gradients::Write;
 use crate::backend::fused::kernels::normal::Shape;
 use crate::backend::fused::kernels::perceptron::{Keep, Perceptron};
 use crate::backend::fused::loss_rows::{Buffers, LossRows};
-use crate::backend::fused::policy_outcome::PolicyOutcome;
-use crate::objective::Objective;
+use crate::backend::fused::policy_outcome::{Aim, PolicyOutcome};
 use crate::policy::KernelForm;
 use crate::policy::gaussian_config::GaussianConfig;
 use crate::simd::aligned::AlignedVec;
@@ -62,15 +61,15 @@ impl PolicyPass {
         }
     }
 
-    /// Writes the gradient of `−mean surrogate − entropy_coefficient · mean entropy` with respect
-    /// to `params` to `gradient`, for advantages as the surrogate sees them, one per transition of
+    /// Writes the gradient of `−mean surrogate − entropy_coefficient · mean entropy − ratio_weight ·
+    /// mean ratio` with respect to `params` to `gradient`, for advantages as the surrogate sees them, one per transition of
     /// `batch`.
     #[allow(clippy::too_many_arguments, reason = "a pass reads five things and writes one")]
     pub(crate) fn run<S: Simd>(
         &mut self,
         s: S,
         params: &[f32],
-        objective: &Objective,
+        aim: Aim,
         batch: &Batch,
         map: ObsMap,
         advantages: &mut [f32],
@@ -84,11 +83,11 @@ impl PolicyPass {
             Kind::Flow(form) => {
                 let source = &form.source(params);
                 let rows = FlowRows { s, form, net, batch, map, samples, source };
-                run.gradient(rows, objective, advantages, gradient)
+                run.gradient(rows, aim, advantages, gradient)
             }
             Kind::Gaussian(config) => {
                 let rows = gaussian_rows(s, config, net, batch, map);
-                run.gradient(rows, objective, advantages, gradient)
+                run.gradient(rows, aim, advantages, gradient)
             }
         }
     }
@@ -151,12 +150,12 @@ impl Run<'_> {
     fn gradient<S: Simd>(
         &self,
         rows: impl LossRows<S>,
-        objective: &Objective,
+        aim: Aim,
         advantages: &mut [f32],
         gradient: &mut [f32],
     ) -> PolicyOutcome {
         let Run { transitions, buffers, sums } = *self;
-        let pass = Pass { rows, objective };
+        let pass = Pass { rows, aim };
         let layout = rows.net().gradient();
         let chunk = |(first, advantages): (usize, &mut [f32])| {
             let mut own = buffers.take(|| rows.buffers(transitions));
@@ -204,7 +203,7 @@ impl Run<'_> {
 /// The data that all blocks of a gradient pass read.
 struct Pass<'a, R> {
     rows: R,
-    objective: &'a Objective,
+    aim: Aim<'a>,
 }
 
 impl<R> Pass<'_, R> {
@@ -222,7 +221,7 @@ impl<R> Pass<'_, R> {
     ) where
         R: LossRows<S>,
     {
-        let Pass { rows, objective } = self;
+        let Pass { rows, aim } = self;
         let (count, samples) = (advantages.len(), rows.samples());
         let mut losses = [0.0; BLOCK_ROWS];
         let mut long;
@@ -244,14 +243,14 @@ impl<R> Pass<'_, R> {
             let old = &rows.batch().data.loss_old[row * samples..(row + 1) * samples];
             self.surrogate(transitions, advantage, old, losses, outcome);
         }
-        let entropy = -objective.entropy_coefficient / transitions;
+        let entropy = -aim.objective.entropy_coefficient / transitions;
         let (sums, tail) = sums.split_at_mut(rows.net().gradient().len());
         outcome.entropy += rows.slopes(first, losses, entropy as f32, buffers, tail);
         rows.net().backward(s, count * samples, samples, &mut buffers.net, write, sums);
     }
 
     /// Adds one action's surrogate to `outcome`, and replaces the action's losses in `new` by
-    /// `d(−mean surrogate)/d loss`.
+    /// the derivatives of `−mean surrogate − ratio_weight · mean ratio`.
     fn surrogate(
         &self,
         transitions: f64,
@@ -260,7 +259,7 @@ impl<R> Pass<'_, R> {
         new: &mut [f32],
         outcome: &mut PolicyOutcome,
     ) {
-        let (objective, n) = (self.objective, old.len() as f64);
+        let (objective, n) = (self.aim.objective, old.len() as f64);
         let advantage = f64::from(advantage);
         outcome.loss_old += old.iter().map(|&x| f64::from(x)).sum::<f64>();
         outcome.loss_new += new.iter().map(|&x| f64::from(x)).sum::<f64>();
@@ -276,7 +275,7 @@ impl<R> Pass<'_, R> {
                 sum += difference;
                 *new = slope as f32;
             }
-            let ratio_slope = outcome.add_ratio(objective, sum / group as f64, advantage);
+            let ratio_slope = outcome.add_ratio(self.aim, sum / group as f64, advantage);
             let slope = (-ratio_slope / (n * transitions)) as f32;
             new.iter_mut().for_each(|guard_slope| *guard_slope *= slope);
         }

@@ -2,7 +2,7 @@
 
 use crate::backend::fused::advantage::{Estimate, Shaping};
 use crate::backend::fused::batch::{Batch, ObsMap};
-use crate::backend::fused::policy_outcome::PolicyOutcome;
+use crate::backend::fused::policy_outcome::{Aim, PolicyOutcome};
 use crate::backend::fused::policy_pass::PolicyPass;
 use crate::backend::fused::value_pass::{ValueOutcome, ValuePass};
 use crate::error::Result;
@@ -62,7 +62,7 @@ impl Kernel for ValueStep<'_> {
 pub(crate) struct PolicyStep<'a> {
     pub(crate) pass: &'a mut PolicyPass,
     pub(crate) params: &'a [f32],
-    pub(crate) objective: &'a Objective,
+    pub(crate) aim: Aim<'a>,
     pub(crate) batch: Batch<'a>,
     pub(crate) map: ObsMap<'a>,
     pub(crate) estimates: &'a [Estimate],
@@ -75,11 +75,11 @@ impl Kernel for PolicyStep<'_> {
     type Output = PolicyOutcome;
 
     fn run<S: Simd>(self, s: S) -> PolicyOutcome {
-        let PolicyStep { pass, params, objective, batch, map, estimates, shaping, .. } = self;
+        let PolicyStep { pass, params, aim, batch, map, estimates, shaping, .. } = self;
         // Each advantage is copied once; the parts into which the copies are cut define the chunks.
         let mut advantages: Vec<f32> = estimates.iter().map(|step| shaping.apply(step)).collect();
         advantages.iter_mut().zip(self.bonuses).for_each(|(advantage, bonus)| *advantage += bonus);
-        pass.run(s, params, objective, &batch, map, &mut advantages, self.gradient)
+        pass.run(s, params, aim, &batch, map, &mut advantages, self.gradient)
     }
 }
 

@@ -184,6 +184,11 @@ impl Rate {
         };
     }
 
+    /// Multiplies the present rate, which an adaptive one goes on from, by `factor`.
+    pub fn scale(&mut self, factor: f64) {
+        self.current *= factor;
+    }
+
     /// Adapts the rate to how far the update of an iteration, counted from 0, out of all iterations
     /// has moved the policy: `divergence` is an estimate in nats, from 0 up. Only the adaptive rate
     /// changes.

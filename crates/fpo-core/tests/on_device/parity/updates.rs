@@ -3,6 +3,8 @@
 //! of how far the reference has moved. Between f32 and f64 on the CPU that share is 1e-5 to 8e-5
 //! after any of these numbers of updates.
 
+use std::ops::ControlFlow;
+
 use candle_core::{DType, Device};
 use fpo_core::{
     Compute, DenoisingMdp, FlowConfig, MinibatchSchedule, Noise, Objective, ScoredSteps,
@@ -53,7 +55,9 @@ fn course(kind: Kind, device: &Device, compute: Compute, dtype: DType) -> Vec<[V
             course.push(networks.map(|params| host(params.flat())));
         }
         let (rollout, _) = problem(kind, 951 + update).rollout(&mut learner, dtype);
-        learner.update(&rollout, schedule, &Noise::new(update), &mut |_| ()).unwrap();
+        learner
+            .update(&rollout, schedule, &Noise::new(update), &mut |_| ControlFlow::Continue(()))
+            .unwrap();
     }
     course
 }

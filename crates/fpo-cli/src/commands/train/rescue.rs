@@ -1,0 +1,69 @@
+//! Saving a run that fails for a reason other than its numbers: a full disk, a folder that is gone.
+//!
+//! What was trained since the last checkpoint is still in memory. It is saved in the run's folder,
+//! or, where that cannot be written, as a run of its own elsewhere, which can be resumed.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Error, Result};
+
+use crate::commands::train::session::Session;
+use crate::run::dir::RunDir;
+use crate::terminal::failure::describe;
+use crate::training::{checkpoint, policy_file};
+
+impl Session {
+    /// Saves the trainer, which is between two iterations, and returns `error` with the word where.
+    pub(super) fn rescue(&mut self, error: Error) -> Error {
+        if !self.trainer.learner.resumes_exactly() {
+            return error.context("the run stopped");
+        }
+        let steps = self.trainer.steps();
+        if self.save().is_ok() {
+            let how = self.how_to_resume();
+            return error.context(format!(
+                "the run stopped; its state at step {steps} is saved: once the cause is mended, go \
+                 on with: {how}"
+            ));
+        }
+        let mut failures = Vec::new();
+        for folder in self.shelters() {
+            match self.save_as(&folder) {
+                Ok(()) => {
+                    let folder = folder.display();
+                    return error.context(format!(
+                        "the run stopped, and its folder cannot be written; its state at step \
+                         {steps} is saved elsewhere: fpo train --resume {folder}"
+                    ));
+                }
+                Err(error) => failures.push(format!("{}: {}", folder.display(), describe(&error))),
+            }
+        }
+        error.context(format!(
+            "the run stopped, and its state at step {steps} could not be saved anywhere ({}); the \
+             last checkpoint, if there is one, is: {}",
+            failures.join("; "),
+            self.how_to_resume()
+        ))
+    }
+
+    /// Returns the folders that a run may be saved to instead of its own, the best first: beside
+    /// it, where one looks, in the working directory, and where temporary files lie.
+    fn shelters(&self) -> Vec<PathBuf> {
+        let root = self.run.root();
+        let name = root.file_name().map_or("run".into(), |name| name.to_string_lossy());
+        let name = format!("{name}-rescued-{}", std::process::id());
+        vec![root.with_file_name(&name), PathBuf::from(&name), std::env::temp_dir().join(&name)]
+    }
+
+    /// Saves the trainer as a run of its own in `folder`.
+    fn save_as(&self, folder: &std::path::Path) -> Result<()> {
+        let (run, _lock) = RunDir::create(folder)?;
+        run.save_config(&self.trainer.config.to_toml()?)?;
+        // The lines that are lost with the folder are named when the run is resumed.
+        let _ = fs::copy(self.run.metrics_path(), run.metrics_path());
+        checkpoint::save(&run, &self.trainer, self.elapsed())?;
+        policy_file::save(&run.policy_path(), &self.trainer).context("the policy")
+    }
+}
