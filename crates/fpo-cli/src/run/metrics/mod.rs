@@ -9,7 +9,7 @@
 //! given. Numbers are `f64` in the shortest form that reads back to the same bits. JSON has no
 //! non-finite numbers: they are the strings `"NaN"`, `"inf"` and `"-inf"`.
 
-mod kept;
+pub mod kept;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
