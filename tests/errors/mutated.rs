@@ -221,9 +221,10 @@ fn a_mistaken_policy_or_checkpoint_is_refused_or_the_same() {
     // What is behind the digest: the same tensors with other metadata.
     let text = whole.metadata.clone().unwrap();
     let at = text.find(",\"sha256\"").unwrap();
-    let text = format!("{}{}", &text[..at], &text[at + 12 + 64 + 1..]);
+    let text = format!("{}}}", &text[..at]);
     let described = |text: String| {
-        let file = TensorFile { metadata: Some(text), ..whole.clone() };
+        let mut file = whole.clone();
+        file.metadata = Some(text);
         PolicyFile::from_bytes(&file.to_bytes().unwrap(), &Device::Cpu)
     };
     assert!(!described(text.clone()).unwrap().has_digest);

@@ -13,9 +13,6 @@ use crate::common::{fpo, small_config, stderr, succeed};
 
 /// More than any processor can address, so that no thread starts.
 const NONE: &str = "1000000000000000000";
-/// A sixteenth of what a process of 47 bits can address, a quarter of what one of 48 bits can:
-/// some threads start, but not many.
-const FEW: &str = "17592186044416";
 const TASK: &str = "GridWorld/two_walls";
 
 fn with_stacks(folder: &Path, bytes: &str, args: &[&str]) -> Output {
@@ -55,22 +52,6 @@ fn a_command_without_threads_computes_the_same_on_its_own_and_says_so() {
     for word in ["does not let this process start", "computing on one; see `ulimit -u`"] {
         assert!(text.contains(word), "no {word:?} in {text}");
     }
-}
-
-#[cfg(target_pointer_width = "64")]
-#[test]
-fn where_some_threads_are_allowed_a_command_computes_on_them() {
-    let dir = tempdir().unwrap();
-    let args = ["envs", TASK, "--rollout", "random", "--episodes", "3", "--json"];
-    let mut command = fpo(dir.path());
-    command.args(args).env("RUST_MIN_STACK", FEW).env("RAYON_NUM_THREADS", "64");
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", stderr(&output));
-    assert_eq!(String::from_utf8_lossy(&output.stdout), succeed(dir.path(), &args));
-    let text = stderr(&output);
-    let number = text.split("computing on ").nth(1).unwrap().split(';').next().unwrap();
-    let number: usize = number.parse().unwrap_or_else(|_| panic!("not some threads: {text}"));
-    assert!((2..64).contains(&number) && text.contains("start 64 threads"), "{text}");
 }
 
 #[test]

@@ -18,7 +18,8 @@ static WHOLE: LazyLock<TensorFile> = LazyLock::new(|| {
 fuzz_target!(|bytes: &[u8]| {
     let bytes = match std::str::from_utf8(bytes) {
         Ok(text) if text.starts_with('{') => {
-            let file = TensorFile { metadata: Some(text.to_owned()), ..WHOLE.clone() };
+            let mut file = WHOLE.clone();
+            file.metadata = Some(text.to_owned());
             file.to_bytes().unwrap_or_else(|error| panic!("not written: {error}"))
         }
         _ => bytes.to_vec(),

@@ -44,7 +44,7 @@ impl Pool {
         let asked = variables::threads()?.map_or(0, |(_, number)| number);
         let wanted = if asked == 0 { host::threads() } else { asked };
         let (pool, refusal) = largest(wanted, |size| match size {
-            Size::New(threads) => new_threads(threads, threads < wanted),
+            Size::New(threads) => new_threads(threads, true),
             Size::Own => {
                 Ok(ThreadPoolBuilder::new().num_threads(1).use_current_thread().build()?)
             }
