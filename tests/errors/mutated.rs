@@ -151,7 +151,7 @@ fn a_mistaken_sweep_is_read_as_it_stands_or_the_file_is_named() {
     let (mut good, mut bad) = (0, 0);
     for file in ["desk_benchmark.toml", "ppo_search.toml"] {
         let text = std::fs::read_to_string(root().join("configs/sweeps").join(file)).unwrap();
-        for _ in 0..600 {
+        for _ in 0..400 {
             let text = draws.mistaken_text(&text);
             std::fs::write(&path, &text).unwrap();
             match SweepFile::read(&path) {
@@ -228,6 +228,12 @@ fn a_mistaken_policy_or_checkpoint_is_refused_or_the_same() {
         PolicyFile::from_bytes(&file.to_bytes().unwrap(), &Device::Cpu)
     };
     assert!(!described(text.clone()).unwrap().has_digest);
+    for name in ["obs_dim", "action_dim"] {
+        // Sizes of layers that are made of it would overflow.
+        let (right, huge) = (format!("\"{name}\":2"), format!("\"{name}\":{}", usize::MAX));
+        let error = described(text.replace(&right, &huge)).err().unwrap().to_string();
+        assert!(error.contains(name) && error.contains("1 to 1048576"), "{error}");
+    }
     let (mut good, mut bad) = (0, 0);
     for _ in 0..1500 {
         match described(draws.mistaken_text(&text)) {
@@ -244,7 +250,7 @@ fn a_mistaken_policy_or_checkpoint_is_refused_or_the_same() {
     let config = Config::load(&[dir.path().join("run/config.toml")], &[]).unwrap();
     let names = ["state.json", "learner.safetensors"];
     let (mut good, mut bad) = (0, 0);
-    for turn in 0..300 {
+    for turn in 0..120 {
         let mistaken = draws.mistaken(files.file(names[turn % 2]).unwrap());
         let content = |at: usize| match at == turn % 2 {
             true => mistaken.as_slice(),
