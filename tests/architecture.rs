@@ -54,7 +54,7 @@ const HOUSES: [House; 3] = [
         floors: &[
             &["config", "host", "statistics"],
             &["terminal"],
-            &["run"],
+            &["run", "startup"],
             &["results"],
             &["training"],
             &["report", "sweep"],

@@ -235,7 +235,9 @@ fn compare(expected: &Table, found: &Table, composed: bool) {
 #[test]
 fn runs_have_the_digests_of_the_table() {
     let program = Path::new(env!("CARGO_BIN_EXE_fpo"));
-    if std::env::var("FPO_DIGESTS").is_ok_and(|what| what == "record") {
+    let asked = std::env::var_os("FPO_DIGESTS");
+    assert!(asked.as_ref().is_none_or(|what| what == "record"), "FPO_DIGESTS={asked:?}: record");
+    if asked.is_some() {
         let recorder = std::env::var_os("FPO_DIGESTS_PROGRAM").map(PathBuf::from);
         let table = record(recorder.as_deref().unwrap_or(program));
         let text = serde_json::to_string_pretty(&table).unwrap();

@@ -5,6 +5,12 @@
 
 #[allow(dead_code, reason = "this file needs only some of it")]
 mod common;
+#[path = "errors/environment.rs"]
+mod environment;
+#[path = "errors/mutated.rs"]
+mod mutated;
+#[path = "errors/threads.rs"]
+mod threads;
 
 use std::path::Path;
 

@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{fpo, metrics, root, small_config, stderr, succeed};
+use fpo_core::Isa;
 use serde_json::Value;
 use tempfile::tempdir;
 
@@ -68,24 +69,26 @@ fn kernels_on_any_instruction_set_train_as_composed_operations_do() {
     let dir = tempdir().unwrap();
     let config = small_config(dir.path(), "GridWorld/two_walls");
     // The second iteration shows whether the first one left the same networks behind.
-    let run = |name: &str, kernels: &str, simd: &str| {
+    let run = |name: &str, kernels: &str, simd: Option<Isa>| {
         let output = fpo(dir.path())
             .args(["train", config.to_str().unwrap(), "--out", name])
             .args(["--set", "train.total_steps=1024"])
             .args(["--set", &format!("train.kernels={kernels:?}")])
-            .env("FPO_SIMD", simd)
+            .envs(simd.map(|isa| ("FPO_SIMD", isa.name())))
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", stderr(&output));
         (stderr(&output), metrics(&dir.path().join(name)))
     };
-    let (said, expected) = run("composed", "composed", "portable");
+    let (said, expected) = run("composed", "composed", Some(Isa::Portable));
     assert!(said.contains("composed operations"), "{said}");
     assert_eq!(expected.len(), 3);
-    for simd in ["portable", "avx2", "avx512", "fastest"] {
-        let (said, found) = run(simd, "auto", simd);
-        assert!(said.contains("kernels"), "{said}");
-        assert!(simd != "portable" || said.contains("portable kernels"), "{said}");
+    let forced = Isa::ALL.into_iter().filter(|isa| isa.is_available()).map(Some);
+    for simd in forced.chain([None]) {
+        let name = simd.map_or("fastest", Isa::name);
+        let (said, found) = run(name, "auto", simd);
+        let kernels = format!("{} kernels", simd.map_or("", Isa::name));
+        assert!(said.contains(kernels.trim()), "{said}");
         for (found, expected) in found.iter().zip(&expected).skip(1) {
             for key in ["cfm_loss_new", "value_mean", "value_loss", "grad_norm"] {
                 let of = |row: &serde_json::Map<String, Value>| {
@@ -93,7 +96,7 @@ fn kernels_on_any_instruction_set_train_as_composed_operations_do() {
                 };
                 let (found, expected) = (of(found), of(expected));
                 let error = (found - expected).abs() / expected.abs();
-                assert!(error < 1e-3, "{simd}: {key} is {found}, not {expected}");
+                assert!(error < 1e-3, "{name}: {key} is {found}, not {expected}");
             }
         }
     }

@@ -6,6 +6,7 @@ pub mod host;
 pub mod report;
 pub mod results;
 pub mod run;
+pub mod startup;
 pub mod statistics;
 pub mod sweep;
 pub mod terminal;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use fpo_cli::commands::{Cli, run};
+use fpo_cli::startup::pool::on_threads;
 use fpo_cli::terminal::failure::{describe, exit_code};
 use fpo_cli::terminal::output::note;
 use mimalloc::MiMalloc;
@@ -15,9 +16,9 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    // On a thread of the pool: work that is handed over from outside costs two more wake-ups each
-    // time, and a step of the environments or of the sampler takes a millisecond.
-    match rayon::scope(|_| run(cli)) {
+    // What computes nothing works where no thread can be started and no variable is right.
+    let ended = if cli.computes() { on_threads(|| run(cli)) } else { run(cli) };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             note(&describe(&error));

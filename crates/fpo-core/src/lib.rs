@@ -138,7 +138,7 @@ pub use reduce::{Alone, Reduce};
 pub use rollout::storage::{RolloutSize, RolloutStorage, RolloutView, StepOutcome};
 pub use rollout::stored::{Source, Stored};
 pub use rollout::{Minibatch, MinibatchTensors, Rollout, Transitions};
-pub use simd::isa::Isa;
+pub use simd::isa::{Isa, WrongIsa};
 pub use tensor::host_tensor::HostTensor;
 pub use tensor::transfer::Transfers;
 pub use timing::PhaseTimes;

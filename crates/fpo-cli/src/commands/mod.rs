@@ -164,6 +164,18 @@ impl Overrides {
     }
 }
 
+impl Cli {
+    /// Returns whether the command computes, on threads and with kernels. The others only look
+    /// things up.
+    pub fn computes(&self) -> bool {
+        match &self.command {
+            Command::Doctor { .. } | Command::Config { .. } => false,
+            Command::Envs(args) => args.rollout.is_some(),
+            _ => true,
+        }
+    }
+}
+
 /// Runs the command that was asked for.
 ///
 /// # Errors
@@ -228,7 +240,7 @@ fn envs(args: EnvsArgs) -> Result<()> {
 fn doctor(caches: bool, json: bool) -> Result<()> {
     let mut report = Report::make();
     if caches {
-        report.measure_caches();
+        report.measure_caches()?;
     }
     match json {
         true => print(&serde_json::to_string_pretty(&report)?)?,

@@ -166,7 +166,9 @@ mod tests {
             fields(&Config::from_toml_str(&text, "text").unwrap())
         };
         let kinds = ["fpo", "fpo++", "ppo", "dppo"];
-        if std::env::var("FPO_DEFAULTS").is_ok_and(|value| value == "record") {
+        let asked = std::env::var_os("FPO_DEFAULTS");
+        assert!(asked.as_ref().is_none_or(|v| v == "record"), "FPO_DEFAULTS={asked:?}: record");
+        if asked.is_some() {
             let all: BTreeMap<_, _> = kinds.iter().map(|kind| (*kind, defaults(kind))).collect();
             let text = serde_json::to_string_pretty(&(FORMAT, all)).unwrap();
             std::fs::write(&path, text + "\n").unwrap();

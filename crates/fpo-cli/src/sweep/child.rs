@@ -6,14 +6,15 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::mpsc::Sender;
+use std::process::{Child as Process, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 
 use crate::results::from_run::MetricsLine;
 use crate::run::dir::RunDir;
+use crate::startup::pool::cannot_start;
 
 /// What a run says of its progress in its metrics.
 #[derive(Debug)]
@@ -76,13 +77,20 @@ impl Child {
         // Ctrl-C reaches every process of a group; here only the sweep is to get it.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        // The thread that waits for the process is there before it: nothing runs unwatched where
+        // the system allows no more threads.
+        let (hand_over, handed_over) = channel::<Process>();
+        let waiting = std::thread::Builder::new().spawn(move || {
+            if let Ok(mut process) = handed_over.recv() {
+                // The sweep has ended if nobody listens any more.
+                let _ = ended.send((index, process.wait()));
+            }
+        });
+        waiting.with_context(|| cannot_start(1))?;
         let program = launch.program.display();
         let mut process = command.spawn().with_context(|| format!("cannot start {program}"))?;
         let input = process.stdin.take();
-        std::thread::spawn(move || {
-            // The sweep has ended if nobody listens any more.
-            let _ = ended.send((index, process.wait()));
-        });
+        hand_over.send(process).context("the thread that waits for a run is gone")?;
         let path = launch.run.metrics_path();
         Ok(Child {
             index,

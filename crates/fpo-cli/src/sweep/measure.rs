@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
+use crate::startup::pool;
 use crate::sweep::estimate::Durations;
 use crate::sweep::plan::Planned;
 use crate::terminal::reporter::{Notes, Reporter};
@@ -24,7 +25,7 @@ pub fn measure(
     durations: &mut Durations,
     threads: usize,
 ) -> Result<()> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+    let pool = pool::exactly(threads)?;
     let mut measured: Vec<(&str, &str)> = Vec::new();
     for run in todo.iter().map(|&index| &plan[index]) {
         let name = (run.labels.task.as_str(), run.labels.method.as_str());

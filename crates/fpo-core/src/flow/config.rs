@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result, require};
 use crate::flow::path::{Parametrization, Path, Quantity};
 use crate::flow::source::{LOG_SCALE, SourceWidth};
-use crate::nn::mlp::{Activation, Mlp, validate_hidden};
+use crate::nn::mlp::{Activation, Mlp, validate_dim, validate_hidden};
 
 /// How squared errors over action dimensions become one loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,8 +121,8 @@ impl FlowConfig {
     /// [`crate::Error::OutOfRange`] names the field and its range.
     pub fn validate(&self) -> Result<()> {
         let FlowConfig { obs_dim, action_dim, flow_steps, time_embedding, .. } = *self;
-        require(obs_dim > 0, "obs_dim", obs_dim, "at least 1")?;
-        require(action_dim > 0, "action_dim", action_dim, "at least 1")?;
+        validate_dim("obs_dim", obs_dim)?;
+        validate_dim("action_dim", action_dim)?;
         require((1..=1000).contains(&flow_steps), "flow_steps", flow_steps, "1 to 1000")?;
         let even = (2..=64).contains(&time_embedding) && time_embedding.is_multiple_of(2);
         require(even, "time_embedding", time_embedding, "even, 2 to 64")?;

@@ -27,6 +27,18 @@ const WIDEST: usize = 65_536;
 /// The largest number of hidden layers.
 const DEEPEST: usize = 64;
 
+/// The largest length of an observation or an action. Sizes of layers that are made of it do not
+/// overflow.
+const LONGEST: usize = 1 << 20;
+
+/// Checks the length of an observation or an action that comes from outside.
+///
+/// # Errors
+/// [`crate::Error::OutOfRange`] names `field` and says what is allowed.
+pub(crate) fn validate_dim(field: &'static str, length: usize) -> Result<()> {
+    require((1..=LONGEST).contains(&length), field, length, "1 to 1048576")
+}
+
 /// Checks widths of hidden layers that come from outside.
 ///
 /// # Errors

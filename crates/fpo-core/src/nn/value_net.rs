@@ -2,8 +2,8 @@
 
 use candle_core::{DType, Device, Tensor};
 
-use crate::error::{Result, require};
-use crate::nn::mlp::{Activation, Mlp, validate_hidden};
+use crate::error::Result;
+use crate::nn::mlp::{Activation, Mlp, validate_dim, validate_hidden};
 use crate::nn::params::FlatParams;
 use crate::random::{Noise, Purpose};
 use crate::tensor::attached::attach;
@@ -28,7 +28,7 @@ impl ValueNet {
         dtype: DType,
         device: &Device,
     ) -> Result<ValueNet> {
-        require(obs_dim > 0, "obs_dim", obs_dim, "at least 1")?;
+        validate_dim("obs_dim", obs_dim)?;
         validate_hidden(hidden)?;
         let mlp = Mlp::new("value", &[&[obs_dim], hidden, &[1]].concat(), activation);
         let values = mlp.init(noise, Purpose::ValueInit);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, require};
 use crate::flow::config::Squash;
-use crate::nn::mlp::{Activation, validate_hidden};
+use crate::nn::mlp::{Activation, validate_dim, validate_hidden};
 
 /// Everything that defines a Gaussian policy except its weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,8 +43,8 @@ impl GaussianConfig {
     /// [`crate::Error::OutOfRange`] names the field and its range.
     pub fn validate(&self) -> Result<()> {
         let GaussianConfig { obs_dim, action_dim, min_std, .. } = *self;
-        require(obs_dim > 0, "obs_dim", obs_dim, "at least 1")?;
-        require(action_dim > 0, "action_dim", action_dim, "at least 1")?;
+        validate_dim("obs_dim", obs_dim)?;
+        validate_dim("action_dim", action_dim)?;
         require(min_std > 0.0 && min_std.is_finite(), "min_std", min_std, "above 0")?;
         validate_hidden(&self.hidden)
     }

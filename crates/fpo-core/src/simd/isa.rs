@@ -1,5 +1,6 @@
 //! The choice of the instruction set on which the kernels run.
 
+use std::fmt;
 use std::sync::OnceLock;
 
 use crate::simd::vector::{Portable, Simd};
@@ -24,17 +25,34 @@ impl Isa {
     /// All of them, the slowest first.
     pub const ALL: [Isa; 3] = [Isa::Portable, Isa::Avx2, Isa::Avx512];
 
-    /// Returns the fastest that this processor has. If the environment variable `FPO_SIMD` names
-    /// one of `portable`, `avx2` and `avx512` that the processor has, it returns that one instead.
-    /// The choice is made once per process.
+    /// Returns the one that [`Isa::forced`] names, or the fastest that this processor has. The
+    /// choice is made once per process. It cannot fail: a program that wants a wrong `FPO_SIMD` to
+    /// be an error asks [`Isa::forced`] first.
     pub fn best() -> Isa {
         static BEST: OnceLock<Isa> = OnceLock::new();
         *BEST.get_or_init(|| {
-            let mut available = Isa::ALL.into_iter().rev().filter(|isa| isa.is_available());
-            let wanted = std::env::var(VARIABLE).ok();
-            let forced = available.clone().find(|isa| Some(isa.name()) == wanted.as_deref());
-            forced.or(available.next()).unwrap_or(Isa::Portable)
+            let fastest = || Isa::ALL.into_iter().rev().find(|isa| isa.is_available());
+            Isa::forced().ok().flatten().or_else(fastest).unwrap_or(Isa::Portable)
         })
+    }
+
+    /// Returns the one that the environment variable `FPO_SIMD` names, `portable`, `avx2` or
+    /// `avx512`, if it is set.
+    ///
+    /// # Errors
+    /// If there is none of that name, or the processor lacks it.
+    pub fn forced() -> Result<Option<Isa>, WrongIsa> {
+        let value = std::env::var_os(VARIABLE);
+        value.map(|value| Isa::available(&value.to_string_lossy())).transpose()
+    }
+
+    /// Returns the one of that name.
+    fn available(name: &str) -> Result<Isa, WrongIsa> {
+        let named = Isa::ALL.into_iter().find(|isa| isa.name() == name);
+        match named {
+            Some(isa) if isa.is_available() => Ok(isa),
+            _ => Err(WrongIsa { value: name.to_owned(), exists: named.is_some() }),
+        }
     }
 
     /// Returns its name, as `FPO_SIMD` takes it.
@@ -57,6 +75,29 @@ impl Isa {
             #[cfg(not(target_arch = "x86_64"))]
             _ => false,
         }
+    }
+}
+
+/// `FPO_SIMD` forces an instruction set on which the kernels cannot run here.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct WrongIsa {
+    /// The value of the variable.
+    value: String,
+    /// Whether there is such an instruction set, which this processor lacks.
+    exists: bool,
+}
+
+impl fmt::Display for WrongIsa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = &self.value;
+        write!(f, "the environment variable {VARIABLE} is `{value}`, which ")?;
+        f.write_str(match self.exists {
+            true => "this processor lacks",
+            false => "is no instruction set of the kernels",
+        })?;
+        let available = Isa::ALL.into_iter().filter(|isa| isa.is_available());
+        let names: Vec<_> = available.map(|isa| format!("`{}`", isa.name())).collect();
+        write!(f, "; this processor has: {}", names.join(", "))
     }
 }
 
@@ -103,4 +144,29 @@ pub(crate) fn vectorized<R>(work: impl FnOnce() -> R) -> R {
         }
     }
     run(Isa::best(), Loop(work))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instruction_set_is_forced_by_its_name_where_the_processor_has_it() {
+        assert_eq!(Isa::available("portable"), Ok(Isa::Portable));
+        for isa in Isa::ALL {
+            assert_eq!(Isa::available(isa.name()).is_ok(), isa.is_available(), "{isa:?}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_instruction_set_is_told_from_one_that_the_processor_lacks() {
+        for wrong in ["portble", "AVX2", "", "fastest"] {
+            let error = Isa::available(wrong).unwrap_err().to_string();
+            for word in ["FPO_SIMD", &format!("`{wrong}`"), "is no instruction set", "`portable`"] {
+                assert!(error.contains(word), "no {word:?} in {error}");
+            }
+        }
+        let error = WrongIsa { value: "avx512".into(), exists: true }.to_string();
+        assert!(error.contains("`avx512`, which this processor lacks; this processor has: `port"));
+    }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::commands::bench::peak;
@@ -81,10 +82,14 @@ impl Machine {
     }
 
     /// Measures how busy the machine is, and its peaks on one thread and on all.
-    pub fn measure(&mut self) {
+    ///
+    /// # Errors
+    /// If the system does not allow so many threads.
+    pub fn measure(&mut self) -> Result<()> {
         self.others_running = others_running();
         let counts = if self.threads > 1 { vec![1, self.threads] } else { vec![1] };
-        self.peak_gflops = peak::measure(&counts);
+        self.peak_gflops = peak::measure(&counts)?;
+        Ok(())
     }
 
     /// Returns what tells machines and programs apart in a comparison, as names and values.

@@ -7,6 +7,7 @@
 use std::hint::black_box;
 use std::time::Duration;
 
+use anyhow::Result;
 use fpo_core::Isa;
 use serde::{Deserialize, Serialize};
 
@@ -40,20 +41,26 @@ struct Kernel {
 }
 
 /// Measures every register width of this CPU with each number of threads, the widest first.
-pub fn measure(threads: &[usize]) -> Vec<Peak> {
+///
+/// # Errors
+/// If the system does not allow so many threads.
+pub fn measure(threads: &[usize]) -> Result<Vec<Peak>> {
     let peaks = |isa| threads.iter().map(move |&threads| of(isa, threads, EFFORT));
     vectors().into_iter().flat_map(peaks).collect()
 }
 
 /// Measures the peak of one instruction set, or of the portable loop where the CPU lacks it.
-pub fn of(isa: Isa, threads: usize, effort: Effort) -> Peak {
+///
+/// # Errors
+/// If the system does not allow so many threads.
+pub fn of(isa: Isa, threads: usize, effort: Effort) -> Result<Peak> {
     let kernel = kernel(isa);
     let run = |(): &mut ()| {
         black_box((kernel.run)(ROUNDS, black_box(A), black_box(B)));
     };
-    let seconds = fastest(threads, effort, || (), run);
+    let seconds = fastest(threads, effort, || (), run)?;
     let flop = threads * ROUNDS * kernel.flop_per_round;
-    Peak { width: kernel.width.into(), threads, gflops: flop as f64 / seconds / 1e9 }
+    Ok(Peak { width: kernel.width.into(), threads, gflops: flop as f64 / seconds / 1e9 })
 }
 
 /// Returns the peak of the widest registers with `threads` threads, if it was measured.

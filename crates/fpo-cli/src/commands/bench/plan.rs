@@ -20,6 +20,7 @@ use crate::commands::bench::{envs, launch, learner, peak, sampler, train};
 use crate::config::choices::PrecisionChoice;
 use crate::config::resolved::Config;
 use crate::host;
+use crate::startup;
 use crate::terminal::failure::UsageError;
 use crate::training::build;
 use crate::training::device;
@@ -71,7 +72,7 @@ impl Job {
     pub fn run(self, peaks: &[Peak]) -> Result<Measurement> {
         let label = format!("{} ({})", self.kind, self.case);
         let threads = self.case.threads.unwrap_or_else(host::threads);
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+        let pool = startup::pool::exactly(threads)?;
         // The peak is the processor's.
         let on_cpu = self.case.device.as_deref() == Some("cpu");
         let peak = peak::widest(peaks, threads).filter(|_| on_cpu);

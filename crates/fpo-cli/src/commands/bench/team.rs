@@ -3,8 +3,14 @@
 //! Whatever else the machine does can only make a run slower, and some run escapes it. So the
 //! fastest run says what the machine can do, and measuring goes on until none is clearly faster.
 
-use std::sync::Barrier;
+use std::io;
+use std::sync::{Barrier, OnceLock};
+use std::thread::Builder;
 use std::time::{Duration, Instant};
+
+use anyhow::{Error, Result};
+
+use crate::startup::pool::cannot_start;
 
 /// A run is clearly faster if it took those before this many times as long.
 const CLEARLY: f64 = 1.02;
@@ -23,45 +29,57 @@ pub struct Effort {
 ///
 /// Each thread calls `prepare` once, and `run` on a result again and again. `run` may not panic.
 /// Every run has new threads, which the system puts where least is going on.
+///
+/// # Errors
+/// If the system does not allow so many threads.
 pub fn fastest<T: Send>(
     threads: usize,
     effort: Effort,
     prepare: impl Fn() -> T + Sync,
     run: impl Fn(&mut T) + Sync,
-) -> f64 {
-    let mut parts: Vec<T> = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(&prepare)).collect();
+) -> Result<f64> {
+    let prepared = std::thread::scope(|scope| {
+        let start = |_| Builder::new().spawn_scoped(scope, &prepare);
+        let others = (1..threads).map(start).collect::<io::Result<Vec<_>>>()?;
         let own = prepare();
-        others.into_iter().filter_map(|thread| thread.join().ok()).chain([own]).collect()
+        Ok(others.into_iter().filter_map(|thread| thread.join().ok()).chain([own]).collect())
     });
+    let refused = |error: io::Error| Error::new(error).context(cannot_start(threads));
+    let mut parts: Vec<T> = prepared.map_err(refused)?;
     let mut search = Search::begin(effort);
     loop {
-        search.note(once(&mut parts, &run));
+        search.note(once(&mut parts, &run).map_err(refused)?);
         if !search.goes_on() {
-            return search.best;
+            return Ok(search.best);
         }
     }
 }
 
 /// Returns the seconds of one run, each part on a thread of its own.
-fn once<T: Send>(parts: &mut [T], run: &(impl Fn(&mut T) + Sync)) -> f64 {
-    let ready = Barrier::new(parts.len());
+fn once<T: Send>(parts: &mut [T], run: &(impl Fn(&mut T) + Sync)) -> io::Result<f64> {
+    let (are_all_here, ready) = (OnceLock::<bool>::new(), Barrier::new(parts.len()));
     let work = |part: &mut T| {
+        // Whoever waits at the barrier waits for all: nobody may where one could not be started.
+        if !*are_all_here.wait() {
+            return None;
+        }
         ready.wait();
         let start = Instant::now();
         run(part);
-        (start, Instant::now())
+        Some((start, Instant::now()))
     };
     let work = &work;
-    let spans: Vec<_> = std::thread::scope(|scope| {
-        let Some((first, rest)) = parts.split_first_mut() else { return Vec::new() };
-        let others: Vec<_> = rest.iter_mut().map(|part| scope.spawn(move || work(part))).collect();
-        let own = work(first);
-        others.into_iter().filter_map(|thread| thread.join().ok()).chain([own]).collect()
-    });
-    let start = spans.iter().map(|span| span.0).min();
-    let end = spans.iter().map(|span| span.1).max();
-    start.zip(end).map_or(f64::INFINITY, |(start, end)| (end - start).as_secs_f64())
+    let spans = std::thread::scope(|scope| -> io::Result<Vec<_>> {
+        let Some((first, rest)) = parts.split_first_mut() else { return Ok(Vec::new()) };
+        let start = |part| Builder::new().spawn_scoped(scope, move || work(part));
+        let others = rest.iter_mut().map(start).collect::<io::Result<Vec<_>>>();
+        are_all_here.get_or_init(|| others.is_ok());
+        let (others, own) = (others?, work(first));
+        Ok(others.into_iter().filter_map(|thread| thread.join().ok()).chain([own]).collect())
+    })?;
+    let spans = || spans.iter().flatten();
+    let (start, end) = (spans().map(|span| span.0).min(), spans().map(|span| span.1).max());
+    Ok(start.zip(end).map_or(f64::INFINITY, |(start, end)| (end - start).as_secs_f64()))
 }
 
 /// The fastest run so far, and whether it is worth while to look for a faster one.
@@ -109,7 +127,7 @@ mod tests {
                 runs.fetch_add(1, Ordering::Relaxed);
             };
             let effort = Effort { patience: Duration::from_millis(5), most: Duration::MAX };
-            let seconds = fastest(threads, effort, prepare, run);
+            let seconds = fastest(threads, effort, prepare, run).unwrap();
             assert!(seconds.is_finite() && seconds >= 0.0, "{seconds}");
             assert_eq!(prepared.load(Ordering::Relaxed), threads);
             let runs = runs.load(Ordering::Relaxed);
@@ -124,7 +142,7 @@ mod tests {
             runs.fetch_add(1, Ordering::Relaxed);
             std::thread::sleep(Duration::from_millis(2));
         };
-        let seconds = fastest(2, ONE_RUN, || (), run);
+        let seconds = fastest(2, ONE_RUN, || (), run).unwrap();
         assert_eq!(runs.load(Ordering::Relaxed), 2);
         assert!(seconds >= 2e-3, "{seconds}");
     }

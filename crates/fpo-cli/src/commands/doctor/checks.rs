@@ -9,6 +9,9 @@ use fpo_core::Compute;
 use crate::commands::bench::machine::Machine;
 use crate::commands::doctor::check::{Check, State};
 use crate::host;
+use crate::startup::pool::Pool;
+use crate::startup::variables;
+use crate::terminal::failure::describe;
 
 /// Less free memory than this cannot hold a rollout of the paper's size and its update.
 const LITTLE_MEMORY: u64 = 4 << 30;
@@ -47,10 +50,24 @@ pub(crate) fn features(machine: &Machine) -> Check {
 }
 
 pub(crate) fn threads(machine: &Machine) -> Check {
-    let (used, available) = (rayon::current_num_threads(), machine.threads);
-    let set = match std::env::var("RAYON_NUM_THREADS") {
-        Ok(value) => format!("RAYON_NUM_THREADS={value}"),
-        Err(_) => "RAYON_NUM_THREADS not set".into(),
+    let variable = match variables::threads() {
+        Ok(variable) => variable,
+        Err(error) => return wrong_variable("threads", error.0),
+    };
+    let limited = |state, found| {
+        Check::new("threads", state, found).advise("raise the limit of processes or of memory")
+    };
+    let pool = match Pool::start() {
+        Ok(pool) => pool,
+        Err(error) => return limited(State::Broken, describe(&error)),
+    };
+    if let Some(shortage) = pool.shortage() {
+        return limited(State::Warning, shortage);
+    }
+    let (used, available) = (pool.threads(), machine.threads);
+    let set = match variable {
+        Some((name, value)) => format!("{name}={value}"),
+        None => format!("{} not set", variables::THREADS[0]),
     };
     let cores = machine.cores.map_or(String::new(), |cores| format!(", {cores} cores"));
     let found = format!("{used} in use of {available}{cores} ({set})");
@@ -66,8 +83,16 @@ pub(crate) fn threads(machine: &Machine) -> Check {
     Check::new("threads", state, found).advise(advice)
 }
 
+/// Returns the check of a part that a variable of the environment keeps every command from using.
+fn wrong_variable(name: &'static str, error: String) -> Check {
+    Check::new(name, State::Broken, error).advise("unset it, or give it a value that is allowed")
+}
+
 /// Says which code does the numeric work on this CPU.
 pub(crate) fn kernels() -> Check {
+    if let Err(error) = variables::instruction_set() {
+        return wrong_variable("kernels", error.0);
+    }
     let path = match Compute::best(&Device::Cpu, DType::F32) {
         Compute::Fused(isa) => format!("fused, {}", isa.name()),
         Compute::Composed => "composed Candle operations".into(),

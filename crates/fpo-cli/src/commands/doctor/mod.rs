@@ -41,9 +41,13 @@ impl Report {
     }
 
     /// Measures what caches and arithmetic can do, and what else the machine is doing meanwhile.
-    pub fn measure_caches(&mut self) {
+    ///
+    /// # Errors
+    /// If the system does not allow as many threads as the machine has.
+    pub fn measure_caches(&mut self) -> Result<()> {
         self.machine.others_running = machine::others_running();
-        self.caches = Some(Roofline::measure());
+        self.caches = Some(Roofline::measure()?);
+        Ok(())
     }
 
     /// Fails if a part that this build needs is broken.

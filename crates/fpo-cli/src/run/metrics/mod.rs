@@ -10,7 +10,7 @@
 //! non-finite numbers: they are the strings `"NaN"`, `"inf"` and `"-inf"`. The last key may be
 //! `params`, a hash of the parameters that the iteration has left, as 16 hexadecimal digits.
 
-mod kept;
+pub mod kept;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};

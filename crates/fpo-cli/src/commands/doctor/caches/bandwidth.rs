@@ -7,6 +7,7 @@
 
 use std::hint::black_box;
 
+use anyhow::Result;
 use fpo_core::Isa;
 
 use crate::commands::bench::team::{Effort, fastest};
@@ -40,7 +41,7 @@ pub(crate) fn measure(
     set: &WorkingSet,
     rank: usize,
     effort: Effort,
-) -> f64 {
+) -> Result<f64> {
     let (blocks, per_run) = (to_blocks(set.bytes), to_blocks(RUN >> (2 * rank.min(8))));
     // A run reads the whole buffer some times, or one of equal pieces.
     let piece = per_run.min(blocks);
@@ -54,8 +55,8 @@ pub(crate) fn measure(
             buffer.next = (buffer.next + piece) % blocks;
             black_box(read(isa, part, sweeps));
         },
-    );
-    (threads * sweeps * piece * size_of::<[Line; BLOCK]>()) as f64 / seconds / 1e9
+    )?;
+    Ok((threads * sweeps * piece * size_of::<[Line; BLOCK]>()) as f64 / seconds / 1e9)
 }
 
 fn to_blocks(bytes: u64) -> usize {
@@ -177,7 +178,7 @@ mod tests {
         for (threads, bytes, rank) in [(1, 16 << 10, 4), (2, 1 << 20, 8), (1, 100, 8)] {
             let set = WorkingSet { level: "L1".into(), cache_bytes: None, bytes };
             for isa in [Isa::Portable, Isa::best()] {
-                let rate = measure(isa, threads, &set, rank, effort);
+                let rate = measure(isa, threads, &set, rank, effort).unwrap();
                 assert!(rate.is_finite() && rate > 0.0, "{isa:?}, {set:?}: {rate}");
             }
         }

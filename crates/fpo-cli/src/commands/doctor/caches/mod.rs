@@ -16,6 +16,7 @@ pub mod sizes;
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use anyhow::Result;
 use fpo_core::Isa;
 use serde::Serialize;
 
@@ -70,7 +71,10 @@ pub struct Level {
 
 impl Roofline {
     /// Measures everything, in less than three seconds unless the machine is very busy.
-    pub fn measure() -> Roofline {
+    ///
+    /// # Errors
+    /// If the system does not allow so many threads.
+    pub fn measure() -> Result<Roofline> {
         let all = host::threads();
         let found = sizes::detect();
         let assumed = found.is_empty();
@@ -80,23 +84,23 @@ impl Roofline {
         let measurements = counts.len() * (caches.len() + 2);
         let mut time = Time { end: Instant::now() + ALL, measurements };
         let team = |threads| Team::measure(Isa::best(), threads, &caches, &mut time);
-        let teams = counts.into_iter().map(team).collect();
-        Roofline { caches, assumed, teams }
+        let teams = counts.into_iter().map(team).collect::<Result<_>>()?;
+        Ok(Roofline { caches, assumed, teams })
     }
 }
 
 impl Team {
-    fn measure(isa: Isa, threads: usize, caches: &[Cache], time: &mut Time) -> Team {
+    fn measure(isa: Isa, threads: usize, caches: &[Cache], time: &mut Time) -> Result<Team> {
         let sets = sizes::working_sets(caches, threads, sizes::free_memory());
-        let peak = peak::of(isa, threads, time.share());
+        let peak = peak::of(isa, threads, time.share())?;
         let level = |(rank, set)| {
-            let gb_per_s = bandwidth::measure(isa, threads, &set, rank, time.share());
+            let gb_per_s = bandwidth::measure(isa, threads, &set, rank, time.share())?;
             let multiply_adds_per_byte = peak.gflops / 2.0 / gb_per_s;
             let sizes::WorkingSet { level, cache_bytes, bytes } = set;
-            Level { level, cache_bytes, read_bytes: bytes, gb_per_s, multiply_adds_per_byte }
+            Ok(Level { level, cache_bytes, read_bytes: bytes, gb_per_s, multiply_adds_per_byte })
         };
-        let levels = sets.into_iter().enumerate().map(level).collect();
-        Team { peak, levels }
+        let levels = sets.into_iter().enumerate().map(level).collect::<Result<_>>()?;
+        Ok(Team { peak, levels })
     }
 }
 
@@ -204,7 +208,7 @@ memory                               2.25 MiB  12.5                    2.00
     fn a_measurement_has_the_balance_of_every_level_of_its_working_sets() {
         let mut time = Time { end: Instant::now(), measurements: 3 };
         let caches = vec![Cache { level: 1, bytes: 32 << 10, sharers: 1 }];
-        let team = Team::measure(Isa::best(), 2, &caches, &mut time);
+        let team = Team::measure(Isa::best(), 2, &caches, &mut time).unwrap();
         assert_eq!(team.peak.threads, 2);
         let names: Vec<&str> = team.levels.iter().map(|level| level.level.as_str()).collect();
         assert_eq!(names, ["L1", "memory"]);
