@@ -9,4 +9,5 @@ pub mod run;
 pub mod statistics;
 pub mod sweep;
 pub mod terminal;
+pub mod text;
 pub mod training;

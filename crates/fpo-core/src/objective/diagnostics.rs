@@ -52,7 +52,8 @@ diagnostics! {
     value_target_mean as "value_target_mean",
     /// Root mean square of `R − V`, over the steps that have a target.
     value_error as "value_error",
-    /// `1 − Var(R − V) / Var(R)`, over the steps that have a target.
+    /// `1 − Var(R − V) / Var(R)`, over the steps that have a target; not finite where `R` does not
+    /// vary.
     explained_variance as "explained_variance",
     /// Standard deviation of the advantages before they are shaped.
     advantage_std as "advantage_std",
@@ -63,6 +64,12 @@ diagnostics! {
     /// All losses together, the entropy bonus included.
     total_loss as "total_loss",
 }
+
+/// Targets whose variance is at most this share of their squared mean do not vary but for rounding.
+pub(crate) const NO_VARIANCE: f64 = 1e-12;
+
+/// The name of the column that has no number where the value targets do not vary.
+const EXPLAINED: &str = "explained_variance";
 
 /// The name of the last column, whose number is known only after the optimiser step.
 const GRAD_NORM: &str = "grad_norm";
@@ -85,7 +92,8 @@ impl StepDiagnostics<Tensor> {
 /// Diagnostics of the gradient steps of one update, one row per step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepMetrics {
-    /// One row per gradient step, columns as [`StepMetrics::names`].
+    /// One row per gradient step, columns as [`StepMetrics::names`]. `explained_variance` is NaN
+    /// where it does not exist.
     pub rows: Vec<Vec<f32>>,
 }
 
@@ -108,37 +116,89 @@ impl StepMetrics {
     pub fn collect(rows: &[Tensor], first_step: u64) -> Result<StepMetrics> {
         let rows = Tensor::stack(rows, 0)?.to_dtype(DType::F32)?;
         let width = rows.dim(1)?;
-        let rows: Vec<_> = to_host(&rows)?.chunks_exact(width).map(<[f32]>::to_vec).collect();
-        for (k, row) in rows.iter().enumerate() {
-            if let Some(bad) = row.iter().position(|x| !x.is_finite()) {
-                return Err(Error::NonFinite {
-                    tensor: StepMetrics::names().nth(bad).unwrap_or_default().to_string(),
-                    value: row[bad] as f64,
-                    step: first_step + k as u64,
-                });
+        let mut rows: Vec<_> = to_host(&rows)?.chunks_exact(width).map(<[f32]>::to_vec).collect();
+        for (k, row) in rows.iter_mut().enumerate() {
+            for (name, x) in StepMetrics::names().zip(row.iter_mut()) {
+                match x.is_finite() {
+                    true => {}
+                    // What it is computed from stands before it and is finite.
+                    false if name == EXPLAINED => *x = f32::NAN,
+                    false => {
+                        return Err(Error::NonFinite {
+                            tensor: name.into(),
+                            value: f64::from(*x),
+                            step: first_step + k as u64,
+                        });
+                    }
+                }
             }
         }
         Ok(StepMetrics { rows })
     }
 
-    /// Returns the mean of the column `name`, or NaN if there is no such column or no step.
+    /// Returns the numbers in a column. That of a step in which there is none is passed over.
+    fn numbers(&self, column: usize) -> impl Iterator<Item = f64> + Clone {
+        self.rows.iter().map(move |row| f64::from(row[column])).filter(|x| x.is_finite())
+    }
+
+    /// Returns the mean of the column `name`, or NaN if there is no such column or no step that has
+    /// it.
     pub fn mean(&self, name: &str) -> f64 {
         let Some(column) = StepMetrics::column(name) else { return f64::NAN };
-        self.rows.iter().map(|row| f64::from(row[column])).sum::<f64>() / self.rows.len() as f64
+        let numbers = self.numbers(column);
+        numbers.clone().sum::<f64>() / numbers.count() as f64
     }
 
     /// Returns the name and the summary of every column over the update: the mean, except that
-    /// `ratio_min` and `ratio_max` have their minimum and maximum.
+    /// `ratio_min` and `ratio_max` have their minimum and maximum. A column without a number in any
+    /// step is left out.
     pub fn summary(&self) -> Vec<(&'static str, f64)> {
-        let column = |k: usize| self.rows.iter().map(move |row| row[k] as f64);
         let summarise = |(k, name): (usize, &'static str)| {
             let value = match name {
-                "ratio_min" => column(k).fold(f64::INFINITY, f64::min),
-                "ratio_max" => column(k).fold(f64::NEG_INFINITY, f64::max),
-                _ => column(k).sum::<f64>() / self.rows.len() as f64,
+                "ratio_min" => self.numbers(k).fold(f64::INFINITY, f64::min),
+                "ratio_max" => self.numbers(k).fold(f64::NEG_INFINITY, f64::max),
+                _ => self.mean(name),
             };
-            (name, value)
+            value.is_finite().then_some((name, value))
         };
-        StepMetrics::names().enumerate().map(summarise).collect()
+        StepMetrics::names().enumerate().filter_map(summarise).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(explained: f32, value_error: f32) -> Tensor {
+        let numbers: Vec<f32> = StepMetrics::names()
+            .map(|name| match name {
+                EXPLAINED => explained,
+                "value_error" => value_error,
+                _ => 0.5,
+            })
+            .collect();
+        Tensor::from_vec(numbers, NAMES.len() + 1, &Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn a_variance_that_does_not_exist_is_passed_over_and_left_out_where_no_step_has_one() {
+        let found = |explained: &[f32]| {
+            let rows: Vec<Tensor> = explained.iter().map(|x| row(*x, 1.0)).collect();
+            let metrics = StepMetrics::collect(&rows, 0).unwrap();
+            let summary = metrics.summary();
+            let explained = summary.iter().find(|(name, _)| *name == EXPLAINED).map(|(_, x)| *x);
+            assert_eq!(summary.len() + usize::from(explained.is_none()), NAMES.len() + 1);
+            (explained, metrics.mean(EXPLAINED))
+        };
+        assert_eq!(found(&[0.25, f32::NAN, 0.75, f32::NEG_INFINITY]), (Some(0.5), 0.5));
+        let (none, mean) = found(&[f32::NAN, f32::NEG_INFINITY]);
+        assert!(none.is_none() && mean.is_nan());
+    }
+
+    #[test]
+    fn every_other_number_must_be_finite() {
+        let error = StepMetrics::collect(&[row(0.5, 0.5), row(f32::NAN, f32::NAN)], 7).unwrap_err();
+        let Error::NonFinite { tensor, step, .. } = error else { panic!("{error}") };
+        assert_eq!((tensor.as_str(), step), ("value_error", 8));
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use candle_core::Tensor;
 
 use crate::error::Result;
-use crate::objective::diagnostics::StepDiagnostics;
+use crate::objective::diagnostics::{NO_VARIANCE, StepDiagnostics};
 use crate::objective::gae::{self, Advantages, Trajectory, Truncation};
 use crate::objective::step_loss::{LossInputs, StepLoss};
 use crate::rollout::MinibatchTensors;
@@ -189,7 +189,7 @@ impl MinibatchLoss {
         let (error_square, unexplained) = match &counts {
             None => {
                 let error_square = (means.get(2)?.sqr()? + variances.get(2)?)?;
-                (error_square, (variances.get(2)? / (variances.get(1)? + 1e-12)?)?)
+                (error_square, unexplained(&variances.get(2)?, &variances.get(1)?, &means.get(1)?)?)
             }
             Some(counts) => value_errors(&step_rows.narrow(0, 1, 2)?, counts)?,
         };
@@ -228,6 +228,14 @@ fn value_errors(rows: &Tensor, counts: &Tensor) -> Result<(Tensor, Tensor)> {
     let means = rows.matmul(&weights)?;
     let variances = rows.broadcast_sub(&means)?.sqr()?.matmul(&weights)?.squeeze(1)?;
     let error_square = (means.get(1)?.squeeze(0)?.sqr()? + variances.get(1)?)?;
-    let unexplained = (variances.get(1)? / (variances.get(0)? + 1e-12)?)?;
-    Ok((error_square, unexplained))
+    let target_mean = means.get(0)?.squeeze(0)?;
+    Ok((error_square, unexplained(&variances.get(1)?, &variances.get(0)?, &target_mean)?))
+}
+
+/// Returns the variance of the value errors as a share of that of the targets, which is not finite
+/// where the targets do not vary.
+fn unexplained(errors: &Tensor, targets: &Tensor, target_mean: &Tensor) -> Result<Tensor> {
+    // Without a comparison with a number, which would be uploaded.
+    let beyond = (targets + target_mean.sqr()?.affine(-NO_VARIANCE, 0.0)?)?;
+    Ok(((errors / (targets + 1e-12)?)? / beyond.relu()?.sign()?)?)
 }

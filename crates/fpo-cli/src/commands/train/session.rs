@@ -13,6 +13,7 @@ use crate::terminal::failure::{Stopped, describe};
 use crate::terminal::progress::Progress;
 use crate::terminal::reporter::Reporter;
 use crate::terminal::stop::Stop;
+use crate::text::shell::path;
 use crate::training::collapse::{Evaluation, Iteration};
 use crate::training::evaluate::EvalReport;
 use crate::training::trainer::{Trainer, eval_metrics};
@@ -202,7 +203,7 @@ impl Session {
     }
 
     fn farewell(&mut self, report: Option<EvalReport>) -> Result<()> {
-        let folder = self.run.root().display().to_string();
+        let folder = path(self.run.root());
         if !self.trainer.is_done() {
             return Err(Stopped(format!("fpo train --resume {folder}")).into());
         }
