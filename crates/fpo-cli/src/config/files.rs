@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use crate::config::error::ConfigError;
-use crate::config::layers::INCLUDE;
 
+/// The top-level key by which a file includes others.
+pub(crate) const INCLUDE: &str = "include";
 /// The most files that are open inside each other.
 const MOST_NESTED: usize = 64;
 

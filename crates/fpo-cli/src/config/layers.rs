@@ -10,12 +10,10 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use crate::config::error::ConfigError;
-use crate::config::files::{Chain, parse};
+use crate::config::files::{Chain, INCLUDE, parse};
 use crate::config::merge::{merge, merge_below};
 use crate::config::overrides::override_value;
 
-/// The top-level key by which a file includes others.
-pub(crate) const INCLUDE: &str = "include";
 /// The error for an `include` that is not written in a file.
 pub(crate) const ONLY_FILES_INCLUDE: &str = "only a file can include others";
 /// The most parts of the dotted name in an override, more than any field has.

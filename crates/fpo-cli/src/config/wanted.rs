@@ -59,9 +59,8 @@ fn make_whole(value: &mut Value) {
 /// Returns what is wrong with `value` and what would be right, if it is likely to be meant as the
 /// number that is wanted and is none, or none that fits.
 pub(crate) fn misspelt_number(wanted: Wanted, value: &Value) -> Option<String> {
-    let too_large = |found: &str| {
-        format!("found {found}, expected a whole number from 0 to {}", i64::MAX)
-    };
+    let too_large =
+        |found: &str| format!("found {found}, expected a whole number from 0 to {}", i64::MAX);
     let text = match value {
         Value::Float(x) if wanted.whole && x.abs() >= WHOLE_END && x.is_finite() => {
             return Some(too_large(&format!("{x:e}")));

@@ -232,7 +232,8 @@ mod tests {
         live.line("b\u{9b}2J\r");
         live.block(&["c\nd".into()]);
         let text = written(live);
-        for (escaped, raw) in [("a\\u{1b}[31m", "a\x1b"), ("b\\u{9b}2J\\r", "b\u{9b}"), ("c\\nd", "c\nd")]
+        for (escaped, raw) in
+            [("a\\u{1b}[31m", "a\x1b"), ("b\\u{9b}2J\\r", "b\u{9b}"), ("c\\nd", "c\nd")]
         {
             assert!(text.contains(escaped) && !text.contains(raw), "{text:?}");
         }

@@ -188,10 +188,10 @@ impl MinibatchLoss {
         let means = means.squeeze(1)?;
         let (error_square, unexplained) = match &counts {
             None => {
-                let error_square = (means.get(2)?.sqr()? + variances.get(2)?)?;
-                (error_square, unexplained(&variances.get(2)?, &variances.get(1)?, &means.get(1)?)?)
+                let squares = (means.sqr()? + &variances)?;
+                value_errors(&squares.narrow(0, 1, 2)?, &variances.narrow(0, 1, 2)?)?
             }
-            Some(counts) => value_errors(&step_rows.narrow(0, 1, 2)?, counts)?,
+            Some(counts) => counted_errors(&step_rows.narrow(0, 1, 2)?, counts)?,
         };
         let diagnostics = StepDiagnostics {
             loss_old: loss_old.mean_all()?,
@@ -221,21 +221,21 @@ impl MinibatchLoss {
 }
 
 /// Returns the mean square of the value errors, and the variance of the errors as a share of that
-/// of the targets, over the steps that count; `rows` are the targets and the errors, `(2, steps)`.
-fn value_errors(rows: &Tensor, counts: &Tensor) -> Result<(Tensor, Tensor)> {
+/// of the targets, which is not finite where the targets do not vary; `squares` are the mean squares
+/// of the targets and the errors, `variances` their variances.
+fn value_errors(squares: &Tensor, variances: &Tensor) -> Result<(Tensor, Tensor)> {
+    let rounding = squares.get(0)?.affine(-NO_VARIANCE, 0.0)?;
+    let varied = (variances.get(0)? + rounding)?.relu()?;
+    Ok((squares.get(1)?, (variances.get(1)? / varied)?))
+}
+
+/// Returns [`value_errors`] over the steps that count; `rows` are the targets and the errors,
+/// `(2, steps)`.
+fn counted_errors(rows: &Tensor, counts: &Tensor) -> Result<(Tensor, Tensor)> {
     let counts = counts.flatten_all()?.unsqueeze(1)?;
     let weights = counts.broadcast_div(&(counts.sum_all()? + 1e-12)?)?;
     let means = rows.matmul(&weights)?;
     let variances = rows.broadcast_sub(&means)?.sqr()?.matmul(&weights)?.squeeze(1)?;
-    let error_square = (means.get(1)?.squeeze(0)?.sqr()? + variances.get(1)?)?;
-    let target_mean = means.get(0)?.squeeze(0)?;
-    Ok((error_square, unexplained(&variances.get(1)?, &variances.get(0)?, &target_mean)?))
-}
-
-/// Returns the variance of the value errors as a share of that of the targets, which is not finite
-/// where the targets do not vary.
-fn unexplained(errors: &Tensor, targets: &Tensor, target_mean: &Tensor) -> Result<Tensor> {
-    // Without a comparison with a number, which would be uploaded.
-    let beyond = (targets + target_mean.sqr()?.affine(-NO_VARIANCE, 0.0)?)?;
-    Ok(((errors / (targets + 1e-12)?)? / beyond.relu()?.sign()?)?)
+    let squares = (means.squeeze(1)?.sqr()? + &variances)?;
+    value_errors(&squares, &variances)
 }

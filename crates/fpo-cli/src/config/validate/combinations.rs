@@ -1,6 +1,8 @@
 //! The checks of a configuration that concern several values at once.
 
-use fpo_core::{AdvantageNormalization, PolicySettings, RatioKind, Reduction, SampleNoise, Source, SourceWidth};
+use fpo_core::{
+    AdvantageNormalization, PolicySettings, RatioKind, Reduction, SampleNoise, Source, SourceWidth,
+};
 
 use crate::config::choices::OverlapChoice;
 use crate::config::error::ConfigError;
@@ -75,8 +77,7 @@ impl Check<'_> {
         if steps > 1 || normalized != AdvantageNormalization::Minibatch {
             return Ok(());
         }
-        let fields =
-            ["train.batch_size", "train.unroll_length", "algorithm.normalize_advantages"];
+        let fields = ["train.batch_size", "train.unroll_length", "algorithm.normalize_advantages"];
         Err(ConfigError::Combination {
             origin: self.origins_of(&fields),
             message: "`train.batch_size` × `train.unroll_length` = 1 × 1 is one step a minibatch, \
