@@ -50,10 +50,11 @@ diagnostics! {
     value_mean as "value_mean",
     /// Mean value target.
     value_target_mean as "value_target_mean",
+    /// Variance of the value targets, over the steps that have one.
+    value_target_variance as "value_target_variance",
     /// Root mean square of `R − V`, over the steps that have a target.
     value_error as "value_error",
-    /// `1 − Var(R − V) / Var(R)`, over the steps that have a target; not finite where `R` does not
-    /// vary.
+    /// `1 − Var(R − V) / Var(R)`, over the steps that have a target.
     explained_variance as "explained_variance",
     /// Standard deviation of the advantages before they are shaped.
     advantage_std as "advantage_std",
@@ -65,11 +66,14 @@ diagnostics! {
     total_loss as "total_loss",
 }
 
-/// Targets whose variance is at most this share of their squared mean do not vary but for rounding.
-pub(crate) const NO_VARIANCE: f64 = 1e-12;
+/// The variance of the targets, of which the host makes out whether they vary. No metric shows it.
+const VARIANCE: &str = "value_target_variance";
 
-/// The name of the column that has no number where the value targets do not vary.
+/// The column that has no number where the targets do not vary.
 const EXPLAINED: &str = "explained_variance";
+
+/// Targets whose variance is at most this share of their squared mean vary by rounding only.
+const ROUNDING: f32 = 1e-10;
 
 /// The name of the last column, whose number is known only after the optimiser step.
 const GRAD_NORM: &str = "grad_norm";
@@ -117,20 +121,19 @@ impl StepMetrics {
         let rows = Tensor::stack(rows, 0)?.to_dtype(DType::F32)?;
         let width = rows.dim(1)?;
         let mut rows: Vec<_> = to_host(&rows)?.chunks_exact(width).map(<[f32]>::to_vec).collect();
-        for (k, row) in rows.iter_mut().enumerate() {
-            for (name, x) in StepMetrics::names().zip(row.iter_mut()) {
-                match x.is_finite() {
-                    true => {}
-                    // What it is computed from stands before it and is finite.
-                    false if name == EXPLAINED => *x = f32::NAN,
-                    false => {
-                        return Err(Error::NonFinite {
-                            tensor: name.into(),
-                            value: f64::from(*x),
-                            step: first_step + k as u64,
-                        });
-                    }
-                }
+        for (k, row) in rows.iter().enumerate() {
+            if let Some(bad) = row.iter().position(|x| !x.is_finite()) {
+                return Err(Error::NonFinite {
+                    tensor: StepMetrics::names().nth(bad).unwrap_or_default().to_string(),
+                    value: row[bad] as f64,
+                    step: first_step + k as u64,
+                });
+            }
+        }
+        let columns = ["value_target_mean", VARIANCE, EXPLAINED].map(StepMetrics::column);
+        if let [Some(mean), Some(variance), Some(explained)] = columns {
+            for row in rows.iter_mut().filter(|row| row[variance] <= ROUNDING * row[mean].powi(2)) {
+                row[explained] = f32::NAN;
             }
         }
         Ok(StepMetrics { rows })
@@ -151,7 +154,7 @@ impl StepMetrics {
 
     /// Returns the name and the summary of every column over the update: the mean, except that
     /// `ratio_min` and `ratio_max` have their minimum and maximum. A column without a number in any
-    /// step is left out.
+    /// step is left out, and so is the variance of the targets, of which `explained_variance` tells.
     pub fn summary(&self) -> Vec<(&'static str, f64)> {
         let summarise = |(k, name): (usize, &'static str)| {
             let value = match name {
@@ -159,7 +162,7 @@ impl StepMetrics {
                 "ratio_max" => self.numbers(k).fold(f64::NEG_INFINITY, f64::max),
                 _ => self.mean(name),
             };
-            value.is_finite().then_some((name, value))
+            (value.is_finite() && name != VARIANCE).then_some((name, value))
         };
         StepMetrics::names().enumerate().filter_map(summarise).collect()
     }
@@ -169,11 +172,13 @@ impl StepMetrics {
 mod tests {
     use super::*;
 
-    fn row(explained: f32, value_error: f32) -> Tensor {
+    fn row(mean: f32, variance: f32, value_error: f32) -> Tensor {
         let numbers: Vec<f32> = StepMetrics::names()
             .map(|name| match name {
-                EXPLAINED => explained,
+                "value_target_mean" => mean,
+                VARIANCE => variance,
                 "value_error" => value_error,
+                EXPLAINED => 1.0 - value_error,
                 _ => 0.5,
             })
             .collect();
@@ -182,22 +187,25 @@ mod tests {
 
     #[test]
     fn a_variance_that_does_not_exist_is_passed_over_and_left_out_where_no_step_has_one() {
-        let found = |explained: &[f32]| {
-            let rows: Vec<Tensor> = explained.iter().map(|x| row(*x, 1.0)).collect();
-            let metrics = StepMetrics::collect(&rows, 0).unwrap();
+        let found = |rows: &[Tensor]| {
+            let metrics = StepMetrics::collect(rows, 0).unwrap();
             let summary = metrics.summary();
             let explained = summary.iter().find(|(name, _)| *name == EXPLAINED).map(|(_, x)| *x);
-            assert_eq!(summary.len() + usize::from(explained.is_none()), NAMES.len() + 1);
+            // Of all columns, the variance of the targets is left out too.
+            assert_eq!(summary.len() + usize::from(explained.is_none()), NAMES.len());
             (explained, metrics.mean(EXPLAINED))
         };
-        assert_eq!(found(&[0.25, f32::NAN, 0.75, f32::NEG_INFINITY]), (Some(0.5), 0.5));
-        let (none, mean) = found(&[f32::NAN, f32::NEG_INFINITY]);
+        let varied = [row(9.0, 1e-4, 0.75), row(0.0, 1e-9, 0.25)];
+        let constant = [row(0.0, 0.0, 0.0), row(-9.0, 1e-12, 0.125)];
+        assert_eq!(found(&[&varied[..], &constant].concat()), (Some(0.5), 0.5));
+        let (none, mean) = found(&constant);
         assert!(none.is_none() && mean.is_nan());
     }
 
     #[test]
-    fn every_other_number_must_be_finite() {
-        let error = StepMetrics::collect(&[row(0.5, 0.5), row(f32::NAN, f32::NAN)], 7).unwrap_err();
+    fn every_number_must_be_finite() {
+        let rows = [row(0.5, 0.5, 0.5), row(0.5, 0.0, f32::NAN)];
+        let error = StepMetrics::collect(&rows, 7).unwrap_err();
         let Error::NonFinite { tensor, step, .. } = error else { panic!("{error}") };
         assert_eq!((tensor.as_str(), step), ("value_error", 8));
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use candle_core::Tensor;
 
 use crate::error::Result;
-use crate::objective::diagnostics::{NO_VARIANCE, StepDiagnostics};
+use crate::objective::diagnostics::StepDiagnostics;
 use crate::objective::gae::{self, Advantages, Trajectory, Truncation};
 use crate::objective::step_loss::{LossInputs, StepLoss};
 use crate::rollout::MinibatchTensors;
@@ -186,13 +186,14 @@ impl MinibatchLoss {
         let means = step_rows.mean_keepdim(1)?;
         let variances = step_rows.broadcast_sub(&means)?.sqr()?.mean(1)?;
         let means = means.squeeze(1)?;
-        let (error_square, unexplained) = match &counts {
+        let (error_square, [target_variance, error_variance]) = match &counts {
             None => {
-                let squares = (means.sqr()? + &variances)?;
-                value_errors(&squares.narrow(0, 1, 2)?, &variances.narrow(0, 1, 2)?)?
+                let error_square = (means.get(2)?.sqr()? + variances.get(2)?)?;
+                (error_square, [variances.get(1)?, variances.get(2)?])
             }
-            Some(counts) => counted_errors(&step_rows.narrow(0, 1, 2)?, counts)?,
+            Some(counts) => value_errors(&step_rows.narrow(0, 1, 2)?, counts)?,
         };
+        let unexplained = (error_variance / (&target_variance + 1e-12)?)?;
         let diagnostics = StepDiagnostics {
             loss_old: loss_old.mean_all()?,
             loss_new: self.loss_new.detach().mean_all()?,
@@ -204,6 +205,7 @@ impl MinibatchLoss {
             ratio_mean: ratio_means.get(0)?,
             value_mean: means.get(0)?,
             value_target_mean: means.get(1)?,
+            value_target_variance: target_variance,
             value_error: error_square.sqrt()?,
             explained_variance: (1.0 - unexplained)?,
             advantage_std: variances.get(3)?.sqrt()?,
@@ -220,22 +222,13 @@ impl MinibatchLoss {
     }
 }
 
-/// Returns the mean square of the value errors, and the variance of the errors as a share of that
-/// of the targets, which is not finite where the targets do not vary; `squares` are the mean squares
-/// of the targets and the errors, `variances` their variances.
-fn value_errors(squares: &Tensor, variances: &Tensor) -> Result<(Tensor, Tensor)> {
-    let rounding = squares.get(0)?.affine(-NO_VARIANCE, 0.0)?;
-    let varied = (variances.get(0)? + rounding)?.relu()?;
-    Ok((squares.get(1)?, (variances.get(1)? / varied)?))
-}
-
-/// Returns [`value_errors`] over the steps that count; `rows` are the targets and the errors,
-/// `(2, steps)`.
-fn counted_errors(rows: &Tensor, counts: &Tensor) -> Result<(Tensor, Tensor)> {
+/// Returns the mean square of the value errors, and the variances of the targets and of the errors,
+/// over the steps that count; `rows` are the targets and the errors, `(2, steps)`.
+fn value_errors(rows: &Tensor, counts: &Tensor) -> Result<(Tensor, [Tensor; 2])> {
     let counts = counts.flatten_all()?.unsqueeze(1)?;
     let weights = counts.broadcast_div(&(counts.sum_all()? + 1e-12)?)?;
     let means = rows.matmul(&weights)?;
     let variances = rows.broadcast_sub(&means)?.sqr()?.matmul(&weights)?.squeeze(1)?;
-    let squares = (means.squeeze(1)?.sqr()? + &variances)?;
-    value_errors(&squares, &variances)
+    let error_square = (means.get(1)?.squeeze(0)?.sqr()? + variances.get(1)?)?;
+    Ok((error_square, [variances.get(0)?, variances.get(1)?]))
 }

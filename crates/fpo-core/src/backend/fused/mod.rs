@@ -36,7 +36,7 @@ use crate::backend::fused::value_pass::{ValueOutcome, ValuePass};
 use crate::error::Result;
 use crate::nn::normalizer::DeviceNormalizer;
 use crate::objective::Objective;
-use crate::objective::diagnostics::{NO_VARIANCE, StepDiagnostics};
+use crate::objective::diagnostics::StepDiagnostics;
 use crate::objective::gae::{Advantages, Truncation};
 use crate::objective::loss::{ValueTerms, policy_loss};
 use crate::objective::step_loss::{LossInputs, StepLoss};
@@ -243,10 +243,6 @@ impl Fused {
         let target_squares = |step: &Estimate| (f64::from(step.target) - target_mean).powi(2);
         let target_variance = counted().map(target_squares).sum::<f64>() / count;
         let error_variance = value.squares / count - (value.errors / count).powi(2);
-        let explained_variance = match target_variance > NO_VARIANCE * target_mean * target_mean {
-            true => 1.0 - error_variance / (target_variance + 1e-12),
-            false => f64::NAN,
-        };
         let policy_loss = -policy.surrogate / ratios;
         StepDiagnostics {
             loss_old: policy.loss_old / losses,
@@ -259,8 +255,9 @@ impl Fused {
             ratio_mean: policy.ratio / ratios,
             value_mean: mean(|step| f64::from(step.value)),
             value_target_mean: mean(|step| f64::from(step.target)),
+            value_target_variance: target_variance,
             value_error: (value.squares / count).sqrt(),
-            explained_variance,
+            explained_variance: 1.0 - error_variance / (target_variance + 1e-12),
             advantage_std: advantage_variance.sqrt(),
             policy_loss,
             value_loss,
