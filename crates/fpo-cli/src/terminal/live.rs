@@ -71,8 +71,8 @@ impl Live {
 
 /// Writes a message to standard error. What is drawn there is taken away.
 pub(crate) fn pass_by(text: &str) {
-    let drawn = ON_STDERR.lock().unwrap_or_else(PoisonError::into_inner).taken_away();
-    put(&mut io::stderr(), &format!("{drawn}{}\n", lines(text)));
+    let mut drawn = ON_STDERR.lock().unwrap_or_else(PoisonError::into_inner);
+    put(&mut io::stderr(), &format!("{}{}\n", drawn.taken_away(), lines(text)));
 }
 
 impl<W: Write> Live<W> {
@@ -142,8 +142,8 @@ impl<W: Write> Live<W> {
 
     /// Takes away what is drawn.
     pub(crate) fn clear(&mut self) {
-        let taken_away = self.drawn.lock().unwrap_or_else(PoisonError::into_inner).taken_away();
-        put(&mut self.out, &taken_away);
+        let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
+        put(&mut self.out, &drawn.taken_away());
     }
 }
 
