@@ -26,7 +26,7 @@ pub fn print(text: &str) -> Result<()> {
 /// Writes `value` to standard output as JSON, in one line or in many.
 ///
 /// # Errors
-/// Those of [`print`]. Also if the value has no form in JSON.
+/// Those of [`print()`]. Also if the value has no form in JSON.
 pub fn print_json(value: &impl Serialize, pretty: bool) -> Result<()> {
     let text = match pretty {
         true => serde_json::to_string_pretty(value)?,
@@ -35,10 +35,10 @@ pub fn print_json(value: &impl Serialize, pretty: bool) -> Result<()> {
     print_as_it_is(&json(&text))
 }
 
-/// Writes a file to standard output: to a program as it is, to a person as [`print`] does.
+/// Writes a file to standard output: to a program as it is, to a person as [`print()`] does.
 ///
 /// # Errors
-/// Those of [`print`].
+/// Those of [`print()`].
 pub fn print_file(text: &str) -> Result<()> {
     match stdout().is_terminal() {
         true => print(text),
