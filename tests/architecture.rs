@@ -52,6 +52,7 @@ const HOUSES: [House; 3] = [
     House {
         name: "fpo-cli",
         floors: &[
+            &["text"],
             &["config", "host", "statistics"],
             &["terminal"],
             &["run", "startup"],

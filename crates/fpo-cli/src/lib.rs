@@ -10,4 +10,5 @@ pub mod startup;
 pub mod statistics;
 pub mod sweep;
 pub mod terminal;
+pub mod text;
 pub mod training;

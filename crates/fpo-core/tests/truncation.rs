@@ -115,3 +115,34 @@ fn a_minibatch_of_nothing_but_cut_steps_moves_nothing_where_they_are_excluded() 
         }
     }
 }
+
+#[test]
+fn targets_that_do_not_vary_have_no_explained_variance() {
+    for (seed, truncation) in (788..792).flat_map(|seed| CHOICES.map(|choice| (seed, choice))) {
+        for (compute, dtype, _) in computes() {
+            let mut problem = problem(seed, truncation);
+            // Without a future, the targets are the rewards.
+            (problem.objective.gamma, problem.objective.gae_lambda) = (0.0, 0.0);
+            let explained = |rewards: &dyn Fn(&Tensor) -> Tensor| {
+                let mut learner = problem.learner(compute, dtype);
+                let rollout = problem.rollout(&mut learner, dtype).0;
+                let (reward, truncated) = (rewards(&rollout.reward), &rollout.truncated);
+                let truncated = truncated.zeros_like().unwrap();
+                let rollout = Rollout { reward, truncated, ..rollout };
+                let picks = problem.picks();
+                let minibatch = rollout.minibatch(&picks, problem.unroll_length).unwrap();
+                let normalizer = learner.device_normalizer().unwrap();
+                let row = learner.loss(&minibatch, &normalizer).unwrap().diagnostics;
+                let norm = Tensor::ones(1, row.dtype(), row.device()).unwrap();
+                let row = Tensor::cat(&[&row, &norm], 0).unwrap();
+                StepMetrics::collect(&[row], 0).unwrap().mean("explained_variance")
+            };
+            let about = format!("{compute:?}, {problem:?}");
+            assert!(explained(&|rewards| rewards.clone()).is_finite(), "{about}");
+            for reward in [0.0, 0.1, -37.3] {
+                let found = explained(&|rewards| rewards.affine(0.0, reward).unwrap());
+                assert!(found.is_nan(), "{found} for {reward}: {about}");
+            }
+        }
+    }
+}

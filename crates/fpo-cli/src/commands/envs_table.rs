@@ -5,14 +5,16 @@ use std::fmt::Write;
 use anyhow::Result;
 use fpo_envs::EnvSpec;
 
-/// Returns all tasks, one per line, or as a JSON array.
+use crate::terminal::output::{print, print_json};
+
+/// Prints all tasks, one per line, or as a JSON array.
 ///
 /// # Errors
-/// If the tasks cannot be written as JSON.
-pub fn tasks(json: bool) -> Result<String> {
+/// Those of printing.
+pub fn tasks(json: bool) -> Result<()> {
     let specs = fpo_envs::tasks();
     if json {
-        return Ok(serde_json::to_string_pretty(&specs)?);
+        return print_json(&specs, true);
     }
     let mut text = String::new();
     writeln!(
@@ -38,20 +40,20 @@ pub fn tasks(json: bool) -> Result<String> {
              cargo build --release"
         )?;
     }
-    Ok(text)
+    print(&text)
 }
 
-/// Returns one task in full, as lines or as a JSON object.
+/// Prints one task in full, as lines or as a JSON object.
 ///
 /// # Errors
-/// If the task cannot be written as JSON.
-pub fn task(spec: &EnvSpec, json: bool) -> Result<String> {
+/// Those of printing.
+pub fn task(spec: &EnvSpec, json: bool) -> Result<()> {
     if json {
-        return Ok(serde_json::to_string_pretty(spec)?);
+        return print_json(spec, true);
     }
     let (low, high) = spec.reward_range;
     let success = if spec.has_success { "reaching a goal counts as success" } else { "none" };
-    Ok(format!(
+    print(&format!(
         "{}: {}\n\
          observation     {} numbers\n\
          action          {} numbers in [-1, 1]\n\

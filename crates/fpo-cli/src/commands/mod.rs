@@ -35,7 +35,7 @@ use crate::commands::sweep::{SweepArgs, sweep};
 use crate::commands::verify::{VerifyArgs, verify};
 use crate::config::choices::DeviceChoice;
 use crate::config::resolved::Config;
-use crate::terminal::output::print;
+use crate::terminal::output::{print, print_file, print_json};
 use crate::terminal::stop::Stop;
 use crate::training::player::Player;
 use crate::training::policy_file;
@@ -191,9 +191,9 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Report(args) => report(args),
         Command::Figure(Figure::Gridworld(args)) => gridworld(&args),
         Command::Envs(args) => envs(args),
-        Command::Bench(args) => print(&bench(&args)?),
+        Command::Bench(args) => bench(&args),
         Command::Doctor { caches, json } => doctor(caches, json),
-        Command::Config { config, overrides } => print(&overrides.load(&config)?.to_toml()?),
+        Command::Config { config, overrides } => print_file(&overrides.load(&config)?.to_toml()?),
     }
 }
 
@@ -218,11 +218,11 @@ fn train(args: TrainArgs) -> Result<()> {
 
 fn envs(args: EnvsArgs) -> Result<()> {
     let Some(task) = args.task else {
-        return print(&envs_table::tasks(args.json)?);
+        return envs_table::tasks(args.json);
     };
     let spec = fpo_envs::spec(&task)?;
     let Some(policy) = args.rollout else {
-        return print(&envs_table::task(&spec, args.json)?);
+        return envs_table::task(&spec, args.json);
     };
     let (player, plan) = match policy.as_str() {
         "random" => (Player::Random, args.play.plan(task)),
@@ -243,7 +243,7 @@ fn doctor(caches: bool, json: bool) -> Result<()> {
         report.measure_caches()?;
     }
     match json {
-        true => print(&serde_json::to_string_pretty(&report)?)?,
+        true => print_json(&report, true)?,
         false => print(&report.to_string())?,
     }
     report.require_sound()

@@ -13,7 +13,7 @@ use crate::config::resolved::Config;
 use crate::run::dir::RunDir;
 use crate::run::durable;
 use crate::terminal::failure::UsageError;
-use crate::terminal::output::{note, print};
+use crate::terminal::output::{note, print, print_json};
 use crate::training::evaluate::{EvalPlan, EvalReport, evaluate};
 use crate::training::player::Player;
 use crate::training::policy_file::{require_fit, starts};
@@ -126,7 +126,7 @@ pub fn play(player: &Player, plan: &EvalPlan, args: &PlayArgs) -> Result<EvalRep
 /// If standard output cannot be written.
 pub fn show(report: EvalReport, json: bool) -> Result<()> {
     match json {
-        true => print(&serde_json::to_string(&Summary::new(report))?),
+        true => print_json(&Summary::new(report), false),
         false => print(&report.to_string()),
     }
 }

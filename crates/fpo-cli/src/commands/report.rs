@@ -9,6 +9,7 @@ use crate::report::output::{Format, Output};
 use crate::report::summary::{Report, Request};
 use crate::results::row::Scored;
 use crate::terminal::output::{note, print};
+use crate::text::shell::path;
 
 /// What `fpo report` can be asked for.
 #[derive(Args, Debug)]
@@ -56,41 +57,13 @@ pub fn report(args: ReportArgs) -> Result<()> {
 /// Returns the command line that `args` were read from, up to the order of flags.
 fn command_line(args: &ReportArgs) -> String {
     let mut words = vec!["fpo".to_owned(), "report".to_owned()];
-    words.extend(args.inputs.iter().map(|path| path.display().to_string()));
+    words.extend(args.inputs.iter().map(|input| path(input)));
     if args.score == Scored::Best {
         words.extend(["--score".into(), "best".into()]);
     }
-    for (flag, path) in args
-        .references
-        .iter()
-        .map(|path| ("--references", path))
-        .chain(args.outputs.iter().map(|path| ("-o", path)))
-    {
-        words.extend([flag.into(), path.display().to_string()]);
+    let references = args.references.iter().map(|file| ("--references", file));
+    for (flag, file) in references.chain(args.outputs.iter().map(|output| ("-o", output))) {
+        words.extend([flag.into(), path(file)]);
     }
-    let words: Vec<String> = words.iter().map(|word| shell_quoted(word)).collect();
     words.join(" ")
-}
-
-/// Returns `word` as a POSIX shell reads it back.
-fn shell_quoted(word: &str) -> String {
-    let is_plain = |letter: char| letter.is_alphanumeric() || "-_./=+:,@%".contains(letter);
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.into(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_quoted_for_the_shell_only_where_they_must_be() {
-        for (word, quoted) in
-            [("a/b-1.jsonl", "a/b-1.jsonl"), ("a b", "'a b'"), ("it's", "'it'\\''s'"), ("", "''")]
-        {
-            assert_eq!(shell_quoted(word), quoted);
-        }
-    }
 }

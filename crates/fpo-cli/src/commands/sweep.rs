@@ -19,6 +19,7 @@ use crate::sweep::schedule::{Options, Schedule};
 use crate::terminal::failure::{Stopped, UsageError};
 use crate::terminal::humanize::{grouped, short_duration};
 use crate::terminal::output::{note, print};
+use crate::terminal::reporter::{Notes, Reporter};
 use crate::terminal::stop::Stop;
 
 /// The arguments of `fpo sweep`.
@@ -148,7 +149,8 @@ fn greet(runs: &[Planned], todo: &[usize], folder: &SweepDir, ledger: &Ledger, a
     }
     let (jobs, threads) = (if args.index.is_some() { 1 } else { jobs(args) }, args.threads);
     let threads = if threads == 1 { "one thread".into() } else { format!("{threads} threads") };
-    note(&format!("{text}\n  {jobs} at a time on {threads} each, in {}", folder.name()));
+    note(&text);
+    Notes.message(&format!("  {jobs} at a time on {threads} each, in {}", folder.name()));
 }
 
 fn farewell(

@@ -32,6 +32,20 @@ pub enum ConfigError {
         /// The ring in order; its first and last entries are the same file.
         chain: Vec<PathBuf>,
     },
+    /// Files include each other too deeply, without a ring.
+    #[error(
+        "{} includes a file that includes another, and so on: {} would be more than {most} deep",
+        first.display(),
+        last.display()
+    )]
+    IncludeDepth {
+        /// The file that was asked for.
+        first: PathBuf,
+        /// The file that is one too many.
+        last: PathBuf,
+        /// The most files in a chain.
+        most: usize,
+    },
     /// An override is not of the form `section.field=value`.
     #[error("`--set {text}`: expected `section.field=value`")]
     BadOverride {

@@ -22,11 +22,13 @@ pub mod algorithm;
 pub mod choices;
 pub mod error;
 mod field_names;
+pub(crate) mod files;
 mod layers;
 pub mod learning;
 mod loading;
 pub(crate) mod merge;
 pub mod nearest;
+mod overrides;
 mod presets;
 pub mod resolved;
 mod schema;
@@ -34,6 +36,7 @@ pub mod sections;
 #[cfg(test)]
 mod tests;
 mod validate;
+pub(crate) mod wanted;
 
 use toml::Table;
 
@@ -45,5 +48,5 @@ pub use resolved::Config;
 /// # Errors
 /// [`ConfigError::Syntax`], with line and column.
 pub fn document(text: &str, origin_name: &str) -> Result<Table, ConfigError> {
-    layers::parse(text, origin_name)
+    files::parse(text, origin_name)
 }

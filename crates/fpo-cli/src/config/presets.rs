@@ -1,11 +1,13 @@
 //! Fills in the preset of `algorithm.kind`, which changes some of the defaults. Files and `--set`
 //! win over it field by field.
 
-use fpo_core::{OptimizerKind, Registry};
-use toml::Value;
+use fpo_core::{Algorithm, OptimizerKind, Registry};
+use toml::{Table, Value};
 
 use crate::config::error::ConfigError;
-use crate::config::layers::{Layers, parse};
+use crate::config::files::parse;
+use crate::config::layers::Layers;
+use crate::config::wanted::NONE;
 
 /// Fills in the fields that the preset of the configured algorithm sets and that no layer has
 /// written.
@@ -25,6 +27,25 @@ pub(super) fn fill(layers: &mut Layers, registry: &Registry) -> Result<(), Confi
     }
     layers.add_below(preset, &origin);
     Ok(())
+}
+
+/// Writes into `table`, a whole configuration, [`NONE`] for every field that is not set and that the
+/// preset of `algorithm` sets. Returns whether there is one.
+pub(super) fn mark_unset(table: &mut Table, algorithm: &Algorithm) -> Result<bool, ConfigError> {
+    let mut found = false;
+    for (section, preset) in parse(algorithm.preset, "the preset")? {
+        let (Value::Table(preset), Some(Value::Table(own))) = (preset, table.get_mut(&section))
+        else {
+            continue;
+        };
+        for (field, _) in preset {
+            if !own.contains_key(&field) {
+                own.insert(field, Value::String(NONE.into()));
+                found = true;
+            }
+        }
+    }
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -2,10 +2,12 @@
 
 use fpo_core::OptimizerConfig;
 use serde::Serialize;
+use toml::Table;
 
 use crate::config::algorithm::AlgorithmConfig;
 use crate::config::error::ConfigError;
 use crate::config::learning::{PolicyConfig, ValueConfig};
+use crate::config::presets;
 use crate::config::sections::{
     CheckpointConfig, EnvConfig, EvalConfig, NormalizerConfig, TrainConfig,
 };
@@ -41,7 +43,12 @@ impl Config {
     /// [`ConfigError::Write`] where a value set in code has no form in TOML, such as a seed above
     /// 2^63 − 1.
     pub fn to_toml(&self) -> Result<String, ConfigError> {
-        Ok(toml::to_string(self)?)
+        let mut table = Table::try_from(self)?;
+        // A field that is not set is not written, unless the preset would set it.
+        match presets::mark_unset(&mut table, &self.algorithm.kind)? {
+            true => Ok(toml::to_string(&table)?),
+            false => Ok(toml::to_string(self)?),
+        }
     }
 
     /// Returns the number of environment steps of one iteration, over all environments.

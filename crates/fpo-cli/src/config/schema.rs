@@ -8,13 +8,15 @@ use toml::{Table, Value};
 use crate::config::algorithm::AlgorithmConfig;
 use crate::config::error::ConfigError;
 use crate::config::field_names::field_names;
-use crate::config::layers::{INCLUDE, Layers, ONLY_FILES_INCLUDE};
+use crate::config::files::INCLUDE;
+use crate::config::layers::{Layers, ONLY_FILES_INCLUDE};
 use crate::config::learning::{PolicyConfig, ValueConfig};
 use crate::config::nearest::nearest;
 use crate::config::resolved::Config;
 use crate::config::sections::{
     CheckpointConfig, EnvConfig, EvalConfig, NormalizerConfig, TrainConfig,
 };
+use crate::config::wanted::{NONE, misspelt_number, settle, wanted};
 
 /// The field that names the algorithm.
 const KIND: &str = "kind";
@@ -135,8 +137,9 @@ fn table(layers: &Layers, name: &str) -> Result<Table, ConfigError> {
 fn fields<T: DeserializeOwned>(
     layers: &Layers,
     name: &str,
-    table: Table,
+    mut table: Table,
 ) -> Result<T, ConfigError> {
+    settle::<T>(&mut table);
     let wrong = |field: &str, message: String| ConfigError::WrongType {
         field: field.into(),
         origin: layers.origins.of(field),
@@ -149,10 +152,9 @@ fn fields<T: DeserializeOwned>(
             return wrong(name, in_plain_words(message));
         };
         let key = format!("{name}.{field}");
-        match table.get(field) {
-            Some(value) if field_names::<T>().contains(&field.as_str()) => {
-                wrong(&key, explained::<T>(field, value, message))
-            }
+        let known = field_names::<T>().iter().find(|known| *known == field);
+        match (table.get(field), known) {
+            (Some(value), Some(field)) => wrong(&key, explained::<T>(field, value, message)),
             _ => unknown(layers, &key),
         }
     })
@@ -161,7 +163,14 @@ fn fields<T: DeserializeOwned>(
 /// Returns what is wrong with the `value` of `field`. Where a choice is expected and the value is
 /// not a string, serde names neither the value nor the choices. This function therefore asks serde
 /// for the choice with an empty name, which does not exist, and takes the choices from that error.
-fn explained<T: DeserializeOwned>(field: &str, value: &Value, message: &str) -> String {
+fn explained<T: DeserializeOwned>(field: &'static str, value: &Value, message: &str) -> String {
+    let wanted = wanted::<T>(field);
+    if let Some(text) = misspelt_number(wanted, value) {
+        return text;
+    }
+    if wanted.optional {
+        return format!("{}, or `{NONE}`, which leaves it unset", in_plain_words(message));
+    }
     let nameless = Table::from_iter([(field.to_string(), Value::String(String::new()))]);
     let refused = nameless.try_into::<T>().err().map(|error| in_plain_words(error.message()));
     let choices = refused.as_deref().and_then(|text| text.strip_prefix("unknown variant ``, "));
@@ -183,6 +192,7 @@ pub(crate) fn in_plain_words(message: &str) -> String {
         ("expected usize", "expected a whole number, 0 or more"),
         ("expected u64", "expected a whole number, 0 or more"),
         ("expected f64", "expected a number"),
+        ("expected a boolean", "expected `true` or `false`"),
         ("expected a sequence", "expected a list"),
         (
             "expected internally tagged enum RateSchedule",

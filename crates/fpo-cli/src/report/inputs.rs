@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use fpo_core::Registry;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::report::notes::{Note, NoteKind};
 use crate::results::merged::Merged;
@@ -13,6 +14,8 @@ use crate::results::row::Row;
 use crate::results::{file, from_run};
 use crate::run::dir::RunDir;
 use crate::run::sealed_json::sha256;
+use crate::text::shell;
+use crate::text::shown::line;
 
 /// A file of results or a run that was read.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -80,8 +83,27 @@ fn results(path: &Path, merged: &mut Merged, inputs: &mut Inputs) -> Result<()> 
         rows: rows.len(),
         sha256: Some(sha256(&bytes)),
     });
-    rows.into_iter().for_each(|row| merged.add(row, &name));
+    for row in rows {
+        merged.add(plain(&row)?, &name);
+    }
     Ok(())
+}
+
+/// Returns `row` with its text as it may be shown: its names come from a file, and a report of any
+/// format may end on a terminal.
+fn plain(row: &Row) -> Result<Row> {
+    Ok(serde_json::from_value(plain_json(serde_json::to_value(row)?))?)
+}
+
+fn plain_json(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(line(&text)),
+        Value::Array(list) => list.into_iter().map(plain_json).collect(),
+        Value::Object(map) => {
+            map.into_iter().map(|(key, value)| (line(&key), plain_json(value))).collect()
+        }
+        other => other,
+    }
 }
 
 /// Adds the run in the folder `path`.
@@ -89,7 +111,7 @@ fn run(path: &Path, merged: &mut Merged, inputs: &mut Inputs) -> Result<()> {
     let name = path.display().to_string();
     let Ok(run) = RunDir::open(path) else {
         let hint = match holds_runs(path) {
-            true => format!("; to report on the runs in it, give them: {name}/*"),
+            true => format!("; to report on the runs in it, give them: {}/*", shell::path(path)),
             false => String::new(),
         };
         bail!(
@@ -99,7 +121,7 @@ fn run(path: &Path, merged: &mut Merged, inputs: &mut Inputs) -> Result<()> {
     };
     let row = from_run::of_folder(&run, &Registry::default())?;
     inputs.sources.push(Source { path: name.clone(), rows: 1, sha256: None });
-    merged.add(row, &name);
+    merged.add(plain(&row)?, &name);
     Ok(())
 }
 

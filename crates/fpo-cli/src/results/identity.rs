@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::config::error::ConfigError;
 use crate::config::resolved::Config;
+use crate::config::wanted::NONE;
 use crate::run::sealed_json::sha256;
 
 /// Version of the format of results: of the rows, and of the defaults that they leave out.
@@ -31,7 +32,8 @@ const UNDECISIVE: [&str; 4] = ["train.seed", "train.device", "train.overlap", "c
 const ALWAYS: [&str; 2] = ["env.task", "algorithm.kind"];
 
 /// The fields of a configuration that decide its result and differ from the defaults, by dotted
-/// names. A field that is set by default and not here is `null`.
+/// names. An optional field that is set by default and not here is `"none"`, as a configuration
+/// spells it.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Identity {
     fields: BTreeMap<String, Value>,
@@ -57,7 +59,12 @@ impl Identity {
             let decides = !UNDECISIVE.iter().any(|other| name.starts_with(other));
             decides && (ALWAYS.contains(&name.as_str()) || own.get(*name) != default.get(*name))
         });
-        let value = |name: &String| own.get(name).cloned().unwrap_or(Value::Null);
+        // The fields of a schedule are those of its kind: one of another kind is no choice.
+        let unset = |name: &String| match name.matches('.').count() {
+            1 => NONE.into(),
+            _ => Value::Null,
+        };
+        let value = |name: &String| own.get(name).cloned().unwrap_or_else(|| unset(name));
         Ok(Identity { fields: differing.map(|name| (name.clone(), value(name))).collect() })
     }
 
@@ -135,6 +142,16 @@ mod tests {
         for other in ["env.task = 'B'", "env.task = 'A'\nalgorithm.clip_epsilon = 0.051"] {
             assert_ne!(identity(other).digest(), plain, "{other}");
         }
+    }
+
+    #[test]
+    fn a_field_that_is_unset_against_the_preset_is_told_from_one_at_its_default() {
+        let plus = "env.task = 'A'\nalgorithm.kind = 'fpo++'";
+        let unset = identity(&format!("{plus}\nalgorithm.loss_max = 'none'"));
+        assert_ne!(unset.digest(), identity(plus).digest());
+        assert_eq!(unset.into_fields()["algorithm.loss_max"], "none");
+        let fpo = "env.task = 'A'\nalgorithm.loss_max = 'none'";
+        assert_eq!(identity(fpo).digest(), identity("env.task = 'A'").digest());
     }
 
     /// Digests that were written down when the format was fixed. A change here makes every stored

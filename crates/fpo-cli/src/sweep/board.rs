@@ -9,13 +9,15 @@
 //! On a terminal this block is redrawn in its place, below a line for each run that ends. Elsewhere
 //! there are those lines, and the first line of the block every [`PLAIN_INTERVAL`].
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::results::outcome::Status;
 use crate::results::row::Row;
 use crate::terminal::humanize::short_duration;
+use crate::terminal::live::Live;
+use crate::text::shown::line;
 
 /// Time between redraws on a terminal.
 const REDRAW_INTERVAL: Duration = Duration::from_millis(500);
@@ -96,64 +98,42 @@ impl Standing {
 /// Shows a sweep.
 #[derive(Debug)]
 pub struct Board<W: Write = io::Stderr> {
-    out: W,
-    on_terminal: bool,
+    live: Live<W>,
     last_shown: Option<Instant>,
-    open_lines: usize,
 }
 
 impl Board {
     /// Shows a sweep on standard error.
     pub fn on_stderr() -> Board {
-        let dumb = std::env::var_os("TERM").is_none_or(|terminal| terminal == "dumb");
-        Board::new(io::stderr(), io::stderr().is_terminal() && !dumb)
+        Board::new(Live::on_stderr())
     }
 }
 
 impl<W: Write> Board<W> {
-    /// Shows a sweep on `out`.
-    pub fn new(out: W, on_terminal: bool) -> Board<W> {
-        Board { out, on_terminal, last_shown: None, open_lines: 0 }
+    fn new(live: Live<W>) -> Board<W> {
+        Board { live, last_shown: None }
     }
 
     /// Returns whether it is time to show the standing at `now`.
     pub fn is_due(&self, now: Instant) -> bool {
-        let interval = if self.on_terminal { REDRAW_INTERVAL } else { PLAIN_INTERVAL };
+        let interval = if self.live.is_on_terminal() { REDRAW_INTERVAL } else { PLAIN_INTERVAL };
         self.last_shown.is_none_or(|shown| now.duration_since(shown) >= interval)
     }
 
     /// Shows the standing.
     pub fn show(&mut self, standing: &Standing, now: Instant) {
         self.last_shown = Some(now);
-        let mut text = self.cleared();
-        text += &format!("{}\n", standing.headline());
-        if self.on_terminal {
-            let details = standing.details();
-            self.open_lines = 1 + details.len();
-            // Lines that are too long are cut by the terminal, so that each takes one row.
-            text = format!("\x1b[?7l{text}{}\x1b[?7h", lines(&details));
+        let headline = standing.headline();
+        match self.live.is_on_terminal() {
+            true => self.live.block(&[vec![headline], standing.details()].concat()),
+            false => self.live.line(&headline),
         }
-        self.put(&text);
     }
 
     /// Writes `text` on a line of its own, which stays.
     pub fn message(&mut self, text: &str) {
-        let cleared = self.cleared();
-        self.last_shown = self.last_shown.filter(|_| !self.on_terminal);
-        self.put(&format!("{cleared}{text}\n"));
-    }
-
-    /// Returns what takes the block away.
-    fn cleared(&mut self) -> String {
-        match std::mem::take(&mut self.open_lines) {
-            0 => String::new(),
-            lines => format!("\x1b[{lines}F\x1b[J"),
-        }
-    }
-
-    /// Writes and flushes. A reader that has gone away is no reason to stop.
-    fn put(&mut self, text: &str) {
-        let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+        self.last_shown = self.last_shown.filter(|_| !self.live.is_on_terminal());
+        self.live.message(&line(text));
     }
 }
 
@@ -172,10 +152,6 @@ pub fn obituary(name: &str, row: &Row, log: &Path) -> String {
             format!("{name}: failed: {reason} ({})", log.display())
         }
     }
-}
-
-fn lines(details: &[String]) -> String {
-    details.iter().map(|line| format!("{line}\n")).collect()
 }
 
 #[cfg(test)]
@@ -221,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_terminal_block_is_redrawn_in_its_place_and_messages_stay_above_it() {
-        let mut board = Board::new(Vec::new(), true);
+        let mut board = Board::new(Live::new(Vec::new(), true, || None));
         let start = Instant::now();
         board.show(&standing(), start);
         assert!(!board.is_due(start + Duration::from_millis(499)));
@@ -229,20 +205,20 @@ mod tests {
         board.message("one is done");
         assert!(board.is_due(start), "the block was taken away");
         board.show(&Standing { running: vec![], ..standing() }, start);
-        let text = String::from_utf8(board.out).unwrap();
+        let text = String::from_utf8(board.live.out).unwrap();
         let expected = "\x1b[3F\x1b[Jone is done\n\x1b[?7l  18/40 runs done  1 failed";
         assert!(text.contains(expected), "{text:?}");
     }
 
     #[test]
     fn a_log_gets_one_line_now_and_then() {
-        let mut board = Board::new(Vec::new(), false);
+        let mut board = Board::new(Live::new(Vec::new(), false, || None));
         let start = Instant::now();
         board.show(&standing(), start);
         assert!(!board.is_due(start + Duration::from_secs(59)));
         board.message("one is done");
         assert!(!board.is_due(start + Duration::from_secs(59)));
-        let text = String::from_utf8(board.out).unwrap();
+        let text = String::from_utf8(board.live.out).unwrap();
         let expected = "  18/40 runs done  1 failed  2 running  about 12m40s left\none is done\n";
         assert_eq!(text, expected);
     }

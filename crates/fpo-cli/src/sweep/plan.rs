@@ -20,6 +20,7 @@ use crate::sweep::file::SweepFile;
 use crate::sweep::file::parts::{Base, Part, Task};
 use crate::sweep::file::values::{self, nested};
 use crate::terminal::failure::UsageError;
+use crate::text::shown::shown;
 
 /// More runs than anybody waits for are a mistake in the grid.
 const MOST_RUNS: usize = 100_000;
@@ -44,7 +45,7 @@ impl Planned {
         let Labels { task, method, settings } = &self.labels;
         let settings: String =
             settings.iter().map(|(field, value)| format!(" · {}={value}", short(field))).collect();
-        format!("{task} · {method}{settings} · seed {}", self.config.train.seed)
+        shown(&format!("{task} · {method}{settings} · seed {}", self.config.train.seed))
     }
 
     /// Returns the number of environment steps of the run.

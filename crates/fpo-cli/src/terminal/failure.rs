@@ -8,6 +8,7 @@
 use fpo_envs::EnvError;
 
 use crate::config::error::ConfigError;
+use crate::text::shown::line;
 
 /// Exit code of a command that failed at its work.
 pub const FAILED: u8 = 1;
@@ -44,20 +45,36 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
     if usage { USAGE } else { FAILED }
 }
 
-/// Returns the error with its causes in one line.
+/// Returns the error with its causes in one line. An error may hold text from files that others
+/// wrote, so that what a terminal would obey or hide is spelled out, line breaks too, and what is
+/// very long is cut.
 pub fn describe(error: &anyhow::Error) -> String {
-    let mut line = String::new();
+    let mut whole = String::new();
     let mut before = String::new();
     for cause in error.chain() {
         let text = cause.to_string();
         // Some libraries repeat their source in their own text.
         if !before.contains(&text) {
-            if !line.is_empty() {
-                line.push_str(": ");
+            if !whole.is_empty() {
+                whole.push_str(": ");
             }
-            line.push_str(&text);
+            whole.push_str(&line(&text));
         }
         before = text;
     }
-    line
+    whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_line_whatever_its_causes_hold() {
+        let error = anyhow::anyhow!("unknown task `a\x1b[2J\n{}`", "b".repeat(1_000_000));
+        let text = describe(&error.context("policy x\u{202e}.safetensors"));
+        let expected = "policy x\\u{202e}.safetensors: unknown task `a\\u{1b}[2J\\nbbb";
+        assert!(text.starts_with(expected), "{text}");
+        assert!(text.len() < 500 && text.ends_with("bbb`"), "{text}");
+    }
 }

@@ -2,6 +2,7 @@
 
 pub mod failure;
 pub mod humanize;
+pub(crate) mod live;
 pub mod output;
 pub mod progress;
 pub mod reporter;

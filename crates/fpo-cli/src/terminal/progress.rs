@@ -7,18 +7,18 @@
 //! On a terminal this is one line, redrawn at most four times a second. Elsewhere it is one plain
 //! line every [`PLAIN_INTERVAL`], fit for a log file.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use crate::terminal::humanize::{grouped, short_count, short_duration};
+use crate::terminal::live::Live;
 use crate::terminal::reporter::{Phase, Reporter};
+use crate::text::shown::line;
 
 /// Time between redraws on a terminal.
 const REDRAW_INTERVAL: Duration = Duration::from_millis(250);
 /// Time between lines where standard error is not a terminal.
 pub const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
-/// Moves the cursor to the start of the line, and erases the line.
-const CLEAR_LINE: &str = "\r\x1b[2K";
 
 /// The numbers of one status line.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -66,59 +66,40 @@ impl Status {
 /// Shows the status of a run and lets other messages pass it by.
 #[derive(Debug)]
 pub struct Progress<W: Write = io::Stderr> {
-    out: W,
-    on_terminal: bool,
+    live: Live<W>,
     steps_total: u64,
     first_step: u64,
     start: Instant,
     last_shown: Option<Instant>,
     last_return: Option<f64>,
     phase: Option<Phase>,
-    line_is_open: bool,
 }
 
 impl Progress {
     /// Shows on standard error a run of `steps_total` environment steps that has done
     /// `first_step` already.
     pub fn on_stderr(steps_total: u64, first_step: u64) -> Self {
-        let dumb = std::env::var_os("TERM").is_none_or(|terminal| terminal == "dumb");
-        let on_terminal = io::stderr().is_terminal() && !dumb;
-        Self::new(io::stderr(), on_terminal, steps_total, first_step, Instant::now())
+        Self::new(Live::on_stderr(), steps_total, first_step, Instant::now())
     }
 }
 
 impl<W: Write> Progress<W> {
-    /// Shows on `out` what [`Progress::on_stderr`] shows on standard error; speed counts from
+    /// Shows on `live` what [`Progress::on_stderr`] shows on standard error; speed counts from
     /// `start`.
-    pub fn new(
-        out: W,
-        on_terminal: bool,
-        steps_total: u64,
-        first_step: u64,
-        start: Instant,
-    ) -> Self {
-        Self {
-            out,
-            on_terminal,
-            steps_total,
-            first_step,
-            start,
-            last_shown: None,
-            last_return: None,
-            phase: None,
-            line_is_open: false,
-        }
+    fn new(live: Live<W>, steps_total: u64, first_step: u64, start: Instant) -> Self {
+        let (last_shown, last_return, phase) = (None, None, None);
+        Self { live, steps_total, first_step, start, last_shown, last_return, phase }
     }
 
     fn update_at(&mut self, steps_done: u64, now: Instant) {
-        let interval = if self.on_terminal { REDRAW_INTERVAL } else { PLAIN_INTERVAL };
+        let interval = if self.live.is_on_terminal() { REDRAW_INTERVAL } else { PLAIN_INTERVAL };
         if self.last_shown.is_some_and(|shown| now.duration_since(shown) < interval) {
             return;
         }
         self.last_shown = Some(now);
         let seconds = now.duration_since(self.start).as_secs_f64();
         let new_steps = steps_done.saturating_sub(self.first_step) as f64;
-        let line = Status {
+        let status = Status {
             steps_done,
             steps_total: self.steps_total,
             steps_per_s: if seconds > 0.0 { new_steps / seconds } else { 0.0 },
@@ -126,32 +107,20 @@ impl<W: Write> Progress<W> {
             phase: self.phase,
         }
         .line();
-        if self.on_terminal {
-            self.line_is_open = true;
-            self.put(&format!("{CLEAR_LINE}{line}"));
-        } else {
-            self.put(&format!("{line}\n"));
-        }
-    }
-
-    /// Writes and flushes. A reader that has gone away is no reason to stop a run.
-    fn put(&mut self, text: &str) {
-        let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+        self.live.line(&status);
     }
 }
 
 impl<W: Write> Reporter for Progress<W> {
     fn note(&mut self, text: &str) {
-        self.message(&format!("fpo: {text}"));
+        self.message(&format!("fpo: {}", line(text)));
     }
 
-    /// Writes `text` on a line of its own.
+    /// Writes `text` on lines of its own.
     fn message(&mut self, text: &str) {
-        let clear = if self.line_is_open { CLEAR_LINE } else { "" };
-        self.line_is_open = false;
-        // The status was wiped: the next update shows it again at once.
-        self.last_shown = self.last_shown.filter(|_| !self.on_terminal);
-        self.put(&format!("{clear}{text}\n"));
+        // The status is wiped: the next update shows it again at once.
+        self.last_shown = self.last_shown.filter(|_| !self.live.is_on_terminal());
+        self.live.message(text);
     }
 
     /// Shows the phase unless a status was just shown.
@@ -174,15 +143,14 @@ impl<W: Write> Reporter for Progress<W> {
     fn finish(&mut self, steps_done: u64) {
         self.last_shown = None;
         self.iteration(steps_done);
-        if std::mem::take(&mut self.line_is_open) {
-            self.put("\n");
-        }
+        self.live.keep();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::terminal::live::CLEAR_LINE;
 
     #[test]
     fn the_line_has_all_its_parts() {
@@ -228,14 +196,15 @@ mod tests {
     /// message and one more update in the same moment.
     fn shown(on_terminal: bool, updates: &[(u64, u64)]) -> String {
         let start = Instant::now();
-        let mut progress = Progress::new(Vec::new(), on_terminal, 1000, 200, start);
+        let live = Live::new(Vec::new(), on_terminal, || None);
+        let mut progress = Progress::new(live, 1000, 200, start);
         for (milliseconds, steps) in updates {
             progress.update_at(*steps, start + Duration::from_millis(*milliseconds));
         }
         progress.message("saved");
         let (milliseconds, steps) = updates[updates.len() - 1];
         progress.update_at(steps, start + Duration::from_millis(milliseconds));
-        String::from_utf8(progress.out).unwrap()
+        String::from_utf8(progress.live.out).unwrap()
     }
 
     #[test]
@@ -258,11 +227,12 @@ mod tests {
 
     #[test]
     fn finishing_shows_the_last_status_and_ends_the_line() {
-        let mut progress = Progress::new(Vec::new(), true, 10, 0, Instant::now());
+        let live = Live::new(Vec::new(), true, || None);
+        let mut progress = Progress::new(live, 10, 0, Instant::now());
         progress.evaluated(3.0);
         progress.iteration(5);
         progress.finish(10);
-        let text = String::from_utf8(progress.out).unwrap();
+        let text = String::from_utf8(progress.live.out).unwrap();
         let last = text.rsplit(CLEAR_LINE).next().unwrap();
         assert!(last.starts_with("  10/10 steps  100 %"), "{last}");
         assert!(last.contains("return 3.0") && last.ends_with("left\n"), "{last}");

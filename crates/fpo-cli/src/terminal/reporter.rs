@@ -1,7 +1,8 @@
 //! The seam through which a run speaks: whatever is printed while it is going on passes here, so
 //! that a status line, a dashboard or nothing at all can stand behind it.
 
-use std::io::{Write, stderr};
+use crate::terminal::live::pass_by;
+use crate::text::shown::line;
 
 /// What an iteration is doing, and how far it is with that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +17,8 @@ pub struct Phase {
 
 /// Shows a run to whoever started it. Nothing that goes wrong with showing may stop the run.
 pub trait Reporter {
-    /// Tells of something that was noticed, such as a damaged checkpoint that is passed over.
+    /// Tells in one line of something that was noticed, such as a damaged checkpoint that is passed
+    /// over.
     fn note(&mut self, text: &str);
 
     /// Shows a line, or some, of the run's story.
@@ -41,12 +43,11 @@ pub struct Notes;
 
 impl Reporter for Notes {
     fn note(&mut self, text: &str) {
-        self.message(&format!("fpo: {text}"));
+        self.message(&format!("fpo: {}", line(text)));
     }
 
     fn message(&mut self, text: &str) {
-        // A reader that has gone away is no reason to fail.
-        let _ = writeln!(stderr(), "{text}");
+        pass_by(text);
     }
 
     fn phase(&mut self, _steps_done: u64, _phase: Phase) {}

@@ -120,7 +120,7 @@ impl Learner {
         if let Some(ema) = &mut self.ema {
             ema.update(self.policy.params().flat())?;
         }
-        Ok(metrics)
+        Ok(metrics.where_targets_vary())
     }
 
     /// Takes one pass over the rollout's sub-sequences in the given order. Returns a row of

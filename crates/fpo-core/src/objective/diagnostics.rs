@@ -50,6 +50,8 @@ diagnostics! {
     value_mean as "value_mean",
     /// Mean value target.
     value_target_mean as "value_target_mean",
+    /// Variance of the value targets, over the steps that have one.
+    value_target_variance as "value_target_variance",
     /// Root mean square of `R − V`, over the steps that have a target.
     value_error as "value_error",
     /// `1 − Var(R − V) / Var(R)`, over the steps that have a target.
@@ -63,6 +65,15 @@ diagnostics! {
     /// All losses together, the entropy bonus included.
     total_loss as "total_loss",
 }
+
+/// The variance of the targets, of which the host makes out whether they vary. No metric shows it.
+const VARIANCE: &str = "value_target_variance";
+
+/// The column that has no number where the targets do not vary.
+const EXPLAINED: &str = "explained_variance";
+
+/// Targets whose variance is at most this share of their squared mean vary by rounding only.
+const ROUNDING: f32 = 1e-10;
 
 /// The name of the last column, whose number is known only after the optimiser step.
 const GRAD_NORM: &str = "grad_norm";
@@ -85,7 +96,8 @@ impl StepDiagnostics<Tensor> {
 /// Diagnostics of the gradient steps of one update, one row per step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepMetrics {
-    /// One row per gradient step, columns as [`StepMetrics::names`].
+    /// One row per gradient step, columns as [`StepMetrics::names`]. `explained_variance` is NaN
+    /// where it does not exist.
     pub rows: Vec<Vec<f32>>,
 }
 
@@ -98,6 +110,17 @@ impl StepMetrics {
     /// Returns the number of the column `name`, if there is one.
     pub fn column(name: &str) -> Option<usize> {
         StepMetrics::names().position(|column| column == name)
+    }
+
+    /// Brings the rows of an update to the host in one transfer; `first_step` gradient steps were
+    /// taken before it. Where the targets of a step do not vary, it has no explained variance.
+    ///
+    /// # Errors
+    /// [`Error::NonFinite`] for the first number that is not finite.
+    pub fn collect(rows: &[Tensor], first_step: u64) -> Result<StepMetrics> {
+        let metrics = StepMetrics::read(rows)?;
+        metrics.require_finite(first_step)?;
+        Ok(metrics.where_targets_vary())
     }
 
     /// Brings the rows of an update to the host in one transfer, whatever is in them.
@@ -128,24 +151,86 @@ impl StepMetrics {
         Ok(())
     }
 
-    /// Returns the mean of the column `name`, or NaN if there is no such column or no step.
+    /// Returns the same with no explained variance where the targets do not vary.
+    pub(crate) fn where_targets_vary(mut self) -> StepMetrics {
+        let columns = ["value_target_mean", VARIANCE, EXPLAINED].map(StepMetrics::column);
+        if let [Some(mean), Some(variance), Some(explained)] = columns {
+            let is_constant = |row: &&mut Vec<f32>| row[variance] <= ROUNDING * row[mean].powi(2);
+            for row in self.rows.iter_mut().filter(is_constant) {
+                row[explained] = f32::NAN;
+            }
+        }
+        self
+    }
+
+    /// Returns the numbers in a column. That of a step in which there is none is passed over.
+    fn numbers(&self, column: usize) -> impl Iterator<Item = f64> + Clone {
+        self.rows.iter().map(move |row| f64::from(row[column])).filter(|x| x.is_finite())
+    }
+
+    /// Returns the mean of the column `name`, or NaN if there is no such column or no step that has
+    /// it.
     pub fn mean(&self, name: &str) -> f64 {
         let Some(column) = StepMetrics::column(name) else { return f64::NAN };
-        self.rows.iter().map(|row| f64::from(row[column])).sum::<f64>() / self.rows.len() as f64
+        let numbers = self.numbers(column);
+        numbers.clone().sum::<f64>() / numbers.count() as f64
     }
 
     /// Returns the name and the summary of every column over the update: the mean, except that
-    /// `ratio_min` and `ratio_max` have their minimum and maximum.
+    /// `ratio_min` and `ratio_max` have their minimum and maximum. A column without a number in any
+    /// step is left out, and so is the variance of the targets, of which `explained_variance` tells.
     pub fn summary(&self) -> Vec<(&'static str, f64)> {
-        let column = |k: usize| self.rows.iter().map(move |row| row[k] as f64);
         let summarise = |(k, name): (usize, &'static str)| {
             let value = match name {
-                "ratio_min" => column(k).fold(f64::INFINITY, f64::min),
-                "ratio_max" => column(k).fold(f64::NEG_INFINITY, f64::max),
-                _ => column(k).sum::<f64>() / self.rows.len() as f64,
+                "ratio_min" => self.numbers(k).fold(f64::INFINITY, f64::min),
+                "ratio_max" => self.numbers(k).fold(f64::NEG_INFINITY, f64::max),
+                _ => self.mean(name),
             };
-            (name, value)
+            (value.is_finite() && name != VARIANCE).then_some((name, value))
         };
-        StepMetrics::names().enumerate().map(summarise).collect()
+        StepMetrics::names().enumerate().filter_map(summarise).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(mean: f32, variance: f32, value_error: f32) -> Tensor {
+        let numbers: Vec<f32> = StepMetrics::names()
+            .map(|name| match name {
+                "value_target_mean" => mean,
+                VARIANCE => variance,
+                "value_error" => value_error,
+                EXPLAINED => 1.0 - value_error,
+                _ => 0.5,
+            })
+            .collect();
+        Tensor::from_vec(numbers, NAMES.len() + 1, &Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn a_variance_that_does_not_exist_is_passed_over_and_left_out_where_no_step_has_one() {
+        let found = |rows: &[Tensor]| {
+            let metrics = StepMetrics::collect(rows, 0).unwrap();
+            let summary = metrics.summary();
+            let explained = summary.iter().find(|(name, _)| *name == EXPLAINED).map(|(_, x)| *x);
+            // Of all columns, the variance of the targets is left out too.
+            assert_eq!(summary.len() + usize::from(explained.is_none()), NAMES.len());
+            (explained, metrics.mean(EXPLAINED))
+        };
+        let varied = [row(9.0, 1e-4, 0.75), row(0.0, 1e-9, 0.25)];
+        let constant = [row(0.0, 0.0, 0.0), row(-9.0, 1e-12, 0.125)];
+        assert_eq!(found(&[&varied[..], &constant].concat()), (Some(0.5), 0.5));
+        let (none, mean) = found(&constant);
+        assert!(none.is_none() && mean.is_nan());
+    }
+
+    #[test]
+    fn every_number_must_be_finite() {
+        let rows = [row(0.5, 0.5, 0.5), row(0.5, 0.0, f32::NAN)];
+        let error = StepMetrics::collect(&rows, 7).unwrap_err();
+        let Error::NonFinite { tensor, step, .. } = error else { panic!("{error}") };
+        assert_eq!((tensor.as_str(), step), ("value_error", 8));
     }
 }

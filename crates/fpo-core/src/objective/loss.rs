@@ -197,13 +197,14 @@ impl MinibatchLoss {
         let means = step_rows.mean_keepdim(1)?;
         let variances = step_rows.broadcast_sub(&means)?.sqr()?.mean(1)?;
         let means = means.squeeze(1)?;
-        let (error_square, unexplained) = match &counts {
+        let (error_square, [target_variance, error_variance]) = match &counts {
             None => {
                 let error_square = (means.get(2)?.sqr()? + variances.get(2)?)?;
-                (error_square, (variances.get(2)? / (variances.get(1)? + 1e-12)?)?)
+                (error_square, [variances.get(1)?, variances.get(2)?])
             }
             Some(counts) => value_errors(&step_rows.narrow(0, 1, 2)?, counts)?,
         };
+        let unexplained = (error_variance / (&target_variance + 1e-12)?)?;
         let diagnostics = StepDiagnostics {
             loss_old: loss_old.mean_all()?,
             loss_new: self.loss_new.detach().mean_all()?,
@@ -215,6 +216,7 @@ impl MinibatchLoss {
             ratio_mean: ratio_means.get(0)?,
             value_mean: means.get(0)?,
             value_target_mean: means.get(1)?,
+            value_target_variance: target_variance,
             value_error: error_square.sqrt()?,
             explained_variance: (1.0 - unexplained)?,
             advantage_std: variances.get(3)?.sqrt()?,
@@ -232,14 +234,13 @@ impl MinibatchLoss {
     }
 }
 
-/// Returns the mean square of the value errors, and the variance of the errors as a share of that
-/// of the targets, over the steps that count; `rows` are the targets and the errors, `(2, steps)`.
-fn value_errors(rows: &Tensor, counts: &Tensor) -> Result<(Tensor, Tensor)> {
+/// Returns the mean square of the value errors, and the variances of the targets and of the errors,
+/// over the steps that count; `rows` are the targets and the errors, `(2, steps)`.
+fn value_errors(rows: &Tensor, counts: &Tensor) -> Result<(Tensor, [Tensor; 2])> {
     let counts = counts.flatten_all()?.unsqueeze(1)?;
     let weights = counts.broadcast_div(&(counts.sum_all()? + 1e-12)?)?;
     let means = rows.matmul(&weights)?;
     let variances = rows.broadcast_sub(&means)?.sqr()?.matmul(&weights)?.squeeze(1)?;
     let error_square = (means.get(1)?.squeeze(0)?.sqr()? + variances.get(1)?)?;
-    let unexplained = (variances.get(1)? / (variances.get(0)? + 1e-12)?)?;
-    Ok((error_square, unexplained))
+    Ok((error_square, [variances.get(0)?, variances.get(1)?]))
 }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use crate::commands::bench::bench_file::BenchFile;
 use crate::commands::bench::measurement::Measurement;
 use crate::commands::bench::table::{Table, duration};
+use crate::text::shown::line;
 
 /// Up to this many cases that only one file has are all named; of more cases, only the first is.
 const NAMED: usize = 3;
@@ -53,14 +54,15 @@ pub fn text(a: &BenchFile, b: &BenchFile) -> Result<String> {
         bail!("the two files have no case in common");
     }
     for (name, only) in [("A", only_a), ("B", only_b)] {
-        text += &match only.len() {
-            0 => String::new(),
-            1..=NAMED => format!("only in {name}: {}\n", only.join("; ")),
-            count => format!("only in {name}: {count} cases, such as {}\n", only[0]),
+        let only = match only.len() {
+            0 => continue,
+            1..=NAMED => format!("only in {name}: {}", only.join("; ")),
+            count => format!("only in {name}: {count} cases, such as {}", only[0]),
         };
+        text += &format!("{}\n", line(&only));
     }
     for difference in differences(a, b) {
-        text += &format!("note: {difference}\n");
+        text += &format!("note: {}\n", line(&difference));
     }
     Ok(text)
 }

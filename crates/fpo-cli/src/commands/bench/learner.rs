@@ -59,8 +59,7 @@ pub fn measure(
             .epoch(&rollout, &order, schedule, &normalizer, &mut |_| ControlFlow::Continue(()))?;
         device.synchronize()?;
         let taken = clock.elapsed();
-        let metrics = StepMetrics::read(&rows)?;
-        metrics.require_finite(learner.gradient_steps() - 1)?;
+        let metrics = StepMetrics::collect(&rows, learner.gradient_steps() - 1)?;
         let norm = metrics.summary().into_iter().find(|(name, _)| *name == "grad_norm");
         ensure!(norm.is_some_and(|(_, norm)| norm > 0.0), "a gradient step had no gradient");
         Ok(taken)

@@ -34,14 +34,15 @@ use crate::commands::bench::bench_file::BenchFile;
 use crate::commands::bench::machine::Machine;
 use crate::commands::bench::ticker::Ticker;
 use crate::run::durable;
+use crate::terminal::output::{print, print_json};
 
-/// Measures or compares, and returns what to print on standard output.
+/// Measures or compares, and prints the outcome.
 ///
 /// # Errors
 /// A request that cannot be met, shown before anything is timed; or a part that fails.
-pub fn bench(args: &BenchArgs) -> Result<String> {
+pub fn bench(args: &BenchArgs) -> Result<()> {
     if let [a, b] = args.compare.as_slice() {
-        return compare::text(&compare::read(a)?, &compare::read(b)?);
+        return print(&compare::text(&compare::read(a)?, &compare::read(b)?)?);
     }
     let to_stdout = args.json.as_deref() == Some(Path::new("-"));
     let output = args.json.as_deref().filter(|_| !to_stdout);
@@ -49,11 +50,14 @@ pub fn bench(args: &BenchArgs) -> Result<String> {
         durable::check_output(path).with_context(|| cannot_write(path))?;
     }
     let file = measure(args)?;
-    let json = serde_json::to_string_pretty(&file)?;
     if let Some(path) = output {
+        let json = serde_json::to_string_pretty(&file)?;
         durable::write_output(path, json.as_bytes()).with_context(|| cannot_write(path))?;
     }
-    Ok(if to_stdout { json } else { report::text(&file) })
+    match to_stdout {
+        true => print_json(&file, true),
+        false => print(&report::text(&file)),
+    }
 }
 
 fn measure(args: &BenchArgs) -> Result<BenchFile> {

@@ -1,6 +1,8 @@
 //! Text tables: a title over the first column, numbers to the right, no lines; and durations as
 //! their cells show them.
 
+use crate::text::shown::shown;
+
 /// Rows of cells under a head; the first column is text, all others are numbers.
 pub struct Table {
     rows: Vec<Vec<String>>,
@@ -12,9 +14,9 @@ impl Table {
         Table { rows: vec![head.iter().map(|&cell| cell.to_owned()).collect()] }
     }
 
-    /// Adds a row; it may be shorter than the head.
+    /// Adds a row; it may be shorter than the head. Cells may hold text from files.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().collect());
+        self.rows.push(cells.into_iter().map(|cell| shown(&cell)).collect());
     }
 
     /// Returns the table as lines, or an empty text if it has no rows.

@@ -14,6 +14,7 @@ use crate::commands::summary::{Summary, resampling};
 use crate::statistics::bootstrap::Interval;
 use crate::statistics::paired::{PairedDifference, paired_difference};
 use crate::terminal::failure::UsageError;
+use crate::text::shown::line;
 use crate::training::evaluate::EvalPlan;
 
 /// The outcome of policies that played the same episodes.
@@ -130,13 +131,13 @@ impl Display for Comparison {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
         let EvalPlan { task, episodes, seed, .. } = &self.plan;
         writeln!(f, "{task}, the same {episodes} episodes of seed {seed} for each policy")?;
-        let names = self.policies.iter().map(|entry| entry.policy.chars().count());
-        let width = names.max().unwrap_or(0);
-        for Entry { policy, summary } in &self.policies {
-            writeln!(f, "{policy:width$}  {summary}")?;
+        let names: Vec<String> = self.policies.iter().map(|entry| line(&entry.policy)).collect();
+        let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+        for (name, Entry { summary, .. }) in names.iter().zip(&self.policies) {
+            writeln!(f, "{name:width$}  {summary}")?;
         }
         for Difference { policy, baseline, returns } in &self.differences {
-            write!(f, "{policy} − {baseline}: {:+.2}", returns.mean)?;
+            write!(f, "{} − {}: {:+.2}", line(policy), line(baseline), returns.mean)?;
             if let Some(stderr) = returns.stderr {
                 write!(f, " ± {stderr:.2}")?;
             }

@@ -11,7 +11,7 @@ use crate::commands::eval::args::EvalArgs;
 use crate::commands::eval::comparison::Comparison;
 use crate::commands::eval::entrant::Entrant;
 use crate::commands::play::{play, show};
-use crate::terminal::output::print;
+use crate::terminal::output::{print, print_json};
 use crate::terminal::reporter::Notes;
 use crate::training::device;
 
@@ -32,7 +32,7 @@ pub fn eval(args: EvalArgs) -> Result<()> {
     }
     let comparison = Comparison::play(&args, &device)?;
     match args.json {
-        true => print(&serde_json::to_string(&comparison)?),
+        true => print_json(&comparison, false),
         false => print(&comparison.to_string()),
     }
 }

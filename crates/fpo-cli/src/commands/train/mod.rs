@@ -22,6 +22,7 @@ use crate::run::set_aside::set_aside_earlier_life;
 use crate::terminal::failure::UsageError;
 use crate::terminal::reporter::{Notes, Reporter};
 use crate::terminal::stop::Stop;
+use crate::text::shell::path;
 use crate::training::changes::Change;
 use crate::training::checkpoint::recognised_fields;
 use crate::training::trainer::Trainer;
@@ -103,7 +104,7 @@ fn require_same(run: &RunDir, config: &Config, registry: &Registry) -> Result<()
         .collect();
     let folder = run.root().display();
     let way = match changes.iter().all(Change::is_allowed) {
-        true => format!("change it by `fpo train --resume {folder} --set …`, or "),
+        true => format!("change it by `fpo train --resume {} --set …`, or ", path(run.root())),
         false => String::new(),
     };
     let text = format!(

@@ -11,6 +11,7 @@ use anyhow::{Context, Error, Result};
 use crate::commands::train::session::Session;
 use crate::run::dir::RunDir;
 use crate::terminal::failure::describe;
+use crate::text::shell::path;
 use crate::training::{checkpoint, policy_file};
 
 impl Session {
@@ -31,7 +32,7 @@ impl Session {
         for folder in self.shelters() {
             match self.save_as(&folder) {
                 Ok(()) => {
-                    let folder = folder.display();
+                    let folder = path(&folder);
                     return error.context(format!(
                         "the run stopped, and its folder cannot be written; its state at step \
                          {steps} is saved elsewhere: fpo train --resume {folder}"

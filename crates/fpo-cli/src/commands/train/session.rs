@@ -13,6 +13,7 @@ use crate::terminal::failure::{Stopped, describe};
 use crate::terminal::progress::Progress;
 use crate::terminal::reporter::Reporter;
 use crate::terminal::stop::Stop;
+use crate::text::shell::path;
 use crate::training::evaluate::EvalReport;
 use crate::training::snapshot::Snapshot;
 use crate::training::trainer::Trainer;
@@ -191,7 +192,7 @@ impl Session {
         if !self.trainer.is_done() {
             return Err(Stopped(self.how_to_resume()).into());
         }
-        let folder = self.run.root().display().to_string();
+        let folder = path(self.run.root());
         self.outcome(Status::Finished, None).save(&self.run)?;
         let result = report.map(|report| format!(": {report}")).unwrap_or_default();
         let text = format!(
@@ -204,7 +205,7 @@ impl Session {
     }
 
     pub(super) fn how_to_resume(&self) -> String {
-        format!("fpo train --resume {}", self.run.root().display())
+        format!("fpo train --resume {}", path(self.run.root()))
     }
 
     fn outcome(&self, status: Status, reason: Option<String>) -> Outcome {

@@ -22,6 +22,26 @@ fn files_that_include_each_other_are_an_error_that_names_them() {
 }
 
 #[test]
+fn a_long_chain_of_files_is_an_error_that_names_its_ends() {
+    let names: Vec<String> = (0..3000).map(|k| format!("{k}.toml")).collect();
+    let texts: Vec<String> = (0..3000).map(|k| format!("include = ['{}.toml']", k + 1)).collect();
+    let files: Vec<(&str, &str)> =
+        names.iter().zip(&texts).map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let folder = folder(&files);
+    let error = Config::load(&[folder.path().join("0.toml")], &[]).unwrap_err();
+    let ConfigError::IncludeDepth { first, last, most: 64 } = &error else { panic!("{error}") };
+    assert!(first.ends_with("0.toml") && last.ends_with("64.toml"), "{error}");
+    fs::write(folder.path().join("63.toml"), "env.task = 'A'").unwrap();
+    assert!(Config::load(&[folder.path().join("0.toml")], &[]).is_ok());
+}
+
+#[test]
+fn an_override_of_very_many_names_is_refused() {
+    let text = format!("{}=1", vec!["a"; 60_000].join("."));
+    assert!(override_error(&[&text]).ends_with("expected `section.field=value`"));
+}
+
+#[test]
 fn a_missing_included_file_is_named() {
     let folder = folder(&[("run.toml", "include = ['nowhere.toml']")]);
     let error = Config::load(&[folder.path().join("run.toml")], &[]).unwrap_err().to_string();
@@ -157,6 +177,17 @@ fn environments_that_do_not_divide_the_rollout_are_told_which_would() {
     assert!(error.contains("`--set env.num_envs=100`, `--set train.batch_size=64`"), "{error}");
     let more_than_all = ["env.num_envs=100", "train.batch_size=2", "train.num_minibatches=4"];
     assert!(override_error(&more_than_all).contains("would do: 8 "));
+}
+
+#[test]
+fn advantages_of_one_step_cannot_be_normalised() {
+    let one = ["env.num_envs=4", "train.batch_size=1", "train.unroll_length=1"];
+    let error = override_error(&one);
+    assert!(error.contains("one step a minibatch"), "{error}");
+    assert!(error.contains("`--set train.batch_size=1`, `--set train.unroll_length=1`"), "{error}");
+    for other in ["train.unroll_length=2", "algorithm.normalize_advantages=none"] {
+        assert!(load("", &[&one[..], &[other]].concat()).is_ok(), "{other}");
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 mod loading;
 mod mistakes;
+mod spellings;
+mod streams;
 
 use std::fs;
 

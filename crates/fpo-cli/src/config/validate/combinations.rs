@@ -1,6 +1,8 @@
 //! The checks of a configuration that concern several values at once.
 
-use fpo_core::{PolicySettings, RatioKind, Reduction, SampleNoise, Source, SourceWidth};
+use fpo_core::{
+    AdvantageNormalization, PolicySettings, RatioKind, Reduction, SampleNoise, Source, SourceWidth,
+};
 
 use crate::config::choices::OverlapChoice;
 use crate::config::error::ConfigError;
@@ -21,6 +23,7 @@ impl Check<'_> {
         };
         let source = (config.algorithm.kind.spec)(&settings).source;
         self.rollout_divides(config)?;
+        self.advantages_differ(config)?;
         self.overlap_has_halves(config)?;
         self.samples_make_pairs(config, source)?;
         self.entropy_is_known(config, source)?;
@@ -63,6 +66,25 @@ impl Check<'_> {
                 config.train.num_minibatches,
                 would_do.join(" or "),
             ),
+        })
+    }
+
+    /// Fails if advantages are normalised over minibatches of one step: each would be its own mean,
+    /// so that nothing would be left of it.
+    fn advantages_differ(&self, config: &Config) -> Result<(), ConfigError> {
+        let steps = config.train.batch_size * config.train.unroll_length;
+        let normalized = config.algorithm.objective.normalize_advantages;
+        if steps > 1 || normalized != AdvantageNormalization::Minibatch {
+            return Ok(());
+        }
+        let fields = ["train.batch_size", "train.unroll_length", "algorithm.normalize_advantages"];
+        Err(ConfigError::Combination {
+            origin: self.origins_of(&fields),
+            message: "`train.batch_size` × `train.unroll_length` = 1 × 1 is one step a minibatch, \
+                      and `algorithm.normalize_advantages` = `minibatch` leaves nothing of a \
+                      single advantage, so that the policy would not learn; take more steps, or \
+                      `none`"
+                .into(),
         })
     }
 

@@ -45,6 +45,7 @@ use toml::{Table, Value};
 
 use crate::config::ConfigError;
 use crate::config::document;
+use crate::config::files::folder_of;
 use crate::sweep::file::lists::{Random, Setting};
 use crate::sweep::file::parts::{Base, Known, Part, Task};
 use crate::sweep::file::section::Section;
@@ -85,8 +86,7 @@ impl SweepFile {
             .map_err(|source| ConfigError::Read { path: path.into(), source })?;
         let name = path.display().to_string();
         let table = document(&text, &name)?;
-        let folder = path.parent().unwrap_or(Path::new(""));
-        Reader { folder }.sweep(path, &Section::whole(&name, &table))
+        Reader { folder: folder_of(path) }.sweep(path, &Section::whole(&name, &table))
     }
 }
 

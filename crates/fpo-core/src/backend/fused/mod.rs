@@ -260,6 +260,7 @@ impl Fused {
             ratio_mean: policy.ratio / ratios,
             value_mean: mean(|step| f64::from(step.value)),
             value_target_mean: mean(|step| f64::from(step.target)),
+            value_target_variance: target_variance,
             value_error: (value.squares / count).sqrt(),
             explained_variance: 1.0 - error_variance / (target_variance + 1e-12),
             advantage_std: advantage_variance.sqrt(),

@@ -32,7 +32,7 @@ use crate::commands::figure::gridworld::survey::{Nulls, Policy, Request};
 use crate::commands::figure::output::Output;
 use crate::config::choices::DeviceChoice;
 use crate::terminal::failure::UsageError;
-use crate::terminal::output::{note, print};
+use crate::terminal::output::{note, print, print_json};
 use crate::terminal::reporter::Notes;
 use crate::training::device;
 
@@ -104,7 +104,7 @@ pub fn gridworld(args: &GridworldArgs) -> Result<()> {
         runs: surveys.iter().map(RunReport::of).collect(),
     };
     match args.json {
-        true => print(&serde_json::to_string(&report)?),
+        true => print_json(&report, false),
         false => print(&report.to_string()),
     }
 }

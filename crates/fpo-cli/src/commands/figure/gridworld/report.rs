@@ -10,6 +10,7 @@ use crate::commands::figure::gridworld::plan::Place;
 use crate::commands::figure::gridworld::survey::{EPISODES, StateSamples, Survey};
 use crate::commands::figure::gridworld::walks::{End, Walk};
 use crate::commands::figure::gridworld::ways::{SAMPLES, Ways};
+use crate::text::shown::line;
 
 /// Everything that is printed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -162,7 +163,7 @@ impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for run in &self.runs {
             let RunReport { title, task, steps, .. } = run;
-            writeln!(f, "{title}: {task}, {steps} steps")?;
+            writeln!(f, "{}: {task}, {steps} steps", line(title))?;
             writeln!(f, "{}", self.states(run))?;
             if let Some(ways) = &run.ways {
                 writeln!(f, "{}\n", verdict(ways))?;
