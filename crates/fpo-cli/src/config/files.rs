@@ -1,6 +1,7 @@
 //! Reads the files of a configuration, each with the names of the files that it includes.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
@@ -11,19 +12,26 @@ use crate::config::error::ConfigError;
 pub(crate) const INCLUDE: &str = "include";
 /// The most files that are open inside each other.
 const MOST_NESTED: usize = 64;
+/// The most files that are read, each counted as often as it is included: files that include
+/// others twice double their number at each step.
+const MOST_READ: usize = 1000;
+/// The most bytes of a file. A device that never ends is so refused as well.
+const LONGEST: u64 = 1 << 20;
 
 /// The files that are being read, each included by the one before it.
 #[derive(Debug, Default)]
 pub(crate) struct Chain {
     /// The path that identifies a file, and the path by which it was named.
     open: Vec<(PathBuf, PathBuf)>,
+    /// How many files were added so far.
+    count: usize,
 }
 
 impl Chain {
     /// Adds the file at `path` to the chain.
     ///
     /// # Errors
-    /// If it is in the chain already, or the chain is too long.
+    /// If it is in the chain already, the chain is too long, or too many files were in it.
     pub fn begin(&mut self, path: &Path) -> Result<(), ConfigError> {
         // A pipe has no path but the one it is named by. What cannot be read is told by `read`.
         let identity = fs::canonicalize(path).unwrap_or_else(|_| path.into());
@@ -36,6 +44,11 @@ impl Chain {
             let first = self.open[0].1.clone();
             return Err(ConfigError::IncludeDepth { first, last: path.into(), most: MOST_NESTED });
         }
+        self.count += 1;
+        if self.count > MOST_READ {
+            let source = io::Error::other(format!("more than {MOST_READ} files are included"));
+            return Err(ConfigError::Read { path: path.into(), source });
+        }
         self.open.push((identity, path.into()));
         Ok(())
     }
@@ -46,8 +59,8 @@ impl Chain {
     /// # Errors
     /// If it cannot be read, is not TOML, or its `include` is not a list of file names.
     pub fn read(&self, path: &Path, origin: &str) -> Result<(Table, Vec<PathBuf>), ConfigError> {
-        let text = fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.into(), source })?;
+        let text =
+            read_text(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
         let mut table = parse(&text, origin)?;
         let included = included_paths(table.remove(INCLUDE), path)?;
         Ok((table, included))
@@ -57,6 +70,19 @@ impl Chain {
     pub fn end(&mut self) {
         self.open.pop();
     }
+}
+
+/// Reads a file or a pipe to its end.
+///
+/// # Errors
+/// Those of the file system. Also if it is longer than any configuration, or not text.
+pub(crate) fn read_text(path: &Path) -> io::Result<String> {
+    let mut text = Vec::new();
+    File::open(path)?.take(LONGEST + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > LONGEST {
+        return Err(io::Error::other(format!("it is longer than {LONGEST} bytes")));
+    }
+    String::from_utf8(text).map_err(|_| io::Error::other("it is not text in UTF-8"))
 }
 
 /// Returns the folder to which names in the file at `path` are relative: its own, or the working

@@ -230,7 +230,10 @@ fn read_manifest(path: &Path) -> Result<Manifest, CheckpointError> {
         Refused::Version(found) => CheckpointError::Version { path: path.into(), found },
     })?;
     match manifest.files.keys().find(|name| !is_plain_name(name)) {
-        Some(name) => Err(CheckpointError::BadName(name.clone())),
+        Some(name) => {
+            let reason = format!("it names a file `{name}`, which cannot be in a checkpoint");
+            Err(CheckpointError::Damaged { path: path.into(), reason })
+        }
         None => Ok(manifest),
     }
 }

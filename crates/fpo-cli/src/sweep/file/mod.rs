@@ -45,7 +45,7 @@ use toml::{Table, Value};
 
 use crate::config::ConfigError;
 use crate::config::document;
-use crate::config::files::folder_of;
+use crate::config::files::{folder_of, read_text};
 use crate::sweep::file::lists::{Random, Setting};
 use crate::sweep::file::parts::{Base, Known, Part, Task};
 use crate::sweep::file::section::Section;
@@ -82,8 +82,8 @@ impl SweepFile {
     /// [`UsageError`](crate::terminal::failure::UsageError), which names the file, the field, what
     /// was found and what is expected.
     pub fn read(path: &Path) -> Result<SweepFile> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.into(), source })?;
+        let text =
+            read_text(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
         let name = path.display().to_string();
         let table = document(&text, &name)?;
         Reader { folder: folder_of(path) }.sweep(path, &Section::whole(&name, &table))
