@@ -60,7 +60,7 @@ fn what_needs_threads_of_its_own_fails_with_one_line() {
     let config = small_config(dir.path(), TASK);
     let config = config.to_str().unwrap();
     for (args, words) in [
-        (&["train", config, "--out", "run"][..], &["cannot catch Ctrl-C"][..]),
+        (&["train", config, "--out", "run"][..], &["cannot wait for signals"][..]),
         (&["bench", "envs", "--threads", "3"], &["cannot start", "thread"]),
     ] {
         let output = with_stacks(dir.path(), NONE, args);

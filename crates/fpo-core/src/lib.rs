@@ -97,7 +97,6 @@ pub use diagnostics::knn_entropy::{
     DEFAULT_NEIGHBOURS, MIN_DISTANCE, knn_entropy, mean_knn_entropy,
 };
 pub use diagnostics::modality;
-pub use diagnostics::summary::Summary;
 pub use error::{Error, Result};
 pub use flow::config::{FlowConfig, Reduction, Squash};
 pub use flow::denoising::{DenoisingMdp, ScoredSteps};
@@ -140,5 +139,6 @@ pub use rollout::stored::{Source, Stored};
 pub use rollout::{Minibatch, MinibatchTensors, Rollout, Transitions};
 pub use simd::isa::{Isa, WrongIsa};
 pub use tensor::host_tensor::HostTensor;
+pub use tensor::summary::Summary;
 pub use tensor::transfer::Transfers;
 pub use timing::PhaseTimes;

@@ -30,6 +30,11 @@ pub struct Stopped(pub String);
 #[error("{0}")]
 pub struct UsageError(pub String);
 
+/// Returns whether `error` means that training has diverged.
+pub fn is_divergence(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(fpo_core::Error::NonFinite { .. }))
+}
+
 /// Returns the exit code with which `error` ends the process.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     if error.is::<Stopped>() {

@@ -155,7 +155,11 @@ pub(crate) fn policy_loss(
     }
     let mut mean_ratio = None;
     if let Some(weight) = inputs.ratio_weight {
-        let loss = (ratio.mean_all()? * weight)?.neg()?;
+        let taken = match counts {
+            Some(counts) => ratio.broadcast_mul(&counts.unsqueeze(2)?)?,
+            None => ratio.clone(),
+        };
+        let loss = (taken.mean_all()? * weight)?.neg()?;
         total = (total + &loss)?;
         mean_ratio = Some(loss);
     }

@@ -6,11 +6,11 @@ use std::ops::{Deref, Range};
 
 use candle_core::{Device, DeviceLocation, Tensor};
 
-use crate::diagnostics::summary::Summary;
 use crate::error::Result;
 use crate::rollout::stored::Stored;
 use crate::rollout::{Rollout, Transitions};
 use crate::tensor::host_tensor::HostTensor;
+use crate::tensor::summary::Summary;
 
 /// Lengths that say how large a rollout is.
 #[derive(Clone, Copy, Debug, PartialEq)]

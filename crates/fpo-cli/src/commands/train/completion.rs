@@ -14,14 +14,6 @@ use crate::training::evaluate::EvalReport;
 use crate::training::policy_file;
 use crate::training::trainer::eval_metrics;
 
-/// What became of the metrics of an iteration.
-enum Completed {
-    /// They are in the log, with those of an evaluation if one was due.
-    Recorded(Option<EvalReport>),
-    /// The evaluation that belongs to them was stopped.
-    Stopped,
-}
-
 impl Session {
     /// Completes the metrics of the last iteration: adds an evaluation if the schedule asks for
     /// one, and records them. Where the evaluation is stopped, or anything fails, they are pending
@@ -29,24 +21,31 @@ impl Session {
     pub(super) fn complete(&mut self, stop: &AtomicBool) -> Result<Option<EvalReport>> {
         let metrics = self.trainer.pending.clone().unwrap_or_default();
         let collapse = self.trainer.collapse.clone();
-        let completed = self.try_complete(metrics, stop);
-        match &completed {
-            Ok(Completed::Recorded(_)) => self.trainer.pending = None,
-            Ok(Completed::Stopped) => {}
-            Err(_) => self.trainer.collapse = collapse,
+        let mut report = None;
+        match self.try_complete(metrics, stop, &mut report) {
+            Ok(true) => self.trainer.pending = None,
+            Ok(false) => {}
+            Err(error) => {
+                self.trainer.collapse = collapse;
+                return Err(error);
+            }
         }
-        completed.map(|completed| match completed {
-            Completed::Recorded(report) => report,
-            Completed::Stopped => None,
-        })
+        Ok(report)
     }
 
-    fn try_complete(&mut self, mut metrics: Metrics, stop: &AtomicBool) -> Result<Completed> {
+    /// Does what [`Session::complete`] does, but for the pending metrics. Returns whether the metrics
+    /// are recorded; `made` becomes the report of an evaluation.
+    fn try_complete(
+        &mut self,
+        mut metrics: Metrics,
+        stop: &AtomicBool,
+        made: &mut Option<EvalReport>,
+    ) -> Result<bool> {
         let mut report = None;
         if self.trainer.evaluation_is_due() {
             let clock = Instant::now();
             report = self.trainer.evaluate(stop)?;
-            let Some(report) = &report else { return Ok(Completed::Stopped) };
+            let Some(report) = &report else { return Ok(false) };
             metrics.extend(eval_metrics(report));
             if let Some(modes) = self.trainer.modes()? {
                 metrics.push(("eval/mode_count".into(), modes));
@@ -63,7 +62,8 @@ impl Session {
         let values: Vec<_> = metrics.iter().map(|(key, value)| (key.as_str(), *value)).collect();
         let hash = self.trainer.parameter_hash()?;
         self.log.append(self.trainer.steps(), &values, Some(hash))?;
-        Ok(Completed::Recorded(report))
+        *made = report;
+        Ok(true)
     }
 
     /// Offers the present policy as the best of the run.

@@ -16,11 +16,6 @@ use crate::training::checkpoint;
 /// How many gradient steps before the divergence, and lines of metrics, the record has.
 const TRAIL: usize = 10;
 
-/// Returns whether `error` means that training has diverged.
-pub fn is_divergence(error: &Error) -> bool {
-    matches!(error.downcast_ref(), Some(fpo_core::Error::NonFinite { .. }))
-}
-
 impl Session {
     /// Returns whether the run goes on after a divergence.
     pub(super) fn rolls_back(&self) -> bool {

@@ -5,11 +5,10 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::commands::train::divergence::is_divergence;
 use crate::results::outcome::{Outcome, Status};
 use crate::run::dir::RunDir;
 use crate::run::metrics::{Metrics, MetricsLog};
-use crate::terminal::failure::{Stopped, describe};
+use crate::terminal::failure::{Stopped, describe, is_divergence};
 use crate::terminal::progress::Progress;
 use crate::terminal::reporter::Reporter;
 use crate::terminal::stop::Stop;

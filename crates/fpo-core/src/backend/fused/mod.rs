@@ -168,7 +168,7 @@ impl Backend for Fused {
         let counts = [n * samples as f64, ratios];
         let mut diagnostics = self.diagnostics(&outcome, &value_outcome, counts, value_loss);
         let bonus = objective.entropy_coefficient * outcome.entropy / n;
-        let besides = bonus + ratio_weight * diagnostics.ratio_mean;
+        let besides = bonus + outcome.weighted_ratio / ratios;
         diagnostics.total_loss -= besides;
         Ok(StepLoss {
             policy: known(policy_flat, diagnostics.policy_loss - besides, gradient)?,

@@ -20,6 +20,8 @@ pub(crate) struct PolicyOutcome {
     pub(crate) loss_new: f64,
     /// Σ surrogate over all ratios.
     pub(crate) surrogate: f64,
+    /// Σ ratio · its weight, besides the surrogate.
+    pub(crate) weighted_ratio: f64,
     /// Σ ratio.
     pub(crate) ratio: f64,
     /// Σ ratio².
@@ -42,6 +44,7 @@ impl PolicyOutcome {
         loss_old: 0.0,
         loss_new: 0.0,
         surrogate: 0.0,
+        weighted_ratio: 0.0,
         ratio: 0.0,
         ratio_squares: 0.0,
         divergence: 0.0,
@@ -62,6 +65,7 @@ impl PolicyOutcome {
         let clip = objective.clip_epsilon;
         let (value, slope) = objective.surrogate.evaluate_scalar(ratio, advantage, clip);
         self.surrogate += value;
+        self.weighted_ratio += ratio_weight * ratio;
         self.ratio += ratio;
         self.ratio_squares += ratio * ratio;
         self.divergence += ratio - 1.0 - clamped;
@@ -77,6 +81,7 @@ impl PolicyOutcome {
             loss_old: self.loss_old + other.loss_old,
             loss_new: self.loss_new + other.loss_new,
             surrogate: self.surrogate + other.surrogate,
+            weighted_ratio: self.weighted_ratio + other.weighted_ratio,
             ratio: self.ratio + other.ratio,
             ratio_squares: self.ratio_squares + other.ratio_squares,
             divergence: self.divergence + other.divergence,

@@ -11,6 +11,7 @@ use crate::backend::fused::kernels::normal::Shape;
 use crate::backend::fused::kernels::perceptron::{Keep, Perceptron};
 use crate::backend::fused::loss_rows::{Buffers, LossRows};
 use crate::backend::fused::policy_outcome::{Aim, PolicyOutcome};
+use crate::objective::gae::Truncation;
 use crate::policy::KernelForm;
 use crate::policy::gaussian_config::GaussianConfig;
 use crate::simd::aligned::AlignedVec;
@@ -236,48 +237,51 @@ impl<R> Pass<'_, R> {
         rows.losses(first, buffers, losses);
 
         let transitions = rows.batch().transitions() as f64;
+        let excludes = aim.objective.truncation == Truncation::Exclude;
         for (k, (&advantage, losses)) in
             advantages.iter().zip(losses.chunks_exact_mut(samples)).enumerate()
         {
             let row = rows.row(first + k);
             let old = &rows.batch().data.loss_old[row * samples..(row + 1) * samples];
-            self.surrogate(transitions, advantage, old, losses, outcome);
+            let is_excluded = rows.batch().data.truncated[row] != 0.0 && excludes;
+            let ratio_weight = if is_excluded { 0.0 } else { aim.ratio_weight };
+            let aim = Aim { ratio_weight, ..*aim };
+            surrogate(aim, transitions, advantage, old, losses, outcome);
         }
         let entropy = -aim.objective.entropy_coefficient / transitions;
         let (sums, tail) = sums.split_at_mut(rows.net().gradient().len());
         outcome.entropy += rows.slopes(first, losses, entropy as f32, buffers, tail);
         rows.net().backward(s, count * samples, samples, &mut buffers.net, write, sums);
     }
+}
 
-    /// Adds one action's surrogate to `outcome`, and replaces the action's losses in `new` by
-    /// the derivatives of `−mean surrogate − ratio_weight · mean ratio`.
-    fn surrogate(
-        &self,
-        transitions: f64,
-        advantage: f32,
-        old: &[f32],
-        new: &mut [f32],
-        outcome: &mut PolicyOutcome,
-    ) {
-        let (objective, n) = (self.aim.objective, old.len() as f64);
-        let advantage = f64::from(advantage);
-        outcome.loss_old += old.iter().map(|&x| f64::from(x)).sum::<f64>();
-        outcome.loss_new += new.iter().map(|&x| f64::from(x)).sum::<f64>();
-        let guards = objective.guards();
-        let guarded = |old: f32, new: f32| {
-            guards.difference_scalar(f64::from(old), f64::from(new), advantage)
-        };
-        let group = objective.ratio.group(old.len());
-        for (old, new) in old.chunks_exact(group).zip(new.chunks_exact_mut(group)) {
-            let mut sum = 0.0;
-            for (&old, new) in old.iter().zip(&mut *new) {
-                let (difference, slope) = guarded(old, *new);
-                sum += difference;
-                *new = slope as f32;
-            }
-            let ratio_slope = outcome.add_ratio(self.aim, sum / group as f64, advantage);
-            let slope = (-ratio_slope / (n * transitions)) as f32;
-            new.iter_mut().for_each(|guard_slope| *guard_slope *= slope);
+/// Adds one action's surrogate to `outcome`, and replaces the action's losses in `new` by
+/// the derivatives of `−mean surrogate − ratio_weight · mean ratio`.
+fn surrogate(
+    aim: Aim,
+    transitions: f64,
+    advantage: f32,
+    old: &[f32],
+    new: &mut [f32],
+    outcome: &mut PolicyOutcome,
+) {
+    let (objective, n) = (aim.objective, old.len() as f64);
+    let advantage = f64::from(advantage);
+    outcome.loss_old += old.iter().map(|&x| f64::from(x)).sum::<f64>();
+    outcome.loss_new += new.iter().map(|&x| f64::from(x)).sum::<f64>();
+    let guards = objective.guards();
+    let guarded =
+        |old: f32, new: f32| guards.difference_scalar(f64::from(old), f64::from(new), advantage);
+    let group = objective.ratio.group(old.len());
+    for (old, new) in old.chunks_exact(group).zip(new.chunks_exact_mut(group)) {
+        let mut sum = 0.0;
+        for (&old, new) in old.iter().zip(&mut *new) {
+            let (difference, slope) = guarded(old, *new);
+            sum += difference;
+            *new = slope as f32;
         }
+        let ratio_slope = outcome.add_ratio(aim, sum / group as f64, advantage);
+        let slope = (-ratio_slope / (n * transitions)) as f32;
+        new.iter_mut().for_each(|guard_slope| *guard_slope *= slope);
     }
 }
