@@ -1,5 +1,5 @@
-//! A small part of `scripts/torture`: kills at file operations and at random moments, disk faults, two
-//! processes in one folder, damaged files.
+//! A small part of `scripts/torture`: kills at file operations and at random moments, disk faults,
+//! two processes in one folder, damaged files.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]

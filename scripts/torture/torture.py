@@ -10,8 +10,8 @@ FPO is the program. A small run is made undisturbed. Then the same run is made a
 - started twice in the same folder at once;
 - finished or killed, and then a file of it is damaged.
 
-Each time the run is continued, and ends like the undisturbed one in all of its files, times aside, or
-is refused with a message that names a file. The counts are printed; the first thing that is
+Each time the run is continued, and ends like the undisturbed one in all of its files, times aside,
+or is refused with a message that names a file. The counts are printed; the first thing that is
 otherwise ends the script with code 1 and leaves the folder. --quick makes a small part of this, the
 same one each time. It needs a C compiler, and Linux.
 """

@@ -52,8 +52,8 @@ impl Layers {
     /// Reads `paths` and every file that they include. A later file wins.
     ///
     /// # Errors
-    /// If a file cannot be read or is not TOML, if files include each other in a ring or too deeply,
-    /// or if an `include` is not a list of file names.
+    /// If a file cannot be read or is not TOML, if files include each other in a ring or too
+    /// deeply, or if an `include` is not a list of file names.
     pub fn from_files(paths: &[impl AsRef<Path>]) -> Result<Self, ConfigError> {
         let mut layers = Self::default();
         let names = paths.iter().map(|path| path.as_ref().display().to_string());

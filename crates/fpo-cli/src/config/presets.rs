@@ -29,8 +29,8 @@ pub(super) fn fill(layers: &mut Layers, registry: &Registry) -> Result<(), Confi
     Ok(())
 }
 
-/// Writes into `table`, a whole configuration, [`NONE`] for every field that is not set and that the
-/// preset of `algorithm` sets. Returns whether there is one.
+/// Writes into `table`, a whole configuration, [`NONE`] for every field that is not set and that
+/// the preset of `algorithm` sets. Returns whether there is one.
 pub(super) fn mark_unset(table: &mut Table, algorithm: &Algorithm) -> Result<bool, ConfigError> {
     let mut found = false;
     for (section, preset) in parse(algorithm.preset, "the preset")? {

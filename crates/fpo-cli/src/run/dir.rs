@@ -223,8 +223,8 @@ impl RunDir {
         self.checkpoints_dir().join(format!("step_{step:012}"))
     }
 
-    /// Returns the files of the run that nothing else may be written over: all that it writes but the
-    /// policy, which is written anew with every checkpoint.
+    /// Returns the files of the run that nothing else may be written over: all that it writes but
+    /// the policy, which is written anew with every checkpoint.
     pub fn own_files(&self) -> Vec<PathBuf> {
         let names = [CONFIG, LOCK, CHANGES, "metrics.jsonl", "outcome.json"];
         let mut files: Vec<PathBuf> = names.iter().map(|name| self.root.join(name)).collect();

@@ -3,8 +3,8 @@
 //!
 //! All that this program writes to standard error goes through here, so that a message takes away
 //! what is drawn before it is written, also where it comes from somebody who knows nothing of the
-//! drawing. Lines are cut to the terminal's width, which is asked for at each drawing: a line of two
-//! rows would leave one behind.
+//! drawing. Lines are cut to the terminal's width, which is asked for at each drawing: a line of
+//! two rows would leave one behind.
 
 use std::io::{self, IsTerminal, Stderr, Write};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};

@@ -6,8 +6,8 @@
 //! would push everything else off the screen, so that long text is cut, with its length beside it.
 //!
 //! A value that is shown among other text goes through [`shown`]. At the edge, where errors, notes
-//! and tables are written, [`line`](fn@line), [`lines`] and [`printable`] stand guard once more over
-//! everything.
+//! and tables are written, [`line`](fn@line), [`lines`] and [`printable`] stand guard once more
+//! over everything.
 
 /// The most characters of a value.
 const LONGEST_VALUE: usize = 200;

@@ -1,10 +1,10 @@
 //! What may differ between a checkpoint and the configuration under which a run goes on from it.
 //!
 //! Most fields decide what the steps done so far mean: under another discount they would belong to
-//! another run. How long the run is, when and how it is evaluated, where it computes, how it is saved
-//! and what follows a divergence may change: what is done stays right. A run that was prolonged is not the run that was
-//! meant to be so long from the beginning, where something follows its progress: the learning rate,
-//! the correlation of the noise.
+//! another run. How long the run is, when and how it is evaluated, where it computes, how it is
+//! saved and what follows a divergence may change: what is done stays right. A run that was
+//! prolonged is not the run that was meant to be so long from the beginning, where something
+//! follows its progress: the learning rate, the correlation of the noise.
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -178,7 +178,8 @@ impl StepMetrics {
 
     /// Returns the name and the summary of every column over the update: the mean, except that
     /// `ratio_min` and `ratio_max` have their minimum and maximum. A column without a number in any
-    /// step is left out, and so is the variance of the targets, of which `explained_variance` tells.
+    /// step is left out, and so is the variance of the targets, of which `explained_variance`
+    /// tells.
     pub fn summary(&self) -> Vec<(&'static str, f64)> {
         let summarise = |(k, name): (usize, &'static str)| {
             let value = match name {

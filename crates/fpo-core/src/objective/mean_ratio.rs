@@ -7,8 +7,8 @@
 //! ```
 //!
 //! A CFM loss need not integrate to anything. It can rise for all actions at once, and it does:
-//! raising the losses of bad actions is easier than lowering those of good ones, and the clip bounds
-//! both alike. Then the losses leave what they bound, the ratios say less and less about the
+//! raising the losses of bad actions is easier than lowering those of good ones, and the clip
+//! bounds both alike. Then the losses leave what they bound, the ratios say less and less about the
 //! policy, and learning stands still. So the mean `m` of the ratios is a constraint, and the policy
 //! also maximises, without a clip,
 //!
@@ -17,8 +17,9 @@
 //! ```
 //!
 //! the gradient of the penalty `c/2·max(0, 1 − m)²`. `m` is 1 when an update begins, and is taken
-//! from the gradient steps before, so that it is known before the pass over a minibatch. A mean above
-//! 1 is left alone: the noise of the Monte-Carlo estimate raises it, for the exponential is convex.
+//! from the gradient steps before, so that it is known before the pass over a minibatch. A mean
+//! above 1 is left alone: the noise of the Monte-Carlo estimate raises it, for the exponential is
+//! convex.
 
 use candle_core::Tensor;
 

@@ -1,6 +1,6 @@
 //! What this crate adds to Candle's tensors: their host memory as slices, memory that the host
-//! writes again and again, tensors and losses whose derivative is known already, and what numbers are
-//! like in a few.
+//! writes again and again, tensors and losses whose derivative is known already, and what numbers
+//! are like in a few.
 
 pub(crate) mod attached;
 pub(crate) mod differentiated;

@@ -1,5 +1,5 @@
-//! What a list of numbers is like, in a few of them: where training has diverged, the first question
-//! is which numbers were strange already.
+//! What a list of numbers is like, in a few of them: where training has diverged, the first
+//! question is which numbers were strange already.
 
 use serde::Serialize;
 

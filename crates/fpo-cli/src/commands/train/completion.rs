@@ -1,5 +1,5 @@
-//! What follows an iteration: an evaluation if one is due, the best policy, the watch for a collapse,
-//! and the line of metrics.
+//! What follows an iteration: an evaluation if one is due, the best policy, the watch for a
+//! collapse, and the line of metrics.
 
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -33,8 +33,8 @@ impl Session {
         Ok(report)
     }
 
-    /// Does what [`Session::complete`] does, but for the pending metrics. Returns whether the metrics
-    /// are recorded; `made` becomes the report of an evaluation.
+    /// Does what [`Session::complete`] does, but for the pending metrics. Returns whether the
+    /// metrics are recorded; `made` becomes the report of an evaluation.
     fn try_complete(
         &mut self,
         mut metrics: Metrics,

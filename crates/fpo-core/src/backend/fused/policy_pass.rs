@@ -62,9 +62,9 @@ impl PolicyPass {
         }
     }
 
-    /// Writes the gradient of `−mean surrogate − entropy_coefficient · mean entropy − ratio_weight ·
-    /// mean ratio` with respect to `params` to `gradient`, for advantages as the surrogate sees them, one per transition of
-    /// `batch`.
+    /// Writes the gradient of `−mean surrogate − entropy_coefficient · mean entropy − ratio_weight
+    /// · mean ratio` with respect to `params` to `gradient`, for advantages as the surrogate sees
+    /// them, one per transition of `batch`.
     #[allow(clippy::too_many_arguments, reason = "a pass reads five things and writes one")]
     pub(crate) fn run<S: Simd>(
         &mut self,
