@@ -87,7 +87,7 @@ fn a_signal_saves_the_run_and_says_how_to_go_on() {
 #[test]
 fn a_signal_gives_up_the_iteration_under_way_and_a_resumed_run_makes_it_again() {
     let dir = tempdir().unwrap();
-    let long = ["train.num_epochs=200", "train.total_steps=1024"];
+    let long = ["train.num_epochs=40", "train.total_steps=1024"];
     let whole = start(dir.path(), "whole", &long).wait_with_output().unwrap();
     assert!(whole.status.success(), "{}", stderr(&whole));
     let child = start(dir.path(), "cut", &long);
@@ -146,9 +146,9 @@ fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
 #[test]
 fn an_interrupted_evaluation_is_made_up_for_when_the_run_resumes() {
     let dir = tempdir().unwrap();
-    // Evaluations of 3,000 episodes last long enough for a signal to hit one.
+    // Evaluations of 20,000 episodes last long enough for a signal to hit one.
     let config = small_config(dir.path(), "GridWorld/two_walls");
-    let args = ["train", config.to_str().unwrap(), "--set", "eval.episodes=3000", "--out"];
+    let args = ["train", config.to_str().unwrap(), "--set", "eval.episodes=20000", "--out"];
     succeed(dir.path(), &[&args[..], &["whole"]].concat());
     let mut child = fpo(dir.path()).args(args).arg("cut").stderr(Stdio::null()).spawn().unwrap();
     let run = dir.path().join("cut");
@@ -164,7 +164,7 @@ fn an_interrupted_evaluation_is_made_up_for_when_the_run_resumes() {
     }
     std::thread::sleep(Duration::from_millis(150));
     let pid = child.id().to_string();
-    assert!(Command::new("kill").args(["-s", "INT", &pid]).status().unwrap().success());
+    assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(130));
     succeed(dir.path(), &["train", "--resume", "cut"]);
     assert_same_run(&dir.path().join("whole"), &run);
