@@ -146,9 +146,9 @@ fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
 #[test]
 fn an_interrupted_evaluation_is_made_up_for_when_the_run_resumes() {
     let dir = tempdir().unwrap();
-    // Evaluations of 20,000 episodes last long enough for a signal to hit one.
+    // Evaluations of 3,000 episodes last long enough for a signal to hit one.
     let config = small_config(dir.path(), "GridWorld/two_walls");
-    let args = ["train", config.to_str().unwrap(), "--set", "eval.episodes=20000", "--out"];
+    let args = ["train", config.to_str().unwrap(), "--set", "eval.episodes=3000", "--out"];
     succeed(dir.path(), &[&args[..], &["whole"]].concat());
     let mut child = fpo(dir.path()).args(args).arg("cut").stderr(Stdio::null()).spawn().unwrap();
     let run = dir.path().join("cut");
