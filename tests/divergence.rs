@@ -8,6 +8,8 @@ mod common;
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use common::{fail, fpo, metrics, small_config, stderr};
 use serde_json::Value;
@@ -53,6 +55,33 @@ fn a_divergence_leaves_a_record_of_what_led_to_it() {
         assert!(record["rollout"][part]["count"].as_u64().unwrap() > 0, "{part}");
     }
     assert!(record["parameters"]["policy"]["count"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn where_a_run_cannot_go_back_its_spoilt_state_is_not_saved() {
+    let dir = tempdir().unwrap();
+    let config = small_config(dir.path(), "GridWorld/two_walls");
+    let rollback = "train.on_divergence=\"rollback\"";
+    // The only checkpoint is that of the start, from before the first line of metrics.
+    let more = [rollback, "train.num_epochs=200", "checkpoint.interval_s=1000"];
+    let spoilt = args(&config, &more);
+    let child = fpo(dir.path()).args(&spoilt).stderr(Stdio::piped()).spawn().unwrap();
+    let run = dir.path().join("run");
+    let start = Instant::now();
+    while fs::metadata(run.join("metrics.jsonl")).map_or(0, |file| file.len()) == 0 {
+        assert!(start.elapsed() < Duration::from_secs(120), "no metrics in two minutes");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    // The first iteration, which diverges at its end, takes long enough for this.
+    for checkpoint in fs::read_dir(run.join("checkpoints")).unwrap() {
+        fs::write(checkpoint.unwrap().path().join("state.json"), "{}").unwrap();
+    }
+    let output = child.wait_with_output().unwrap();
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("training diverged, and it cannot go back: no checkpoint"), "{text}");
+    assert!(!text.contains("is saved"), "{text}");
+    assert_eq!(record(&run, "outcome.json")["status"], "diverged");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! bound, returns something that does not survive being written and read again, or an error that
 //! does not say where the mistake is.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
@@ -41,7 +42,7 @@ pub fn write(name: &str, bytes: &[u8]) -> PathBuf {
 pub fn trainer() -> Trainer {
     let made = || -> anyhow::Result<Trainer> {
         let mut trainer = Trainer::new(Config::from_toml_str(SMALL, "small")?, &Device::Cpu)?;
-        trainer.iterate(&mut |_| {})?;
+        trainer.iterate(&mut |_| ControlFlow::Continue(()))?;
         Ok(trainer)
     };
     match made() {

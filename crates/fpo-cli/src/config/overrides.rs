@@ -13,8 +13,8 @@ pub(crate) fn override_value(text: &str) -> Value {
     value.unwrap_or_else(|| Value::String(text.into()))
 }
 
-/// Returns the number that `text` is outside TOML: `.001`, `1.`, `007`. A whole number that is too
-/// large is none.
+/// Returns the number that people mean by a `text` that TOML does not take for one: `.001`, `1.`,
+/// `007`. Returns `None` for other texts, and for a whole number that is too large.
 fn loose_number(text: &str) -> Option<Value> {
     let is_numeric = |letter: char| letter.is_ascii_digit() || "+-._eE".contains(letter);
     if !text.chars().all(is_numeric) {

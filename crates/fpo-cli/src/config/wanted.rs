@@ -56,8 +56,8 @@ fn make_whole(value: &mut Value) {
     }
 }
 
-/// Returns what is wrong with `value` and what would be right, if it is likely to be meant as the
-/// number that is wanted and is none, or none that fits.
+/// Returns what is wrong with `value` and what would be right, where a number is wanted and `value`
+/// was probably meant to be one, but is not a number or is too large.
 pub(crate) fn misspelt_number(wanted: Wanted, value: &Value) -> Option<String> {
     let too_large =
         |found: &str| format!("found {found}, expected a whole number from 0 to {}", i64::MAX);

@@ -163,7 +163,8 @@ impl StepMetrics {
         self
     }
 
-    /// Returns the numbers in a column. That of a step in which there is none is passed over.
+    /// Returns the numbers in a column, without those of steps in which it is not finite because
+    /// there is nothing to measure.
     fn numbers(&self, column: usize) -> impl Iterator<Item = f64> + Clone {
         self.rows.iter().map(move |row| f64::from(row[column])).filter(|x| x.is_finite())
     }

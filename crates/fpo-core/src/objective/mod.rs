@@ -99,8 +99,8 @@ pub struct Objective {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_ratio_max: Option<f64>,
     /// Weight `c` of the penalty on a mean ratio below 1, `c/2·max(0, 1 − mean ratio)²`, which
-    /// keeps losses close to what they bound. Range 0 and up. Default 0 (paper); 10 to 30 suit losses
-    /// in nats.
+    /// keeps losses close to what they bound. Range 0 and up. Default 0 (paper); 10 to 30 suit
+    /// losses in nats.
     pub mean_ratio_weight: f64,
     /// Losses above this are lowered to it, without a gradient. Range above 0. Default: not set;
     /// `"fpo++"` has 20.

@@ -40,7 +40,7 @@ impl Isa {
     /// `avx512`, if it is set.
     ///
     /// # Errors
-    /// If there is none of that name, or the processor lacks it.
+    /// If no instruction set has that name, or the processor lacks it.
     pub fn forced() -> Result<Option<Isa>, WrongIsa> {
         let value = std::env::var_os(VARIABLE);
         value.map(|value| Isa::available(&value.to_string_lossy())).transpose()

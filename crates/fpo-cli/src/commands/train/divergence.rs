@@ -1,7 +1,7 @@
 //! What follows when a number of training is not finite: a record for whoever looks for the cause,
 //! and the end of the run, or its return to the last checkpoint with a smaller learning rate.
 
-use anyhow::{Error, Result};
+use anyhow::{Context, Error, Result};
 use candle_core::{DType, Device, Tensor};
 use fpo_core::{StepMetrics, Summary};
 use serde_json::{Value, json};
@@ -11,6 +11,7 @@ use crate::config::choices::DivergenceChoice;
 use crate::host;
 use crate::run::durable;
 use crate::run::metrics::{MetricsLog, last_lines, number};
+use crate::terminal::failure::describe;
 use crate::training::checkpoint;
 
 /// How many gradient steps before the divergence, and lines of metrics, the record has.
@@ -45,21 +46,28 @@ impl Session {
             );
             return Err(error.context(text));
         }
-        let Some(files) = checkpoint::newest(&self.run, self.reporter.as_mut())? else {
-            return Err(
-                error.context("training diverged, and there is no checkpoint to go back to")
-            );
-        };
-        checkpoint::restore(&files, &mut self.trainer)?;
-        let further = count - self.trainer.rollbacks;
-        self.trainer.rate.scale(factor.powi(further as i32));
-        self.trainer.rollbacks = count;
-        (self.log, _) = MetricsLog::resume(&self.run, &self.trainer.recorded_steps())?;
+        if let Err(other) = self.go_back(count) {
+            // It stays a divergence: the state in memory is spoilt and must not be saved.
+            let text = format!("training diverged, and it cannot go back: {}", describe(&other));
+            return Err(error.context(text));
+        }
         self.reporter.note(&format!(
             "training diverged ({error}): back to step {}, with the learning rate times {factor} \
              (return {count} of at most {most})",
             self.trainer.steps()
         ));
+        Ok(())
+    }
+
+    /// Puts the trainer back to the last whole checkpoint, for the time `count` of the run.
+    fn go_back(&mut self, count: u64) -> Result<()> {
+        let files = checkpoint::newest(&self.run, self.reporter.as_mut())?;
+        checkpoint::restore(&files.context("there is no checkpoint")?, &mut self.trainer)?;
+        let further = count - self.trainer.rollbacks;
+        let factor = self.trainer.config.train.rollback_factor;
+        self.trainer.rate.scale(factor.powi(further as i32));
+        self.trainer.rollbacks = count;
+        (self.log, _) = MetricsLog::resume(&self.run, &self.trainer.recorded_steps())?;
         Ok(())
     }
 
