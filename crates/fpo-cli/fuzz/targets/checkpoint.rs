@@ -3,6 +3,7 @@
 #![no_main]
 
 use std::cell::RefCell;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use fpo_cli::run::checkpoint_files::CheckpointFiles;
@@ -69,7 +70,7 @@ fn file(index: usize, bytes: &[u8]) {
         let _ = checkpoint::learnt(&read, &trainer.config);
         match checkpoint::restore(&read, trainer) {
             // What was taken up must work, or fail with an error.
-            Ok(_) => drop(trainer.iterate(&mut |_| {})),
+            Ok(_) => drop(trainer.iterate(&mut |_| ControlFlow::Continue(()))),
             Err(error) => {
                 let text = format!("{error:#}");
                 let named = text.contains("checkpoint") || text.contains("train.total_steps");
