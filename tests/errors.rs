@@ -9,6 +9,8 @@ mod common;
 mod environment;
 #[path = "errors/mutated.rs"]
 mod mutated;
+#[path = "errors/seeds.rs"]
+mod seeds;
 #[path = "errors/threads.rs"]
 mod threads;
 

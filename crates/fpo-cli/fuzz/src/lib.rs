@@ -1,9 +1,18 @@
-//! What the fuzz targets share: a folder for the files that they write, a small trained run, and
-//! what every error must be like.
+//! The fuzz targets, a module each, and what they share: a folder for the files that they write, a
+//! small trained run, and what every error must be like.
 //!
 //! A target feeds one reader. It fails where the reader panics, takes memory or time without a
 //! bound, returns something that does not survive being written and read again, or an error that
-//! does not say where the mistake is.
+//! does not say where the mistake is. `tests/errors/seeds.rs` compiles these modules too and feeds
+//! them their seeds, so that a target that has fallen behind its reader is noticed without
+//! libFuzzer.
+
+pub mod checkpoint;
+pub mod config;
+pub mod metrics;
+pub mod policy;
+pub mod set_flag;
+pub mod sweep_file;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
