@@ -71,8 +71,11 @@ fn here() -> PathBuf {
 
 /// Folders of the packages of Candle that this workspace builds with, by name.
 fn candle() -> BTreeMap<String, PathBuf> {
+    // Of this machine's platform only: the packages of others need not have been fetched.
+    let platform = ["--filter-platform", "host-tuple"];
     let metadata = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--offline", "--locked"])
+        .args(platform)
         .current_dir(here())
         .output()
         .unwrap();
