@@ -87,14 +87,15 @@ fn a_signal_saves_the_run_and_says_how_to_go_on() {
 #[test]
 fn a_signal_gives_up_the_iteration_under_way_and_a_resumed_run_makes_it_again() {
     let dir = tempdir().unwrap();
-    let long = ["train.num_epochs=40", "train.total_steps=1024"];
+    let long = ["train.num_epochs=100", "train.total_steps=1024"];
     let whole = start(dir.path(), "whole", &long).wait_with_output().unwrap();
     assert!(whole.status.success(), "{}", stderr(&whole));
     let child = start(dir.path(), "cut", &long);
     let run = dir.path().join("cut");
     await_lines(&run, 1);
-    // The line is that of step 0, and the first iteration takes more than a second.
-    std::thread::sleep(Duration::from_millis(200));
+    // The line is that of step 0; the first iteration takes about as long as that of the whole run.
+    let whole_s = metrics(&dir.path().join("whole"))[1]["time/iteration_s"].as_f64().unwrap();
+    std::thread::sleep(Duration::from_secs_f64(whole_s / 4.0));
     send("TERM", &child);
     stopped(child);
     assert_eq!(metrics(&run).len(), 1, "the signal came within the first iteration");
