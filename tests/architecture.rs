@@ -58,7 +58,7 @@ const HOUSES: [House; 3] = [
             &["run", "startup"],
             &["results"],
             &["training"],
-            &["report", "sweep"],
+            &["report", "sweep", "dashboard"],
             &["commands"],
         ],
         strangers: &[],

@@ -18,8 +18,8 @@ use std::sync::Arc;
 
 use candle_core::Tensor;
 use fpo_cli::commands::train;
+use fpo_cli::commands::train::operator::Operator;
 use fpo_cli::config::Config;
-use fpo_cli::terminal::stop::Stop;
 use fpo_core::surrogate::Surrogate;
 use fpo_core::{ALGORITHMS, Algorithm, Registry, Result};
 
@@ -55,5 +55,5 @@ fn main() -> anyhow::Result<()> {
     overrides.extend(std::env::args().skip(1));
     let config = Config::load_with(&registry, &files, &overrides)?;
     // From here on everything is as with `fpo train`.
-    train::start(config, &[PathBuf::from("own_algorithm")], None, Stop::on_signals()?)
+    train::start(config, &[PathBuf::from("own_algorithm")], None, Operator::on_signals()?)
 }

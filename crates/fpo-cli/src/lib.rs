@@ -2,6 +2,7 @@
 
 pub mod commands;
 pub mod config;
+pub mod dashboard;
 pub mod host;
 pub mod report;
 pub mod results;

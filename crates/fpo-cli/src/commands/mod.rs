@@ -14,6 +14,7 @@ pub mod summary;
 pub mod sweep;
 pub mod train;
 pub mod verify;
+pub mod watch;
 
 use std::path::{Path, PathBuf};
 
@@ -32,7 +33,9 @@ use crate::commands::figure::gridworld::{GridworldArgs, gridworld};
 use crate::commands::play::{PlayArgs, play, show};
 use crate::commands::report::{ReportArgs, report};
 use crate::commands::sweep::{SweepArgs, sweep};
+use crate::commands::train::operator::Operator;
 use crate::commands::verify::{VerifyArgs, verify};
+use crate::commands::watch::{WatchArgs, watch};
 use crate::config::choices::DeviceChoice;
 use crate::config::resolved::Config;
 use crate::terminal::output::{print, print_file, print_json};
@@ -68,6 +71,8 @@ enum Command {
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
     },
+    /// Show how a run stands, live or from its files
+    Watch(WatchArgs),
     /// Check that the files of a run are as they were written, and that its course can be repeated
     Verify(VerifyArgs),
     /// Make one report of many runs: a page, Markdown, JSON or CSV
@@ -130,6 +135,9 @@ struct TrainArgs {
     /// one is gone
     #[arg(long)]
     stop_at_eof: bool,
+    /// Print plain lines also where a dashboard could be drawn
+    #[arg(long)]
+    plain: bool,
 }
 
 #[derive(Args, Debug)]
@@ -169,7 +177,7 @@ impl Cli {
     /// things up.
     pub fn computes(&self) -> bool {
         match &self.command {
-            Command::Doctor { .. } | Command::Config { .. } => false,
+            Command::Doctor { .. } | Command::Config { .. } | Command::Watch(_) => false,
             Command::Envs(args) => args.rollout.is_some(),
             _ => true,
         }
@@ -187,6 +195,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Sweep(args) => sweep(&args),
         Command::Eval(args) => eval(*args),
         Command::Export { run, output } => export::export(&run, &output, &Registry::default()),
+        Command::Watch(args) => watch(&args),
         Command::Verify(args) => verify(&args),
         Command::Report(args) => report(args),
         Command::Figure(Figure::Gridworld(args)) => gridworld(&args),
@@ -202,17 +211,19 @@ fn train(args: TrainArgs) -> Result<()> {
     if args.stop_at_eof {
         stop.also_at_end_of_input()?;
     }
+    // The dashboard reads keys from the input that is to end.
+    let operator = Operator { stop, plain: args.plain || args.stop_at_eof };
     if let Some(run) = args.resume {
         let changes = train::Changes { device: args.device, sets: args.overrides.set };
-        return train::resume(&run, &changes, &Registry::default(), stop);
+        return train::resume(&run, &changes, &Registry::default(), operator);
     }
     let mut config = args.overrides.load(&args.config)?;
     if let Some(device) = args.device {
         config.train.device = device;
     }
     match args.resume_or_start {
-        true => train::resume_or_start(config, &args.config, args.out, stop),
-        false => train::start(config, &args.config, args.out, stop),
+        true => train::resume_or_start(config, &args.config, args.out, operator),
+        false => train::start(config, &args.config, args.out, operator),
     }
 }
 

@@ -7,11 +7,18 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use crate::run::durable;
 
 /// Name of the file that is locked.
 pub const LOCK: &str = ".lock";
+
+/// How often a lock is tried, and how long is waited between: somebody may be looking whether it is
+/// held.
+const LOOKS: usize = 10;
+const LOOK: Duration = Duration::from_millis(5);
 
 /// The right to write into a run, held until this is dropped or the process ends in any way.
 #[derive(Debug)]
@@ -27,10 +34,8 @@ impl RunLock {
     /// Those of the file system, with its file [`LOCK`].
     pub fn take(root: &Path) -> io::Result<Option<RunLock>> {
         let file = File::create(root.join(LOCK))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => return Err(error),
+        if lock(&file)?.is_none() {
+            return Ok(None);
         }
         let folder = File::open(root).ok();
         match folder.as_ref().map(File::try_lock) {
@@ -42,6 +47,25 @@ impl RunLock {
             }
         }
     }
+}
+
+/// Returns whether another process holds the folder `root` for writing. Looks for an instant only,
+/// and [`RunLock::take`] waits that long.
+pub fn is_held(root: &Path) -> bool {
+    let Ok(file) = File::open(root.join(LOCK)) else { return false };
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+}
+
+/// Takes a lock, or returns `None` where another process holds it for longer than [`is_held`] does.
+fn lock(file: &File) -> io::Result<Option<()>> {
+    for _ in 0..LOOKS {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(())),
+            Err(TryLockError::WouldBlock) => thread::sleep(LOOK),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    Ok(None)
 }
 
 /// Returns whether the folder `root` holds nothing but what a start that was killed leaves behind.

@@ -9,6 +9,7 @@
 use std::io::{self, IsTerminal, Stderr, Write};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use crate::terminal::screen::take_message;
 use crate::text::columns::fitted;
 use crate::text::shown::{line, lines};
 
@@ -69,8 +70,12 @@ impl Live {
     }
 }
 
-/// Writes a message to standard error. What is drawn there is taken away.
+/// Writes a message to standard error, or onto the screen that a dashboard has opened. What is
+/// drawn there is taken away.
 pub(crate) fn pass_by(text: &str) {
+    if take_message(text) {
+        return;
+    }
     let mut drawn = ON_STDERR.lock().unwrap_or_else(PoisonError::into_inner);
     put(&mut io::stderr(), &format!("{}{}\n", drawn.taken_away(), lines(text)));
 }

@@ -6,4 +6,5 @@ pub(crate) mod live;
 pub mod output;
 pub mod progress;
 pub mod reporter;
+pub mod screen;
 pub mod stop;

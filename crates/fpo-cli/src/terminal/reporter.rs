@@ -15,6 +15,15 @@ pub struct Phase {
     pub total: usize,
 }
 
+/// What whoever looks on wants of a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// A checkpoint now, and not when the next one is due.
+    pub save: bool,
+    /// An evaluation of the present policy.
+    pub evaluate: bool,
+}
+
 /// Shows a run to whoever started it. Nothing that goes wrong with showing may stop the run.
 pub trait Reporter {
     /// Tells in one line of something that was noticed, such as a damaged checkpoint that is passed
@@ -32,6 +41,14 @@ pub trait Reporter {
 
     /// Shows the mean return of an evaluation from now on.
     fn evaluated(&mut self, return_mean: f64);
+
+    /// Shows the metrics that the iteration up to `step` has left.
+    fn recorded(&mut self, _step: u64, _metrics: &[(String, f64)]) {}
+
+    /// Returns what was wished for since this was asked last.
+    fn wishes(&mut self) -> Wishes {
+        Wishes::default()
+    }
 
     /// Shows the last status; nothing follows but messages.
     fn finish(&mut self, steps_done: u64);

@@ -18,6 +18,7 @@ use signal_hook::iterator::Signals;
 use crate::terminal::failure::STOPPED;
 use crate::terminal::output::note;
 use crate::terminal::reporter::Reporter;
+use crate::terminal::screen;
 
 /// Whether a run was asked to stop.
 #[derive(Debug)]
@@ -44,6 +45,7 @@ impl Stop {
             for signal in signals.forever() {
                 let was_asked = flag.swap(true, Ordering::Relaxed);
                 if was_asked && matches!(signal, SIGINT | SIGTERM) {
+                    screen::leave();
                     // The line of the status may be open.
                     let start = if stderr().is_terminal() { "\r\x1b[2K" } else { "" };
                     let words = words.lock().unwrap_or_else(PoisonError::into_inner);
@@ -76,6 +78,11 @@ impl Stop {
     /// Sets what is said where a second signal makes the program leave at once.
     pub fn set_last_words(&self, text: &str) {
         *self.last_words.lock().unwrap_or_else(PoisonError::into_inner) = text.into();
+    }
+
+    /// Returns what asks for the stop as a signal does, from any thread.
+    pub fn asker(&self) -> Arc<AtomicBool> {
+        self.asked.clone()
     }
 
     /// Returns the flag that is set once a stop was asked for.

@@ -9,6 +9,7 @@ use anyhow::Result;
 use crate::commands::train::session::Session;
 use crate::run::best::{self, Offered, Score};
 use crate::run::metrics::Metrics;
+use crate::terminal::reporter::Phase;
 use crate::training::collapse::{Evaluation, Iteration};
 use crate::training::evaluate::EvalReport;
 use crate::training::policy_file;
@@ -44,6 +45,9 @@ impl Session {
         let mut report = None;
         if self.trainer.evaluation_is_due() {
             let clock = Instant::now();
+            let total = self.trainer.config.eval.episodes;
+            let phase = Phase { name: "evaluate", done: 0, total };
+            self.reporter.phase(self.trainer.steps(), phase);
             report = self.trainer.evaluate(stop)?;
             let Some(report) = &report else { return Ok(false) };
             metrics.extend(eval_metrics(report));
@@ -62,6 +66,7 @@ impl Session {
         let values: Vec<_> = metrics.iter().map(|(key, value)| (key.as_str(), *value)).collect();
         let hash = self.trainer.parameter_hash()?;
         self.log.append(self.trainer.steps(), &values, Some(hash))?;
+        self.reporter.recorded(self.trainer.steps(), &metrics);
         *made = report;
         Ok(true)
     }

@@ -2,6 +2,7 @@
 
 mod completion;
 mod divergence;
+pub mod operator;
 mod rescue;
 mod session;
 
@@ -12,7 +13,8 @@ use anyhow::{Context, Result, bail};
 use fpo_core::Registry;
 use serde_json::Value;
 
-use crate::commands::train::session::{Session, outcome};
+use crate::commands::train::operator::Operator;
+use crate::commands::train::session::outcome;
 use crate::config::choices::DeviceChoice;
 use crate::config::resolved::Config;
 use crate::results::outcome::{Outcome, Status};
@@ -21,7 +23,6 @@ use crate::run::metrics::MetricsLog;
 use crate::run::set_aside::set_aside_earlier_life;
 use crate::terminal::failure::UsageError;
 use crate::terminal::reporter::{Notes, Reporter};
-use crate::terminal::stop::Stop;
 use crate::text::shell::path;
 use crate::training::changes::Change;
 use crate::training::checkpoint::recognised_fields;
@@ -37,21 +38,25 @@ pub fn start(
     config: Config,
     config_paths: &[PathBuf],
     out: Option<PathBuf>,
-    stop: Stop,
+    operator: Operator,
 ) -> Result<()> {
     let seed = config.train.seed;
-    start_in(config, || out.map_or_else(|| free_folder(config_paths, seed), Ok), stop)
+    start_in(config, || out.map_or_else(|| free_folder(config_paths, seed), Ok), operator)
 }
 
 /// Starts a new run in the folder that `choose` gives once it is certain that the run can be made.
-fn start_in(config: Config, choose: impl FnOnce() -> Result<PathBuf>, stop: Stop) -> Result<()> {
+fn start_in(
+    config: Config,
+    choose: impl FnOnce() -> Result<PathBuf>,
+    operator: Operator,
+) -> Result<()> {
     let device = device::open(config.train.device, &mut Notes)?;
     device::set_precision(&device, config.train.precision)?;
     let trainer = Trainer::new(config, &device)?;
     let (run, _lock) = RunDir::create(&choose()?)?;
     run.save_config(&trainer.config.to_toml()?)?;
     let log = MetricsLog::create(&run)?;
-    Session::new(run, trainer, log, 0.0).run(stop)
+    operator.run(run, trainer, log, 0.0)
 }
 
 /// Continues the run in `out`, or in `runs/` under the name of the configuration's files, if there
@@ -64,7 +69,7 @@ pub fn resume_or_start(
     config: Config,
     config_paths: &[PathBuf],
     out: Option<PathBuf>,
-    stop: Stop,
+    operator: Operator,
 ) -> Result<()> {
     let folder = out.unwrap_or_else(|| named_folder(config_paths, config.train.seed));
     match RunDir::open(&folder) {
@@ -72,7 +77,7 @@ pub fn resume_or_start(
             let registry = Registry::default();
             require_same(&run, &config, &registry)?;
             let changes = Changes { device: Some(config.train.device), sets: Vec::new() };
-            match go_on(&run, &changes, &registry, stop)? {
+            match go_on(&run, &changes, &registry, operator)? {
                 WentOn::Trained => Ok(()),
                 WentOn::WasFinished => {
                     Notes.message(&format!("the run in {} is finished", folder.display()));
@@ -80,7 +85,7 @@ pub fn resume_or_start(
                 }
             }
         }
-        Err(RunDirError::NotARun(_)) => start_in(config, || Ok(folder), stop),
+        Err(RunDirError::NotARun(_)) => start_in(config, || Ok(folder), operator),
         Err(error) => Err(error.into()),
     }
 }
@@ -128,8 +133,13 @@ pub struct Changes {
 ///
 /// # Errors
 /// As [`start`]; also where the folder is no run or the run is finished.
-pub fn resume(folder: &Path, changes: &Changes, registry: &Registry, stop: Stop) -> Result<()> {
-    match go_on(&RunDir::open(folder)?, changes, registry, stop)? {
+pub fn resume(
+    folder: &Path,
+    changes: &Changes,
+    registry: &Registry,
+    operator: Operator,
+) -> Result<()> {
+    match go_on(&RunDir::open(folder)?, changes, registry, operator)? {
         WentOn::Trained => Ok(()),
         WentOn::WasFinished => {
             bail!("the run in {} is finished: there is nothing to resume", folder.display())
@@ -145,7 +155,12 @@ enum WentOn {
     WasFinished,
 }
 
-fn go_on(run: &RunDir, changes: &Changes, registry: &Registry, stop: Stop) -> Result<WentOn> {
+fn go_on(
+    run: &RunDir,
+    changes: &Changes,
+    registry: &Registry,
+    operator: Operator,
+) -> Result<WentOn> {
     let _lock = run.lock()?;
     run.clean_up()?;
     let mut config = Config::load_with(registry, &[run.config_path()], &changes.sets)?;
@@ -202,7 +217,7 @@ fn go_on(run: &RunDir, changes: &Changes, registry: &Registry, stop: Stop) -> Re
     if let Some(complaint) = complaint {
         Notes.note(&complaint);
     }
-    Session::new(run.clone(), trainer, log, elapsed).run(stop)?;
+    operator.run(run.clone(), trainer, log, elapsed)?;
     Ok(WentOn::Trained)
 }
 

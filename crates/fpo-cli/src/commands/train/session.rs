@@ -9,8 +9,7 @@ use crate::results::outcome::{Outcome, Status};
 use crate::run::dir::RunDir;
 use crate::run::metrics::{Metrics, MetricsLog};
 use crate::terminal::failure::{Stopped, describe, is_divergence};
-use crate::terminal::progress::Progress;
-use crate::terminal::reporter::Reporter;
+use crate::terminal::reporter::{Reporter, Wishes};
 use crate::terminal::stop::Stop;
 use crate::text::shell::path;
 use crate::training::evaluate::EvalReport;
@@ -32,9 +31,13 @@ pub struct Session {
 impl Session {
     /// Returns a session that goes on where `trainer` stands; the run took `elapsed_before` seconds
     /// until now.
-    pub fn new(run: RunDir, trainer: Trainer, log: MetricsLog, elapsed_before: f64) -> Session {
-        let total = trainer.config.num_iterations() * trainer.config.steps_per_iteration();
-        let reporter = Box::new(Progress::on_stderr(total, trainer.steps()));
+    pub fn new(
+        run: RunDir,
+        trainer: Trainer,
+        log: MetricsLog,
+        elapsed_before: f64,
+        reporter: Box<dyn Reporter>,
+    ) -> Session {
         let clock = Instant::now();
         Session { run, trainer, log, reporter, clock, elapsed_before, last_save: clock }
     }
@@ -96,8 +99,11 @@ impl Session {
         if self.trainer.pending.is_some() {
             *report = self.complete(stop.flag())?;
             self.reporter.iteration(self.trainer.steps());
-            if self.trainer.pending.is_none() && self.save_is_due() {
-                self.save()?;
+            if self.trainer.pending.is_none() {
+                self.grant_wishes(stop)?;
+                if self.save_is_due() {
+                    self.save()?;
+                }
             }
         }
         if self.trainer.is_done() || stop.is_asked() {
@@ -142,6 +148,21 @@ impl Session {
             Some(fpo_core::Error::Interrupted) => Ok(None),
             _ => Err(error),
         }
+    }
+
+    /// Does what whoever looks on has wished for. It leaves no trace in the run: an evaluation that
+    /// was wished for is shown, but neither recorded nor compared with the best.
+    fn grant_wishes(&mut self, stop: &Stop) -> Result<()> {
+        let Wishes { save, evaluate } = self.reporter.wishes();
+        let steps = self.trainer.steps();
+        if save {
+            self.save()?;
+            self.reporter.message(&format!("step {steps:>10}  saved, as was wished for"));
+        }
+        if evaluate && let Some(report) = self.trainer.evaluate(stop.flag())? {
+            self.reporter.message(&format!("step {steps:>10}  {report}, as was wished for"));
+        }
+        Ok(())
     }
 
     fn greet(&mut self) {
