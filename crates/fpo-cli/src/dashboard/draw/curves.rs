@@ -74,5 +74,7 @@ fn range(known: &[(Curve, &[(f64, f64)])]) -> Option<(f64, f64)> {
         wide if wide > 0.0 => 0.05 * wide,
         _ => (0.05 * high.abs()).max(1e-6),
     };
-    Some((low - room, high + room))
+    // What is never negative gets no negative axis.
+    let low = if low >= 0.0 { (low - room).max(0.0) } else { low - room };
+    Some((low, high + room))
 }
