@@ -1,22 +1,36 @@
-//! Lets the `fpo` binary and its tests find the MuJoCo library that `scripts/setup.sh` installed,
-//! and tells the program which commit, compiler and Candle it is made of.
+//! Lets the `fpo` binary and its tests find MuJoCo's library, and tells the program which commit,
+//! compiler and Candle it is made of.
+//!
+//! The program looks for the library in `../lib/fpo` beside its own folder first, which is where a
+//! release archive has it, and then where `scripts/setup.sh` put it. `FPO_RELOCATABLE=1` leaves the
+//! second place out, so that a program made for other machines names no folder of this one.
 
 use std::path::Path;
 use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-env-changed=MUJOCO_DYNAMIC_LINK_DIR");
+    println!("cargo::rerun-if-env-changed=FPO_RELOCATABLE");
     println!("cargo::rerun-if-changed=build.rs");
-    if std::env::var_os("CARGO_FEATURE_MUJOCO").is_some()
-        && let Some(folder) = std::env::var_os("MUJOCO_DYNAMIC_LINK_DIR")
-    {
-        println!("cargo::rustc-link-arg=-Wl,-rpath,{}", folder.to_string_lossy());
+    if std::env::var_os("CARGO_FEATURE_MUJOCO").is_some() {
+        find_mujoco();
     }
     let facts = [("FPO_COMMIT", commit()), ("FPO_RUSTC", rustc()), ("FPO_CANDLE", candle())];
     for (name, value) in facts {
         if let Some(value) = value {
             println!("cargo::rustc-env={name}={value}");
         }
+    }
+}
+
+/// Writes into the program where it finds MuJoCo's library.
+fn find_mujoco() {
+    let macos = std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "macos");
+    let own_folder = if macos { "@loader_path" } else { "$ORIGIN" };
+    println!("cargo::rustc-link-arg=-Wl,-rpath,{own_folder}/../lib/fpo");
+    let relocatable = std::env::var_os("FPO_RELOCATABLE").is_some_and(|value| value == "1");
+    if !relocatable && let Some(folder) = std::env::var_os("MUJOCO_DYNAMIC_LINK_DIR") {
+        println!("cargo::rustc-link-arg=-Wl,-rpath,{}", folder.to_string_lossy());
     }
 }
 

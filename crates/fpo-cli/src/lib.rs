@@ -13,3 +13,8 @@ pub mod sweep;
 pub mod terminal;
 pub mod text;
 pub mod training;
+
+/// The program in the documentation, compiled and run like that of an item.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/method.md")]
+mod the_method_in_twenty_lines {}

@@ -20,9 +20,9 @@ pub struct AlgorithmConfig {
     /// 1 to 65,536. Default 8 (paper); `"fpo++"` has 16.
     pub num_samples: usize,
     /// How the noise of an action's samples hangs together: `"independent"`, or `"antithetic"`,
-    /// couples with the same time and opposite noise, which makes the mean of their losses
-    /// steadier. Needs an even `num_samples`. For `"fpo"` and `"fpo++"`. Default `"independent"`
-    /// (paper).
+    /// couples with the same time and opposite noise, so that what is odd in the noise cancels in
+    /// the mean of their losses. Needs an even `num_samples`. For `"fpo"` and `"fpo++"`. Default
+    /// `"independent"` (paper).
     pub sample_noise: SampleNoise,
     /// How the times of an action's samples hang together: `"independent"`, or `"stratified"`, one
     /// from each of equally likely strata. For `"fpo"` and `"fpo++"`. Default `"independent"`
@@ -31,10 +31,10 @@ pub struct AlgorithmConfig {
     /// Correlation of the noise from which an environment's neighbouring actions are made in
     /// training. Each action alone follows the policy as before; together they lean the same way
     /// for some `1 / (1 − noise_correlation)` steps, which finds rewards that independent noise
-    /// does not. Range 0 up to, but not including, 1. Default 0 (paper).
+    /// averages out. Range 0 up to, without, 1. Default 0 (paper).
     pub noise_correlation: f64,
     /// That correlation at the end of the run, which it reaches in a straight line. Range 0 up to,
-    /// but not including, 1. Default: not set, the correlation stays.
+    /// without, 1. Default: not set, the correlation stays (ours).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub noise_correlation_to: Option<f64>,
     /// The constants of the objective, which combines losses, advantages and values.
@@ -51,7 +51,7 @@ pub struct AlgorithmConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_divergence: Option<f64>,
     /// Evaluations and exports use weights that are averaged with this decay per iteration. Range 0
-    /// up to, but not including, 1. Default: not set, no averaging; `"fpo++"` has 0.95.
+    /// up to, without, 1. Default: not set, no averaging; `"fpo++"` has 0.95.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ema_decay: Option<f64>,
     /// Iterations before averaging begins. Range 0 and up. Default 0; `"fpo++"` has 500.

@@ -15,10 +15,10 @@ use crate::config::choices::TimesChoice;
 #[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
 #[serde(default, deny_unknown_fields)]
 pub struct PolicyConfig {
-    /// Widths of the hidden layers, in units. 1 to 64 layers of 1 to 65,536 units.
+    /// Widths of the hidden layers, in units. Range 1 to 64 layers of 1 to 65,536 units.
     /// Default four of 32 (official).
     pub hidden: Vec<usize>,
-    /// Nonlinearity. Default `"silu"` (official).
+    /// Nonlinearity of the hidden layers. Default `"silu"` (official).
     pub activation: Activation,
     /// How noise is mixed into an action: `"linear"` (optimal transport, flow matching) or
     /// `"cosine"` (variance preserving, diffusion). Default `"linear"` (paper).
@@ -46,7 +46,7 @@ pub struct PolicyConfig {
     pub output_scale: f64,
     /// Euler steps from noise to action. Range 1 to 1000. Default 10 (paper).
     pub flow_steps: usize,
-    /// Inputs that encode the flow time: cosines and sines of `t · 2^k`. Even, range 2 to 64.
+    /// Inputs that encode the flow time: cosines and sines of `t · 2^k`. Range even, 2 to 64.
     /// Default 8 (official).
     pub time_embedding: usize,
     /// Which flow times the losses draw: `"grid"`, the starts of the sampler's steps, `"uniform"`,
@@ -114,10 +114,10 @@ impl PolicyConfig {
 #[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
 #[serde(default, deny_unknown_fields)]
 pub struct ValueConfig {
-    /// Widths of the hidden layers, in units. 1 to 64 layers of 1 to 65,536 units.
+    /// Widths of the hidden layers, in units. Range 1 to 64 layers of 1 to 65,536 units.
     /// Default five of 256 (official).
     pub hidden: Vec<usize>,
-    /// Nonlinearity. Default `"silu"` (official).
+    /// Nonlinearity of the hidden layers. Default `"silu"` (official).
     pub activation: Activation,
 }
 

@@ -16,20 +16,22 @@ use crate::config::choices::{
 #[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
 #[serde(default, deny_unknown_fields)]
 pub struct EnvConfig {
-    /// Name of the task, such as `"CheetahRun"`. Required: there is no default.
+    /// Name of the task, such as `"CheetahRun"`; `fpo envs` lists them. Default: none, it must be
+    /// set.
     pub task: String,
-    /// Environments that run side by side. Range 1 to 1,048,576; must divide
+    /// Environments that run side by side. Range 1 to 1,048,576, a divisor of
     /// `train.batch_size · train.num_minibatches`. Default 2048 (official).
     pub num_envs: usize,
-    /// Where an environment starts again after an episode. Default `"fresh"`: at a newly drawn
-    /// start; the official code has `"first"`.
+    /// Where an environment starts again after an episode: `"fresh"`, at a newly drawn start, or
+    /// `"first"`, at its first one again. Default `"fresh"`; the official code has `"first"`.
     pub auto_reset: AutoReset,
-    /// Which starts an episode may have. Default `"drawn"`: every start is drawn, also where
-    /// MuJoCo Playground knows a single one (then each coordinate is moved by up to ±0.01 m or
-    /// rad). `"official"`: exactly the starts of Playground 0.0.5, as in the paper's runs.
+    /// Which starts an episode may have. `"drawn"`: every start is drawn, also where MuJoCo
+    /// Playground knows a single one (then each coordinate is moved by up to ±0.01 m or rad).
+    /// `"official"`: exactly the starts of Playground 0.0.5. Default `"drawn"`; the paper's runs
+    /// have `"official"`.
     pub starts: Starts,
     /// Control steps after which an episode is cut off, instead of the task's own number. Range 1
-    /// to 1,000,000,000. Default: not set.
+    /// to 1,000,000,000. Default: not set, the task's own number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub episode_length: Option<usize>,
     /// Control steps for which each action is held, while their rewards are summed. A step of this
@@ -73,9 +75,11 @@ pub struct TrainConfig {
     pub num_minibatches: usize,
     /// Passes over each rollout. Range 1 to 65,536. Default 16 (official).
     pub num_epochs: usize,
-    /// Seed of all random numbers of training. Range 0 to 2^63 − 1. Default 0 (official).
+    /// Seed of all random numbers of training. Range 0 to 2^63 − 1, other than `eval.seed`. Default
+    /// 0 (official).
     pub seed: u64,
-    /// Where to compute: `"auto"`, `"cpu"`, `"cuda"`, `"cuda:1"` or `"metal"`. Default `"auto"`.
+    /// Where to compute: `"auto"`, `"cpu"`, `"cuda"`, `"cuda:1"` or `"metal"`. Default `"auto"`, an
+    /// accelerator where there is one.
     pub device: DeviceChoice,
     /// Which code computes on the CPU: `"auto"`, the fused kernels, or `"composed"`, Candle
     /// operations alone, which are the slower reference. Other devices always use composed
@@ -125,13 +129,14 @@ impl Default for TrainConfig {
 #[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
 #[serde(default, deny_unknown_fields)]
 pub struct NormalizerConfig {
-    /// Which running statistics scale the observations. `"official"` reproduces a known fault of
-    /// the official code, with which the published numbers were presumably obtained. Default
-    /// `"welford"`.
+    /// Which running statistics scale the observations: `"welford"`, those of all observations so
+    /// far; `"official"`, the official code's with its known fault, with which the published
+    /// numbers were presumably obtained; or `"none"`. Default `"welford"`; the official code has
+    /// `"official"`.
     pub kind: NormalizerKind,
     /// When the statistics take in a rollout: `"before"` its stored losses are computed, so that
-    /// the first ratio of an update is 1, or `"after"`, as in the official code. Default
-    /// `"before"`.
+    /// the first ratio of an update is 1, or `"after"`. Default `"before"`; the official code has
+    /// `"after"`.
     pub update: UpdateChoice,
 }
 
@@ -146,7 +151,7 @@ impl Default for NormalizerConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct EvalConfig {
     /// Number of evaluations, spread evenly over training: the first before any update, the last
-    /// after all of them. Range 0 to 1,000,000; 0 means no evaluation, 1 only the last one. Default
+    /// after all of them. 0 means no evaluation, 1 only the last one. Range 0 to 1,000,000. Default
     /// 10 (official).
     pub count: usize,
     /// Episodes of one evaluation. Range 1 to 1,048,576. Default 128 (official).
@@ -170,11 +175,11 @@ impl Default for EvalConfig {
 #[derive(Serialize, Deserialize, Clone, PartialEq, Debug)]
 #[serde(default, deny_unknown_fields)]
 pub struct CheckpointConfig {
-    /// Wall-clock time between checkpoints, in seconds. Range 0 to 1,000,000,000; 0 saves one after
-    /// every iteration. Default 60 (ours).
+    /// Wall-clock time between checkpoints, in seconds. 0 saves one after every
+    /// iteration. Range 0 to 1e9. Default 60 (ours).
     pub interval_s: f64,
-    /// How many of the newest whole checkpoints are kept. Range 1 to 1,000,000. Default 2 (ours),
-    /// so that there is one to go back to if the newest is damaged.
+    /// How many of the newest whole checkpoints are kept: with two there is one to go back to where
+    /// the newest is damaged. Range 1 to 1,000,000. Default 2 (ours).
     pub keep: usize,
 }
 

@@ -99,8 +99,9 @@ pub struct Objective {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_ratio_max: Option<f64>,
     /// Weight `c` of the penalty on a mean ratio below 1, `c/2·max(0, 1 − mean ratio)²`, which
-    /// keeps losses close to what they bound. Range 0 and up. Default 0 (paper); 10 to 30 suit
-    /// losses in nats.
+    /// keeps losses close to what they bound: a ratio of likelihoods has mean 1, and one of CFM
+    /// losses sinks below it where all losses rise at once. 10 to 30 suit losses in nats. Range 0
+    /// and up. Default 0 (ours).
     pub mean_ratio_weight: f64,
     /// Losses above this are lowered to it, without a gradient. Range above 0. Default: not set;
     /// `"fpo++"` has 20.
@@ -115,14 +116,16 @@ pub struct Objective {
     pub gamma: f64,
     /// λ of the advantage estimate. Range 0 to 1. Default 0.95 (official).
     pub gae_lambda: f64,
-    /// Form of the advantage estimate. Default `"gae"`; the official code has `"vtrace"`.
+    /// Which estimate the advantages are. Default `"gae"`; the official code has `"vtrace"`.
     pub advantage: AdvantageKind,
     /// What a step is worth after which the step limit cut the episode: `"mask"`, an advantage of 0
     /// before normalisation and no value target; `"exclude"`, no part in the update at all; or
-    /// `"bootstrap"`, its reward and the value of what it led to. Default `"mask"` (official).
+    /// `"bootstrap"`, its reward and the value of what it led to, so that steps are learnt from
+    /// that the step limit cut. Default `"mask"` (official).
     pub truncation: Truncation,
     /// Rewards are multiplied by this inside the advantage estimate, and so for the value function;
-    /// normalised advantages do not change with it. Range above 0. Default 10 (official).
+    /// normalised advantages do not change with it, and reported returns are not scaled. Range
+    /// above 0. Default 10 (official).
     pub reward_scale: f64,
     /// Weight of the value loss in the total loss. Range 0 and up. Default 0.25 (official).
     pub value_coefficient: f64,

@@ -41,27 +41,26 @@ pub enum NormScope {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OptimizerConfig {
-    /// Which optimiser. Default `"adam"` (official).
+    /// Which optimiser; all but Adam resume with a fresh state. Default `"adam"` (official).
     pub kind: OptimizerKind,
     /// Learning rate, at the start of training. Range above 0. Default 3e-4 (paper).
     pub learning_rate: f64,
-    /// How it changes from iteration to iteration: `{ kind = "constant" }`, `{ kind = "linear", to
-    /// = 0.0 }` (a fraction of the rate at the end), `{ kind = "exponential", decay = 1.5e-4, floor
-    /// = 0.2 }`, or `{ kind = "adaptive", target = 0.01 }` (`train/divergence` of an iteration, in
-    /// nats; also `to`, `measure`, `factor`, `min` and `max`). Default constant (paper).
+    /// How the learning rate changes from iteration to iteration: `{ kind = "constant" }`,
+    /// `{ kind = "linear", to = 0.0 }`, `{ kind = "exponential", decay = 1.5e-4, floor = 0.2 }` or
+    /// `{ kind = "adaptive", target = 0.01 }`. Default constant (paper).
     pub schedule: RateSchedule,
     /// Decay of the mean of gradients. Range 0 up to, without, 1. Default 0.9 (official).
     pub beta1: f64,
     /// Decay of the mean of squared gradients. Range 0 up to, without, 1.
-    /// Default 0.999 (official).
+    /// Default 0.999 (official); `"fpo++"` has 0.95.
     pub beta2: f64,
     /// Added to the root of the second moment. Range above 0. Default 1e-8 (official).
     pub epsilon: f64,
-    /// Decoupled weight decay, per step, times the learning rate. Range 0 and up; 0 with
+    /// Decoupled weight decay, per step, times the learning rate. Range 0 and up, 0 with
     /// `"rmsprop"`. Default 0 (official); `"fpo++"` has 1e-4 where it can be.
     pub weight_decay: f64,
     /// Gradients are scaled down to this global norm. Range above 0. Default: not set, no
-    /// clipping (official).
+    /// clipping (official); `"fpo++"` has 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_grad_norm: Option<f64>,
     /// Over which gradients that norm is taken: `"all"`, both networks' together, or `"network"`,

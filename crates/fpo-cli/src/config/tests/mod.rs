@@ -1,5 +1,6 @@
 //! Tests of loading a configuration, and the helpers that they share.
 
+mod keys;
 mod loading;
 mod mistakes;
 mod spellings;

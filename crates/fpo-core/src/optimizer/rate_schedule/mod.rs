@@ -42,23 +42,24 @@ pub enum RateSchedule {
     },
     /// Down where an update moves the policy too far, up where it hardly moves it (rsl_rl).
     Adaptive {
-        /// The divergence that an update should have, in nats. Range above 0. rsl_rl's
+        /// The divergence that an update should have, in nats. Range above 0; rsl_rl's
         /// locomotion tasks have 0.01.
         target: f64,
         /// The fraction of the target at the end of the run, which it reaches in a straight line.
         /// Range above 0. Default 1 (rsl_rl).
         #[serde(default = "default_to", skip_serializing_if = "is_default_to")]
         to: f64,
-        /// What divergence that is. Default: from the ratios (rsl_rl).
+        /// What divergence that is: `"ratios"` takes `train/divergence`, and `"likelihoods"`
+        /// `train/kl`, which is then there in every iteration. Default `"ratios"` (rsl_rl).
         #[serde(default, skip_serializing_if = "Measure::is_ratios")]
         measure: Measure,
         /// What the rate is divided or multiplied by. Range above 1. Default 1.5 (rsl_rl).
         #[serde(default = "default_factor")]
         factor: f64,
-        /// The smallest rate. Range above 0. Default 1e-5 (rsl_rl).
+        /// The smallest rate, at most `learning_rate`. Range above 0. Default 1e-5 (rsl_rl).
         #[serde(default = "default_min")]
         min: f64,
-        /// The largest rate. Range from `min`. Default 1e-2 (rsl_rl).
+        /// The largest rate, at least `learning_rate`. Range from `min`. Default 1e-2 (rsl_rl).
         #[serde(default = "default_max")]
         max: f64,
     },

@@ -1,0 +1,50 @@
+//! Compares docs/metrics.md with the metrics of a run.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use tempfile::tempdir;
+
+use crate::common::{metrics, root, small_config, succeed};
+
+/// Returns the keys that the tables of the page explain: each quoted name in a first column, where
+/// `_x` stands for the name before it with another last part.
+fn documented() -> BTreeSet<String> {
+    let text = fs::read_to_string(root().join("docs/metrics.md")).unwrap();
+    let mut found = BTreeSet::new();
+    for row in text.lines().filter(|line| line.starts_with("| `")) {
+        let mut stem = String::new();
+        for name in row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2) {
+            let key = if name.starts_with('_') { format!("{stem}{name}") } else { name.into() };
+            stem = key.rsplit_once('_').map_or(key.clone(), |(stem, _)| stem.into());
+            assert!(found.insert(key), "{name} is there twice");
+        }
+    }
+    found
+}
+
+#[test]
+fn the_page_of_metrics_explains_those_of_a_run_and_no_others() {
+    let dir = tempdir().unwrap();
+    // The task has goals and states with several ways, and returns to checkpoints are counted: this
+    // run has every metric that there is.
+    let config = small_config(dir.path(), "GridWorld/two_walls");
+    let rollback = ["--set", "train.on_divergence=rollback"];
+    let args = ["train", config.to_str().unwrap(), "--out", "run"];
+    succeed(dir.path(), &[&args[..], &rollback].concat());
+    let rows = metrics(&dir.path().join("run"));
+    let keys = rows.iter().flat_map(|row| row.keys());
+    let written: BTreeSet<String> = keys.filter(|key| key.contains('/')).cloned().collect();
+    let documented = documented();
+    let unexplained: Vec<_> = written.difference(&documented).collect();
+    let stale: Vec<_> = documented.difference(&written).collect();
+    assert!(unexplained.is_empty(), "docs/metrics.md does not explain {unexplained:?}");
+    assert!(stale.is_empty(), "docs/metrics.md explains what a run does not write: {stale:?}");
+    let others: BTreeSet<&str> = rows
+        .iter()
+        .flat_map(|row| row.keys())
+        .map(String::as_str)
+        .filter(|k| !k.contains('/'))
+        .collect();
+    assert_eq!(others.into_iter().collect::<Vec<_>>(), ["params", "step"]);
+}
