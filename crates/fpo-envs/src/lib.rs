@@ -68,7 +68,7 @@ pub use closed_form::ClosedForm;
 pub use error::EnvError;
 pub use gridworld::GridWorld;
 pub use options::{AutoReset, Starts, VecEnvOptions};
-pub use registry::{make, saddles, spec, tasks};
+pub use registry::{make, names, saddles, spec, tasks};
 pub use rng::EnvRng;
 pub use spec::EnvSpec;
 pub use task::{Task, Transition};

@@ -1,17 +1,22 @@
 //! The command line: the commands and their flags, and a call of the module that does the work.
 
 pub mod bench;
+pub mod completions;
 pub(crate) mod device_arg;
 pub mod doctor;
 pub mod envs_table;
 pub mod eval;
+mod examples;
 pub mod export;
 pub mod figure;
+pub mod init;
+pub mod list;
 pub mod play;
 pub mod report;
 pub mod sampler_args;
 pub mod summary;
 pub mod sweep;
+pub(crate) mod task_arg;
 pub mod train;
 pub mod verify;
 pub mod watch;
@@ -20,23 +25,28 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use candle_core::Device;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use fpo_core::Registry;
 
 use crate::commands::bench::args::BenchArgs;
 use crate::commands::bench::bench;
+use crate::commands::completions::{CompletionsArgs, ManArgs, completions, man};
 use crate::commands::device_arg::parse_device;
 use crate::commands::doctor::Report;
 use crate::commands::eval::args::EvalArgs;
 use crate::commands::eval::eval;
 use crate::commands::figure::gridworld::{GridworldArgs, gridworld};
+use crate::commands::init::{InitArgs, init};
+use crate::commands::list::{ListArgs, list};
 use crate::commands::play::{PlayArgs, play, show};
 use crate::commands::report::{ReportArgs, report};
 use crate::commands::sweep::{SweepArgs, sweep};
 use crate::commands::train::operator::Operator;
+use crate::commands::task_arg::task_name;
 use crate::commands::verify::{VerifyArgs, verify};
 use crate::commands::watch::{WatchArgs, watch};
 use crate::config::choices::DeviceChoice;
+use crate::config::named::Named;
 use crate::config::resolved::Config;
 use crate::terminal::output::{print, print_file, print_json};
 use crate::terminal::stop::Stop;
@@ -49,7 +59,7 @@ use crate::training::policy_file;
 /// run that diverged); 2, the command line or the configuration is wrong; 130, the run was stopped
 /// by Ctrl-C or SIGTERM, and saved.
 #[derive(Parser, Debug)]
-#[command(name = "fpo", version, arg_required_else_help = true)]
+#[command(name = "fpo", version, arg_required_else_help = true, after_help = examples::FPO)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -57,13 +67,20 @@ pub struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// Write a commented configuration to start from, with sizes for this machine
+    #[command(after_help = examples::INIT)]
+    Init(InitArgs),
     /// Train a policy from a configuration, or continue a run
+    #[command(after_help = examples::TRAIN)]
     Train(TrainArgs),
     /// Make many runs from one file, side by side, each until it has its row of results
+    #[command(after_help = examples::SWEEP)]
     Sweep(SweepArgs),
     /// Play episodes with trained policies, report their returns, and compare several
+    #[command(after_help = examples::EVAL)]
     Eval(Box<EvalArgs>),
     /// Write the policy of a run's newest checkpoint to a safetensors file
+    #[command(after_help = examples::EXPORT)]
     Export {
         /// Folder of the run
         run: PathBuf,
@@ -72,19 +89,28 @@ enum Command {
         output: PathBuf,
     },
     /// Show how a run stands, live or from its files
+    #[command(after_help = examples::WATCH)]
     Watch(WatchArgs),
+    /// List the runs in a folder: how far each has come, its returns, and how it stands
+    #[command(after_help = examples::LIST)]
+    List(ListArgs),
     /// Check that the files of a run are as they were written, and that its course can be repeated
+    #[command(after_help = examples::VERIFY)]
     Verify(VerifyArgs),
     /// Make one report of many runs: a page, Markdown, JSON or CSV
+    #[command(after_help = examples::REPORT)]
     Report(ReportArgs),
     /// Draw what policies do, as SVG or PNG
-    #[command(subcommand)]
+    #[command(subcommand, after_help = examples::FIGURE)]
     Figure(Figure),
     /// List the tasks of this build, show one, or play it
+    #[command(after_help = examples::ENVS)]
     Envs(EnvsArgs),
     /// Measure how fast this machine learns, samples and simulates
+    #[command(after_help = examples::BENCH)]
     Bench(Box<BenchArgs>),
     /// Say what this build and this machine have, and how to get what is missing
+    #[command(after_help = examples::DOCTOR)]
     Doctor {
         /// Measure how fast threads read from each cache and from memory, beside the peak of
         /// multiply-adds: a few seconds
@@ -95,25 +121,38 @@ enum Command {
         json: bool,
     },
     /// Print a configuration with its includes, overrides and defaults resolved
+    #[command(after_help = examples::CONFIG)]
     Config {
-        /// TOML files; later ones win
-        #[arg(required = true)]
+        /// TOML files, or a task and a method by their names; later ones win
+        #[arg(required = true, value_name = "CONFIG|TASK")]
         config: Vec<PathBuf>,
         #[command(flatten)]
         overrides: Overrides,
     },
+    /// Print a script that lets a shell complete commands, flags and the names of tasks
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions(CompletionsArgs),
+    /// Write pages of the manual
+    #[command(after_help = examples::MAN)]
+    Man(ManArgs),
 }
 
 #[derive(Subcommand, Debug)]
 enum Figure {
     /// Action samples, modes and episodes of policies on the grid world's map
+    #[command(after_help = examples::FIGURE)]
     Gridworld(GridworldArgs),
 }
 
 #[derive(Args, Debug)]
 struct TrainArgs {
-    /// TOML files of the experiment, such as a task's and a method's; later ones win
-    #[arg(required_unless_present = "resume", conflicts_with = "resume")]
+    /// TOML files of the experiment, or a task and a method by their names, such as CheetahRun ppo;
+    /// later ones win
+    #[arg(
+        value_name = "CONFIG|TASK",
+        required_unless_present = "resume",
+        conflicts_with = "resume"
+    )]
     config: Vec<PathBuf>,
     #[command(flatten)]
     overrides: Overrides,
@@ -153,6 +192,7 @@ struct Overrides {
 #[derive(Args, Debug)]
 struct EnvsArgs {
     /// Task to show in full [default: list all tasks]
+    #[arg(value_parser = task_name(), hide_possible_values = true)]
     task: Option<String>,
     /// Print JSON instead of text
     #[arg(long)]
@@ -165,10 +205,10 @@ struct EnvsArgs {
 }
 
 impl Overrides {
-    fn load(&self, paths: &[PathBuf]) -> Result<Config> {
+    fn load(&self, named: &[Named]) -> Result<Config> {
         let mut overrides = self.set.clone();
         overrides.extend(self.seed.map(|seed| format!("train.seed={seed}")));
-        Ok(Config::load(paths, &overrides)?)
+        Ok(Config::load_named(&Registry::default(), named, &overrides)?)
     }
 }
 
@@ -178,6 +218,7 @@ impl Cli {
     pub fn computes(&self) -> bool {
         match &self.command {
             Command::Doctor { .. } | Command::Config { .. } | Command::Watch(_) => false,
+            Command::List(_) | Command::Completions(_) | Command::Man(_) => false,
             Command::Envs(args) => args.rollout.is_some(),
             _ => true,
         }
@@ -191,18 +232,24 @@ impl Cli {
 /// [`crate::terminal::failure::exit_code`] finds the exit code.
 pub fn run(cli: Cli) -> Result<()> {
     match cli.command {
+        Command::Init(args) => init(&args),
         Command::Train(args) => train(args),
         Command::Sweep(args) => sweep(&args),
         Command::Eval(args) => eval(*args),
         Command::Export { run, output } => export::export(&run, &output, &Registry::default()),
         Command::Watch(args) => watch(&args),
+        Command::List(args) => list(&args),
         Command::Verify(args) => verify(&args),
         Command::Report(args) => report(args),
         Command::Figure(Figure::Gridworld(args)) => gridworld(&args),
         Command::Envs(args) => envs(args),
         Command::Bench(args) => bench(&args),
         Command::Doctor { caches, json } => doctor(caches, json),
-        Command::Config { config, overrides } => print_file(&overrides.load(&config)?.to_toml()?),
+        Command::Completions(args) => completions(&args, Cli::command()),
+        Command::Man(args) => man(&args, Cli::command()),
+        Command::Config { config, overrides } => {
+            print_file(&overrides.load(&Named::all(&config)?)?.to_toml()?)
+        }
     }
 }
 
@@ -217,13 +264,15 @@ fn train(args: TrainArgs) -> Result<()> {
         let changes = train::Changes { device: args.device, sets: args.overrides.set };
         return train::resume(&run, &changes, &Registry::default(), operator);
     }
-    let mut config = args.overrides.load(&args.config)?;
+    let named = Named::all(&args.config)?;
+    let labels: Vec<PathBuf> = named.iter().map(Named::label).collect();
+    let mut config = args.overrides.load(&named)?;
     if let Some(device) = args.device {
         config.train.device = device;
     }
     match args.resume_or_start {
-        true => train::resume_or_start(config, &args.config, args.out, operator),
-        false => train::start(config, &args.config, args.out, operator),
+        true => train::resume_or_start(config, &labels, args.out, operator),
+        false => train::start(config, &labels, args.out, operator),
     }
 }
 
@@ -259,3 +308,6 @@ fn doctor(caches: bool, json: bool) -> Result<()> {
     }
     report.require_sound()
 }
+
+#[cfg(test)]
+mod tests;

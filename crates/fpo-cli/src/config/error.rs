@@ -14,6 +14,9 @@ pub enum ConfigError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A name that is not that of a task, a method or a file, or names that do not go together.
+    #[error("{0}")]
+    Name(String),
     /// A file is not TOML.
     #[error("{origin}:{line}:{column}: {message}")]
     Syntax {

@@ -12,6 +12,7 @@ use toml::{Table, Value};
 use crate::config::error::ConfigError;
 use crate::config::files::{Chain, INCLUDE, parse};
 use crate::config::merge::{merge, merge_below};
+use crate::config::named::Named;
 use crate::config::overrides::override_value;
 
 /// The error for an `include` that is not written in a file.
@@ -60,6 +61,31 @@ impl Layers {
         layers.origins.document = names.collect::<Vec<_>>().join(", ");
         for path in paths {
             layers.add_file(path.as_ref(), &mut Chain::default())?;
+        }
+        Ok(layers)
+    }
+
+    /// Reads what the command line names: files with every file that they include, and what the
+    /// program carries for tasks and methods. A later one wins.
+    ///
+    /// # Errors
+    /// As [`Layers::from_files`].
+    pub fn from_named(named: &[Named]) -> Result<Self, ConfigError> {
+        let mut layers = Self::default();
+        let names = named.iter().map(|named| named.label().display().to_string());
+        layers.origins.document = names.collect::<Vec<_>>().join(", ");
+        for named in named {
+            let tables = match named {
+                Named::File(path) => {
+                    layers.add_file(path, &mut Chain::default())?;
+                    continue;
+                }
+                Named::Task(task) => task.layers()?,
+                Named::Method(method) => method.layers()?,
+            };
+            for (origin, table) in tables {
+                layers.lay_over(table, &origin);
+            }
         }
         Ok(layers)
     }

@@ -8,6 +8,7 @@ use toml::Table;
 
 use crate::config::error::ConfigError;
 use crate::config::layers::Layers;
+use crate::config::named::Named;
 use crate::config::resolved::Config;
 use crate::config::{presets, schema, validate};
 
@@ -32,6 +33,23 @@ impl Config {
         overrides: &[String],
     ) -> Result<Self, ConfigError> {
         let mut layers = Layers::from_files(paths)?;
+        for text in overrides {
+            layers.add_override(text)?;
+        }
+        Self::from_layers(registry, layers)
+    }
+
+    /// Does the same as [`Config::load_with`], for files, tasks and methods that the command line
+    /// names.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_named(
+        registry: &Registry,
+        named: &[Named],
+        overrides: &[String],
+    ) -> Result<Self, ConfigError> {
+        let mut layers = Layers::from_named(named)?;
         for text in overrides {
             layers.add_override(text)?;
         }

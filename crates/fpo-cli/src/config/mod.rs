@@ -19,6 +19,7 @@
 //! ```
 
 pub mod algorithm;
+mod built_in;
 pub mod choices;
 pub mod error;
 mod field_names;
@@ -27,9 +28,11 @@ mod layers;
 pub mod learning;
 mod loading;
 pub(crate) mod merge;
+pub mod named;
 pub mod nearest;
 mod overrides;
 mod presets;
+pub mod reference;
 pub mod resolved;
 mod schema;
 pub mod sections;

@@ -22,7 +22,7 @@ use crate::config::wanted::{NONE, misspelt_number, settle, wanted};
 const KIND: &str = "kind";
 
 /// Returns each section with the names of its fields.
-fn sections() -> [(&'static str, Vec<&'static str>); 9] {
+pub(crate) fn field_names_of_sections() -> [(&'static str, Vec<&'static str>); 9] {
     [
         ("env", field_names::<EnvConfig>().to_vec()),
         ("train", field_names::<TrainConfig>().to_vec()),
@@ -39,7 +39,7 @@ fn sections() -> [(&'static str, Vec<&'static str>); 9] {
 /// Returns the configuration that `layers` spell, with defaults for what they leave out. Ranges are
 /// not checked here.
 pub(crate) fn typed(layers: &Layers, registry: &Registry) -> Result<Config, ConfigError> {
-    let known = sections();
+    let known = field_names_of_sections();
     for name in layers.values.keys() {
         if name == INCLUDE {
             return Err(ConfigError::WrongType {
@@ -218,7 +218,7 @@ fn unknown(layers: &Layers, key: &str) -> ConfigError {
 /// Returns the known dotted name that `key` most likely stands for: a field of the same section, a
 /// field of another section, or a section.
 fn suggestion(key: &str) -> Option<String> {
-    let known = sections();
+    let known = field_names_of_sections();
     let (section, field) = key.split_once('.').unwrap_or(("", key));
     if section.is_empty() {
         let names = known.iter().map(|(name, _)| *name).chain([INCLUDE]);

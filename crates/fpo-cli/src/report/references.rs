@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::terminal::failure::UsageError;
 
 /// The references that the program brings: the paper's Table 1.
-const BUILT_IN: &str = include_str!("../../built_in/paper.toml");
+const BUILT_IN: &str = include_str!("../../configs/references/paper.toml");
 
 /// Name of the table that is about several tasks together.
 const ALL: &str = "all";

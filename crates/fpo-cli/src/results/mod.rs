@@ -15,3 +15,4 @@ pub mod identity;
 pub mod merged;
 pub mod outcome;
 pub mod row;
+pub mod tail;

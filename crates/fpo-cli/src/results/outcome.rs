@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -115,7 +116,7 @@ impl Outcome {
     pub fn save(&self, run: &RunDir) -> io::Result<()> {
         let mut bytes = serde_json::to_vec_pretty(self)?;
         bytes.push(b'\n');
-        durable::write_file(&run.root().join(FILE), &bytes)
+        durable::write_file(&Outcome::path(run), &bytes)
     }
 
     /// Reads the outcome of `run`; `None` if it has none.
@@ -123,7 +124,7 @@ impl Outcome {
     /// # Errors
     /// Those of the file system, and `InvalidData` for a file that is no outcome.
     pub fn load(run: &RunDir) -> io::Result<Option<Outcome>> {
-        let bytes = match fs::read(run.root().join(FILE)) {
+        let bytes = match fs::read(Outcome::path(run)) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
@@ -134,12 +135,17 @@ impl Outcome {
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("{FILE}: {error}")))
     }
 
+    /// Returns where the outcome of `run` lies.
+    pub fn path(run: &RunDir) -> PathBuf {
+        run.root().join(FILE)
+    }
+
     /// Removes the outcome of `run`, which goes on.
     ///
     /// # Errors
     /// Those of the file system.
     pub fn remove(run: &RunDir) -> io::Result<()> {
-        match fs::remove_file(run.root().join(FILE)) {
+        match fs::remove_file(Outcome::path(run)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }

@@ -15,10 +15,10 @@ use crate::run::durable;
 /// Name of the file that is locked.
 pub const LOCK: &str = ".lock";
 
-/// How often a lock is tried, and how long is waited between: somebody may be looking whether it is
-/// held.
-const LOOKS: usize = 10;
-const LOOK: Duration = Duration::from_millis(5);
+/// How often a lock is tried that seems to be held: [`is_held`] takes it for a moment.
+const TRIES: u32 = 5;
+/// How long to wait between two tries.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The right to write into a run, held until this is dropped or the process ends in any way.
 #[derive(Debug)]
@@ -33,9 +33,21 @@ impl RunLock {
     /// # Errors
     /// Those of the file system, with its file [`LOCK`].
     pub fn take(root: &Path) -> io::Result<Option<RunLock>> {
+        for _ in 1..TRIES {
+            if let Some(lock) = RunLock::try_take(root)? {
+                return Ok(Some(lock));
+            }
+            thread::sleep(PAUSE);
+        }
+        RunLock::try_take(root)
+    }
+
+    fn try_take(root: &Path) -> io::Result<Option<RunLock>> {
         let file = File::create(root.join(LOCK))?;
-        if lock(&file)?.is_none() {
-            return Ok(None);
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(error),
         }
         let folder = File::open(root).ok();
         match folder.as_ref().map(File::try_lock) {
@@ -49,23 +61,14 @@ impl RunLock {
     }
 }
 
-/// Returns whether another process holds the folder `root` for writing. Looks for an instant only,
-/// and [`RunLock::take`] waits that long.
+/// Returns whether a process holds the folder `root`. Nothing is written; what cannot be opened or
+/// locked is held by nobody, as far as this can tell.
 pub fn is_held(root: &Path) -> bool {
-    let Ok(file) = File::open(root.join(LOCK)) else { return false };
-    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
-}
-
-/// Takes a lock, or returns `None` where another process holds it for longer than [`is_held`] does.
-fn lock(file: &File) -> io::Result<Option<()>> {
-    for _ in 0..LOOKS {
-        match file.try_lock() {
-            Ok(()) => return Ok(Some(())),
-            Err(TryLockError::WouldBlock) => thread::sleep(LOOK),
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
-    }
-    Ok(None)
+    [root.join(LOCK).as_path(), root].iter().any(|path| {
+        let Ok(file) = File::open(path) else { return false };
+        // Several that look at once share the lock, which they give back by closing the file.
+        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+    })
 }
 
 /// Returns whether the folder `root` holds nothing but what a start that was killed leaves behind.
@@ -94,6 +97,33 @@ mod tests {
         assert!(RunLock::take(folder.path()).unwrap().is_none());
         drop(lock);
         assert!(RunLock::take(folder.path()).unwrap().is_some());
+    }
+
+    #[test]
+    fn to_look_whether_a_run_is_held_changes_nothing_and_keeps_nobody_out() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!is_held(folder.path()));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        let lock = RunLock::take(folder.path()).unwrap().unwrap();
+        assert!(is_held(folder.path()) && is_held(folder.path()));
+        drop(lock);
+        assert!(!is_held(folder.path()));
+        assert!(RunLock::take(folder.path()).unwrap().is_some());
+        assert!(!is_held(&folder.path().join("nowhere")));
+    }
+
+    #[test]
+    fn whoever_takes_a_run_waits_for_those_who_only_look() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(RunLock::take(folder.path()).unwrap());
+        let looking = File::open(folder.path().join(LOCK)).unwrap();
+        looking.try_lock_shared().unwrap();
+        let looker = thread::spawn(move || {
+            thread::sleep(PAUSE / 2);
+            drop(looking);
+        });
+        assert!(RunLock::take(folder.path()).unwrap().is_some());
+        looker.join().unwrap();
     }
 
     #[cfg(unix)]

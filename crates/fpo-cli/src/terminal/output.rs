@@ -14,6 +14,13 @@ pub fn note(text: &str) {
     pass_by(&format!("fpo: {}", line(text)));
 }
 
+/// Returns how many columns a line of standard output has; `None` where it is no terminal, and a
+/// line as long as it likes.
+pub fn width() -> Option<usize> {
+    let (width, _) = terminal_size::terminal_size_of(stdout())?;
+    Some(usize::from(width.0))
+}
+
 /// Writes `text`, what a person asked for, to standard output, with what a terminal would obey or
 /// hide spelled out.
 ///

@@ -19,10 +19,15 @@ fn columns(letter: char) -> usize {
     if is_wide { 2 } else { 1 }
 }
 
+/// Returns how many columns `text` takes.
+pub fn width(text: &str) -> usize {
+    text.chars().map(columns).sum()
+}
+
 /// Returns `line` if it takes at most `width` columns, else as much of its beginning as does with
 /// an ellipsis behind it.
 pub fn fitted(line: &str, width: usize) -> String {
-    if line.chars().map(columns).sum::<usize>() <= width {
+    if self::width(line) <= width {
         return line.into();
     }
     let (mut taken, mut left) = (String::new(), width.saturating_sub(1));

@@ -28,6 +28,11 @@ pub fn tasks() -> Vec<EnvSpec> {
     registrations().iter().filter_map(|registered| registered.spec().ok()).collect()
 }
 
+/// Returns the name of every task, also of those that this build lacks.
+pub fn names() -> Vec<String> {
+    registrations().into_iter().map(|registered| registered.name).collect()
+}
+
 /// Returns the specification of one task.
 ///
 /// # Errors

@@ -31,7 +31,7 @@ const TASKS: [&str; 5] =
 /// Batches of environments.
 const ENVS: [usize; 2] = [256, 2048];
 /// What is trained where there is no MuJoCo.
-const GRIDWORLD: &str = include_str!("../../../built_in/gridworld.toml");
+const GRIDWORLD: &str = include_str!("../../../configs/gridworld/two_walls.toml");
 
 /// A case and all that is needed to measure it.
 pub struct Job {

@@ -11,7 +11,7 @@ const OFFICIAL_BATCHES: [usize; 2] = [128, 1024];
 
 /// `configs/desk/base.toml`, carried along so that the program needs no file. The links in
 /// `built_in` bring such files into the package of this crate.
-const DESK: &str = include_str!("../../../built_in/desk.toml");
+const DESK: &str = include_str!("../../../configs/desk/base.toml");
 
 /// Sizes with a name.
 #[derive(Clone, Debug)]

@@ -30,7 +30,7 @@ use crate::training::trainer::Trainer;
 use crate::training::{checkpoint, device, policy_file};
 
 /// Starts a new run in `out`, or in a new folder under `runs/` named after the configuration's
-/// files.
+/// files, or its task and method.
 ///
 /// # Errors
 /// Anything that stops the run; its folder keeps the last checkpoint.

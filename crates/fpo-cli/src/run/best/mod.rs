@@ -127,6 +127,17 @@ pub fn load(run: &RunDir) -> Result<Option<Best>, BestError> {
     Ok(found.map(|entry| Best { score: entry.evaluation, policy: run.best_policy_path() }))
 }
 
+/// Returns the best evaluation of `run` so far, as the record has it; `None` if there is none yet.
+/// The policy is not looked at, which takes [`load`] longer than a list of many runs may.
+///
+/// # Errors
+/// As [`load`], but for the policy.
+pub fn score(run: &RunDir) -> Result<Option<Score>, BestError> {
+    let path = record_path(run);
+    let Some(bytes) = read_bytes(&path)? else { return Ok(None) };
+    Ok(Some(open(&path, &bytes)?.best.evaluation))
+}
+
 /// Keeps `policy`, the bytes of its file, if `score` is strictly better than the best so far.
 ///
 /// A return that is not finite is never the best. Any policy takes the place of a damaged best,
@@ -199,19 +210,21 @@ fn read(run: &RunDir) -> Result<Option<Entry>, BestError> {
         (None, Some(_)) => return damaged(&record_path, "it is missing"),
         (Some(_), None) => return damaged(&policy_path, "it is missing"),
     };
-    let record = match sealed_json::open::<Record>(&record, VERSION) {
-        Ok(record) => record,
-        Err(Refused::Damaged(reason)) => return damaged(&record_path, &reason),
-        Err(Refused::Version(found)) => {
-            return Err(BestError::Version { path: record_path, found });
-        }
-    };
+    let record = open(&record_path, &record)?;
     let digest = sha256(&policy);
     let mut entries = std::iter::once(record.best).chain(record.previous);
     match entries.find(|entry| entry.policy_sha256 == digest) {
         Some(entry) => Ok(Some(entry)),
         None => damaged(&policy_path, "its SHA-256 is not that of best.json"),
     }
+}
+
+/// Returns the record in `bytes`, which were read from `path`.
+fn open(path: &Path, bytes: &[u8]) -> Result<Record, BestError> {
+    sealed_json::open::<Record>(bytes, VERSION).map_err(|refused| match refused {
+        Refused::Damaged(reason) => BestError::Damaged { path: path.into(), reason },
+        Refused::Version(found) => BestError::Version { path: path.into(), found },
+    })
 }
 
 fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, BestError> {
