@@ -87,6 +87,7 @@ mod simd;
 mod tensor;
 mod timing;
 
+pub use acting::single::SingleActor;
 pub use acting::{ACTION, Actions, Actor, require_finite};
 pub use algorithm::settings::{Algorithm, PolicyBuilder, PolicySettings, SurrogateBuilder};
 pub use algorithm::{ALGORITHMS, Registry};

@@ -41,8 +41,8 @@ use crate::commands::list::{ListArgs, list};
 use crate::commands::play::{PlayArgs, play, show};
 use crate::commands::report::{ReportArgs, report};
 use crate::commands::sweep::{SweepArgs, sweep};
-use crate::commands::train::operator::Operator;
 use crate::commands::task_arg::task_name;
+use crate::commands::train::operator::Operator;
 use crate::commands::verify::{VerifyArgs, verify};
 use crate::commands::watch::{WatchArgs, watch};
 use crate::config::choices::DeviceChoice;
@@ -159,6 +159,10 @@ struct TrainArgs {
     /// Where tensors live: auto, cpu, cuda, cuda:1, metal [default: the configuration's]
     #[arg(long, value_parser = parse_device)]
     device: Option<DeviceChoice>,
+    /// Start from the weights and observation statistics of this policy file, or of the policy of
+    /// this run's folder; the same as --set train.init=POLICY
+    #[arg(long, value_name = "POLICY", conflicts_with = "resume")]
+    init: Option<String>,
     /// Folder of the run [default: runs/CONFIG-seedN]
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     out: Option<PathBuf>,
@@ -205,8 +209,9 @@ struct EnvsArgs {
 }
 
 impl Overrides {
-    fn load(&self, named: &[Named]) -> Result<Config> {
+    fn load(&self, named: &[Named], init: Option<String>) -> Result<Config> {
         let mut overrides = self.set.clone();
+        overrides.extend(init.map(|init| format!("train.init={}", toml::Value::String(init))));
         overrides.extend(self.seed.map(|seed| format!("train.seed={seed}")));
         Ok(Config::load_named(&Registry::default(), named, &overrides)?)
     }
@@ -248,7 +253,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Completions(args) => completions(&args, Cli::command()),
         Command::Man(args) => man(&args, Cli::command()),
         Command::Config { config, overrides } => {
-            print_file(&overrides.load(&Named::all(&config)?)?.to_toml()?)
+            print_file(&overrides.load(&Named::all(&config)?, None)?.to_toml()?)
         }
     }
 }
@@ -266,7 +271,7 @@ fn train(args: TrainArgs) -> Result<()> {
     }
     let named = Named::all(&args.config)?;
     let labels: Vec<PathBuf> = named.iter().map(Named::label).collect();
-    let mut config = args.overrides.load(&named)?;
+    let mut config = args.overrides.load(&named, args.init)?;
     if let Some(device) = args.device {
         config.train.device = device;
     }

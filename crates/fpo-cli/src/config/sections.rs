@@ -103,6 +103,14 @@ pub struct TrainConfig {
     pub rollback_factor: f64,
     /// After this many returns the run ends. Range 1 to 1000. Default 3 (ours).
     pub max_rollbacks: u64,
+    /// A policy file, or the folder of a run, whose weights and observation statistics the run
+    /// starts from; relative to the working directory. Default: not set, random weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init: Option<String>,
+    /// SHA-256 of that file, 64 hexadecimal digits. A run that starts without it fills it in; with
+    /// it, another file is refused. Default: not set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init_sha256: Option<String>,
 }
 
 impl Default for TrainConfig {
@@ -121,6 +129,8 @@ impl Default for TrainConfig {
             on_divergence: DivergenceChoice::Stop,
             rollback_factor: 0.5,
             max_rollbacks: 3,
+            init: None,
+            init_sha256: None,
         }
     }
 }

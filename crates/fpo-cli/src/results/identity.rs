@@ -25,8 +25,10 @@ pub const FORMAT: u64 = 1;
 /// chance once in thirty million times.
 const DIGEST_LENGTH: usize = 16;
 
-/// Dotted names, or beginnings of names, of fields that do not decide the result of a run.
-const UNDECISIVE: [&str; 4] = ["train.seed", "train.device", "train.overlap", "checkpoint."];
+/// Dotted names of fields that do not decide the result of a run, and sections of such. Where the
+/// policy lay that a run started from decides nothing; its digest does.
+const UNDECISIVE: [&str; 5] =
+    ["train.seed", "train.device", "train.overlap", "train.init", "checkpoint."];
 
 /// Fields that have no default, because they say what is trained and how. They are always kept.
 const ALWAYS: [&str; 2] = ["env.task", "algorithm.kind"];
@@ -56,7 +58,8 @@ impl Identity {
         let (own, default) = (fields(config), fields(&default));
         let names = own.keys().chain(default.keys());
         let differing = names.filter(|name| {
-            let decides = !UNDECISIVE.iter().any(|other| name.starts_with(other));
+            let is_in = |other: &&str| other.ends_with('.') && name.starts_with(other);
+            let decides = !UNDECISIVE.iter().any(|other| name == other || is_in(other));
             decides && (ALWAYS.contains(&name.as_str()) || own.get(*name) != default.get(*name))
         });
         // The fields of a schedule are those of its kind: one of another kind is no choice.
@@ -137,9 +140,12 @@ mod tests {
         assert_eq!(plain.len(), DIGEST_LENGTH);
         let same = "env.task = 'A'\nalgorithm.clip_epsilon = 0.05\n\
                     [train]\nseed = 7\ndevice = 'cpu'\noverlap = 'off'\n\
-                    [checkpoint]\ninterval_s = 1.0\nkeep = 9";
+                    init = 'x.safetensors'\n[checkpoint]\ninterval_s = 1.0\nkeep = 9";
         assert_eq!(identity(same).digest(), plain);
-        for other in ["env.task = 'B'", "env.task = 'A'\nalgorithm.clip_epsilon = 0.051"] {
+        let digest = "0".repeat(64);
+        let started = format!("env.task = 'A'\ntrain.init = 'x'\ntrain.init_sha256 = '{digest}'");
+        for other in ["env.task = 'B'", "env.task = 'A'\nalgorithm.clip_epsilon = 0.051", &started]
+        {
             assert_ne!(identity(other).digest(), plain, "{other}");
         }
     }

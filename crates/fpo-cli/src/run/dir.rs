@@ -3,6 +3,7 @@
 //! ```text
 //! runs/<name>/
 //!   config.toml             the resolved configuration; written first, it makes the folder a run
+//!   init.safetensors        the policy that the run started from, if there was one
 //!   metrics.jsonl           one line per iteration
 //!   tensorboard/            the same numbers as TensorBoard events
 //!   checkpoints/step_…/     what a resumed run needs
@@ -25,6 +26,7 @@ use crate::run::lock::{LOCK, RunLock, is_free};
 
 const CONFIG: &str = "config.toml";
 const POLICY: &str = "policy.safetensors";
+const INIT: &str = "init.safetensors";
 const CHANGES: &str = "changes.jsonl";
 
 /// The folder of one run.
@@ -202,6 +204,11 @@ impl RunDir {
         self.root.join(CONFIG)
     }
 
+    /// Returns the path of the copy of the policy that the run started from.
+    pub fn init_path(&self) -> PathBuf {
+        self.root.join(INIT)
+    }
+
     /// Returns the path of the metrics, one JSON object per line.
     pub fn metrics_path(&self) -> PathBuf {
         self.root.join("metrics.jsonl")
@@ -226,7 +233,7 @@ impl RunDir {
     /// Returns the files of the run that nothing else may be written over: all that it writes but
     /// the policy, which is written anew with every checkpoint.
     pub fn own_files(&self) -> Vec<PathBuf> {
-        let names = [CONFIG, LOCK, CHANGES, "metrics.jsonl", "outcome.json"];
+        let names = [CONFIG, LOCK, CHANGES, INIT, "metrics.jsonl", "outcome.json"];
         let mut files: Vec<PathBuf> = names.iter().map(|name| self.root.join(name)).collect();
         let aside = self.root.join("set-aside");
         let mut folders =

@@ -1,4 +1,4 @@
-//! Writes TensorBoard event files: one scalar per key and step.
+//! Writes TensorBoard event files: one scalar per key and step, and texts.
 //!
 //! An event file is a sequence of records. A record (the TFRecord format) is
 //!
@@ -10,7 +10,8 @@
 //! and its data is one protobuf `Event`, of which this program writes the fields that scalars need:
 //! `wall_time` (1, double), `step` (2, int64), `file_version` (3, string), `summary` (5) with
 //! `value` (1) of `tag` (1, string) and `simple_value` (2, float), and `session_log` (7) with
-//! `status` (1, enum).
+//! `status` (1, enum). A text is a `value` whose `metadata` (9) names the plugin `text` and whose
+//! `tensor` (8) is one string.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -67,6 +68,34 @@ impl EventWriter {
             message.extend_from_slice(&(*value as f32).to_le_bytes());
             put_bytes(&mut summary, 1, &message);
         }
+        let mut event = event(wall_time(), step);
+        put_bytes(&mut event, 5, &summary);
+        self.record(&event)
+    }
+
+    /// Appends `text` under `tag` at `step`, which TensorBoard shows as it is, in a fixed width:
+    /// four spaces before a line say so in Markdown.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn text(&mut self, step: u64, tag: &str, text: &str) -> io::Result<()> {
+        const TENSOR: u64 = 2;
+        const STRING: u64 = 7;
+        let lines: Vec<String> = text.lines().map(|line| format!("    {line}")).collect();
+        let (mut plugin, mut metadata) = (Vec::new(), Vec::new());
+        put_bytes(&mut plugin, 1, b"text");
+        put_bytes(&mut metadata, 1, &plugin);
+        put_varint_field(&mut metadata, 4, TENSOR);
+        let mut tensor = Vec::new();
+        put_varint_field(&mut tensor, 1, STRING);
+        // A shape without dimensions: one string.
+        put_bytes(&mut tensor, 2, &[]);
+        put_bytes(&mut tensor, 8, lines.join("\n").as_bytes());
+        let (mut value, mut summary) = (Vec::new(), Vec::new());
+        put_bytes(&mut value, 1, tag.as_bytes());
+        put_bytes(&mut value, 9, &metadata);
+        put_bytes(&mut value, 8, &tensor);
+        put_bytes(&mut summary, 1, &value);
         let mut event = event(wall_time(), step);
         put_bytes(&mut event, 5, &summary);
         self.record(&event)
@@ -223,5 +252,19 @@ mod tests {
         let summary = b"\x0a\x08\x0a\x01a\x15\x00\x00\xc0\x3f\x0a\x0a\x0a\x03b/c\x15";
         let summary = [summary.as_slice(), &f32::NAN.to_le_bytes()].concat();
         assert_eq!(records[2][9..], [b"\x10\xac\x02\x2a\x16".as_slice(), &summary].concat());
+    }
+
+    #[test]
+    fn a_text_has_the_bytes_of_its_protobuf() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = EventWriter::create(folder.path(), None).unwrap();
+        writer.text(300, "c", "[a]\nb = 1\n").unwrap();
+        let records = records(folder.path());
+        let metadata = b"\x4a\x0a\x0a\x06\x0a\x04text\x20\x02";
+        let tensor = b"\x42\x17\x08\x07\x12\x00\x42\x11    [a]\n    b = 1";
+        let value = [b"\x0a\x01c".as_slice(), metadata, tensor].concat();
+        let summary = [b"\x0a".as_slice(), &[value.len() as u8], &value].concat();
+        let event = [b"\x10\xac\x02\x2a".as_slice(), &[summary.len() as u8], &summary].concat();
+        assert_eq!(records[1][9..], event);
     }
 }

@@ -21,6 +21,7 @@ use crate::sweep::file::parts::{Base, Part, Task};
 use crate::sweep::file::values::{self, nested};
 use crate::terminal::failure::UsageError;
 use crate::text::shown::shown;
+use crate::training::initial::Initial;
 
 /// More runs than anybody waits for are a mistake in the grid.
 const MOST_RUNS: usize = 100_000;
@@ -195,7 +196,9 @@ fn runs_of(
         let value = Value::Integer(i64::try_from(*number).unwrap_or(i64::MAX));
         let mut tables = tables.clone();
         tables[seed].1 = nested("train.seed", value);
-        let config = Config::load_under(registry, &files, &tables)?;
+        let mut config = Config::load_under(registry, &files, &tables)?;
+        // The digest of a policy to start from is a part of what the run is.
+        Initial::pin(&mut config)?;
         let digest = Identity::of(&config)?.digest();
         Ok(Planned { labels: labels.clone(), config, digest })
     };

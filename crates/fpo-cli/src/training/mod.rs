@@ -9,6 +9,7 @@ pub mod collapse;
 pub mod collector;
 pub mod device;
 pub mod evaluate;
+pub mod initial;
 pub mod memory;
 pub mod moved;
 pub mod parameter_hash;

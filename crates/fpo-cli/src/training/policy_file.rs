@@ -74,9 +74,23 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 /// Names the file and what is wrong with it: missing, cut off, not a policy, another version, a
 /// tensor that does not fit.
 pub fn load(path: &Path, device: &Device) -> Result<PolicyFile> {
-    let bytes =
-        read_whole(path).with_context(|| format!("cannot read policy {}", path.display()))?;
-    let file = PolicyFile::from_bytes(&bytes, device)
+    parse(path, &read(path)?, device)
+}
+
+/// Reads the bytes of the policy file at `path`.
+///
+/// # Errors
+/// Names the file, if it is missing or cut off.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    read_whole(path).with_context(|| format!("cannot read policy {}", path.display()))
+}
+
+/// Returns the policy in `bytes`, which were read from `path`.
+///
+/// # Errors
+/// As [`load`].
+pub fn parse(path: &Path, bytes: &[u8], device: &Device) -> Result<PolicyFile> {
+    let file = PolicyFile::from_bytes(bytes, device)
         .with_context(|| format!("policy {}", path.display()))?;
     if !file.has_digest {
         let path = path.display();

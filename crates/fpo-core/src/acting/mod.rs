@@ -1,6 +1,8 @@
 //! An actor turns raw observations in host memory into actions in host memory. It normalises them,
 //! runs the policy, and refuses numbers that are not finite.
 
+pub(crate) mod single;
+
 use std::sync::Arc;
 
 use candle_core::Tensor;

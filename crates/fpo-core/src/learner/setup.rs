@@ -82,4 +82,24 @@ impl Learner {
         let ema = Ema::new(config, self.policy.params().flat())?;
         Ok(Learner { ema: Some(ema), ..self })
     }
+
+    /// Gives the learner the weights of `policy`, which has the same layout, and the statistics of
+    /// its observations. Averaged weights begin with them too. The value network and the optimiser
+    /// stay as they are.
+    ///
+    /// # Errors
+    /// [`crate::Error::State`] names a tensor that is missing or does not fit.
+    pub fn start_from(&mut self, policy: &dyn Policy, statistics: Normalizer) -> Result<()> {
+        let params = policy.params();
+        let weights = params.layout().views(params.flat())?;
+        let own = self.policy.params();
+        own.load(|name| {
+            weights.iter().find(|(found, _)| found == name).map(|(_, tensor)| tensor.clone())
+        })?;
+        if let Some(ema) = &mut self.ema {
+            ema.restore(0, &own.flat().detach().copy()?)?;
+        }
+        self.normalizer = statistics;
+        Ok(())
+    }
 }

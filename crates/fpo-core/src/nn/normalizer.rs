@@ -70,6 +70,31 @@ impl Normalizer {
         Ok(Normalizer { kind, count, mean, sum_squares })
     }
 
+    /// Returns statistics of this mean and standard deviation that weigh as much as `count`
+    /// observations, at least one. Means and deviations that are f32 come out of
+    /// [`Normalizer::on_device`] as they went in.
+    ///
+    /// # Errors
+    /// [`Error::State`] as [`Normalizer::from_parts`]. [`Error::Invalid`] if `kind` is
+    /// [`NormalizerKind::None`] and the moments are not those that leave observations unchanged.
+    pub fn from_moments(
+        kind: NormalizerKind,
+        count: u64,
+        mean: Vec<f64>,
+        std: &[f64],
+    ) -> Result<Normalizer> {
+        if kind == NormalizerKind::None {
+            let unchanged = mean.iter().all(|&m| m == 0.0) && std.iter().all(|&s| s == 1.0);
+            return match unchanged {
+                true => Ok(Normalizer::new(kind, mean.len())),
+                false => Err(Error::Invalid("its observations are normalised".into())),
+            };
+        }
+        let count = count.max(1);
+        let sum_squares = std.iter().map(|s| s * s * count as f64).collect();
+        Normalizer::from_parts(kind, count, mean, sum_squares)
+    }
+
     /// Returns count, mean and sum of squared deviations, for saving.
     pub fn parts(&self) -> (u64, &[f64], &[f64]) {
         (self.count, &self.mean, &self.sum_squares)
@@ -188,6 +213,33 @@ mod tests {
             prop_assert!((stats.mean()[0] - mean).abs() < 1e-9 * (1.0 + mean.abs()));
             prop_assert!((stats.std()[0] - variance.sqrt().max(MIN_STD)).abs() < 1e-6);
         }
+    }
+
+    #[test]
+    fn moments_of_f32_come_out_as_they_went_in() {
+        let (mean, std) = ([0.1f32, -3.7e5, 0.0], [1e-6f32, 0.333_333_34, 7.77e8]);
+        let wide = |x: &[f32]| -> Vec<f64> { x.iter().map(|&x| x.into()).collect() };
+        let kind = NormalizerKind::Welford;
+        for count in [0, 1, 7, 60_000_001] {
+            let stats = Normalizer::from_moments(kind, count, wide(&mean), &wide(&std)).unwrap();
+            assert_eq!(stats.count, count.max(1));
+            let map = stats.on_device(DType::F32, &Device::Cpu).unwrap();
+            assert_eq!(map.mean.to_vec1::<f32>().unwrap(), mean);
+            assert_eq!(map.std.to_vec1::<f32>().unwrap(), std);
+        }
+        let none = |mean, std| Normalizer::from_moments(NormalizerKind::None, 9, mean, std);
+        assert_eq!(none(vec![0.0], &[1.0]).unwrap(), Normalizer::new(NormalizerKind::None, 1));
+        assert!(none(vec![0.0], &[2.0]).is_err() && none(vec![0.1], &[1.0]).is_err());
+    }
+
+    #[test]
+    fn moments_weigh_as_much_as_their_count() {
+        let mut stats =
+            Normalizer::from_moments(NormalizerKind::Welford, 30, vec![2.0], &[3.0]).unwrap();
+        stats.update(&[6.0; 10]).unwrap();
+        assert!((stats.mean()[0] - 3.0).abs() < 1e-12);
+        // Within both lots 30 · 9 + 0, and between them 30 · 10 / 40 · (6 − 2)².
+        assert!((stats.std()[0] - ((270.0 + 120.0) / 40.0f64).sqrt()).abs() < 1e-12);
     }
 
     #[test]

@@ -30,10 +30,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::acting::Actor;
+use crate::acting::single::SingleActor;
 use crate::backend::choice::Compute;
 use crate::error::{Error, Result};
 use crate::flow::sampler::Start;
-use crate::nn::normalizer::{DeviceNormalizer, Normalizer};
+use crate::nn::normalizer::{DeviceNormalizer, Normalizer, NormalizerKind};
 use crate::policy::Policy;
 use crate::policy::description::only_known;
 use crate::policy_file::kind::{POLICY_KINDS, PolicyKind};
@@ -198,6 +199,30 @@ impl PolicyFile {
     pub fn actor(&self) -> Result<Actor> {
         let compute = Compute::best_for(self.policy.params().var());
         Actor::new(self.policy.clone(), self.normalizer.clone(), self.info.start, compute)
+    }
+
+    /// Returns an actor for one observation at a time, which allocates nothing for an action.
+    ///
+    /// # Errors
+    /// Those of [`SingleActor::new`].
+    pub fn single_actor(&self) -> Result<SingleActor> {
+        SingleActor::new(self.policy.as_ref(), &self.normalizer, None)
+    }
+
+    /// Returns the observation statistics for training that goes on from the policy. A file holds
+    /// no count of observations: they weigh as much as its steps, each of which gave one.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if `kind` is [`NormalizerKind::None`] and the file's statistics do not
+    /// leave observations unchanged.
+    pub fn statistics(&self, kind: NormalizerKind) -> Result<Normalizer> {
+        let (mean, std) = self.normalizer.parts();
+        // On the host, because Metal knows no f64.
+        let wide = |row: &Tensor| -> Result<Vec<f64>> {
+            let row = row.to_device(&Device::Cpu)?.to_vec1::<f32>()?;
+            Ok(row.into_iter().map(f64::from).collect())
+        };
+        Normalizer::from_moments(kind, self.info.steps, wide(mean)?, &wide(std)?)
     }
 }
 

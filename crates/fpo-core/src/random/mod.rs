@@ -68,7 +68,7 @@ impl Noise {
 
     /// Fills `out` with standard normals.
     pub fn fill_normal(&self, purpose: Purpose, index: u64, out: &mut [f32]) {
-        out.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, out)| {
+        let fill = |(chunk, out): (usize, &mut [f32])| {
             let mut rng = self.stream(purpose, index, chunk * CHUNK);
             let mut words = [0; BLOCK];
             for out in out.chunks_mut(BLOCK) {
@@ -85,7 +85,12 @@ impl Noise {
                 );
                 out.copy_from_slice(&pairs[..out.len()]);
             }
-        });
+        };
+        // A few numbers are drawn sooner than another thread is woken.
+        match out.len() <= CHUNK {
+            true => fill((0, out)),
+            false => out.par_chunks_mut(CHUNK).enumerate().for_each(fill),
+        }
     }
 
     /// Fills `out` with uniforms strictly inside (0, 1).

@@ -8,7 +8,7 @@
 ///
 /// Every operation is lane by lane; nothing depends on the number of lanes but [`Simd::LANES`]
 /// itself, so two instruction sets with fused multiply-add give the same bits.
-pub(crate) trait Simd: Copy + Send + Sync {
+pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// A vector of [`Simd::LANES`] numbers.
     type V: Copy;
     /// Numbers per vector.

@@ -9,8 +9,8 @@ use crate::config::resolved::Config;
 /// environments cut into 256 minibatches, and the official 1024.
 const OFFICIAL_BATCHES: [usize; 2] = [128, 1024];
 
-/// `configs/desk/base.toml`, carried along so that the program needs no file. The links in
-/// `built_in` bring such files into the package of this crate.
+/// `configs/desk/base.toml`, carried along so that the program needs no file. The link
+/// `configs` brings it into the package of this crate.
 const DESK: &str = include_str!("../../../configs/desk/base.toml");
 
 /// Sizes with a name.

@@ -25,6 +25,10 @@ pub struct EvalArgs {
     /// Where tensors live: auto, cpu, cuda, cuda:1, metal
     #[arg(long, value_parser = parse_device, default_value = "auto")]
     pub device: DeviceChoice,
+    /// Play nothing; measure how long one action takes on one thread of the CPU, by the policy's
+    /// own sampler and by others, or by the one that is asked for
+    #[arg(long, conflicts_with_all = ["task", "episodes", "seed", "record"])]
+    pub latency: bool,
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,

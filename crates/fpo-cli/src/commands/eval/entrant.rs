@@ -42,10 +42,7 @@ impl Entrant {
         device: &Device,
         seed: Option<u64>,
     ) -> Result<Entrant> {
-        let run = match given.is_dir() {
-            true => Some(RunDir::open(given)?),
-            false => None,
-        };
+        let run = run_of(given)?;
         let path = policy_path(given, run.as_ref(), args.best)?;
         let file = policy_file::load(&path, device)?;
         // A run whose seed is not needed is not asked for it.
@@ -54,6 +51,28 @@ impl Entrant {
         plan.seed = seed.unwrap_or(plan.seed);
         let player = player(&path, &file, &args.sampler)?;
         Ok(Entrant { given: given.to_path_buf(), path, player, plan })
+    }
+}
+
+/// Reads the policy that `given` names, a run's folder or a policy file, onto `device`. Returns its
+/// path too.
+///
+/// # Errors
+/// If it cannot be read; [`UsageError`] where the best policy is asked of a file.
+pub fn policy_file_of(
+    given: &Path,
+    is_best: bool,
+    device: &Device,
+) -> Result<(PathBuf, PolicyFile)> {
+    let path = policy_path(given, run_of(given)?.as_ref(), is_best)?;
+    let file = policy_file::load(&path, device)?;
+    Ok((path, file))
+}
+
+fn run_of(given: &Path) -> Result<Option<RunDir>> {
+    match given.is_dir() {
+        true => Ok(Some(RunDir::open(given)?)),
+        false => Ok(None),
     }
 }
 

@@ -179,8 +179,6 @@ mod tests {
             about: "what it is".into(),
         };
         assert_eq!(described(&field), "What it is. Range: 1 to 2. Default: 1 (paper).");
-        let none = Field {  ..field };
-        assert_eq!(described(&none), "What it is. Range: 1 to 2. Default: 1.");
         let task = reference::sections().iter().flat_map(|section| &section.fields);
         let required: Vec<&Field> = task.filter(|field| field.default == REQUIRED).collect();
         assert_eq!(required.len(), 1);

@@ -26,6 +26,7 @@ use crate::terminal::reporter::{Notes, Reporter};
 use crate::text::shell::path;
 use crate::training::changes::Change;
 use crate::training::checkpoint::recognised_fields;
+use crate::training::initial::{Initial, is_gone};
 use crate::training::trainer::Trainer;
 use crate::training::{checkpoint, device, policy_file};
 
@@ -46,17 +47,31 @@ pub fn start(
 
 /// Starts a new run in the folder that `choose` gives once it is certain that the run can be made.
 fn start_in(
-    config: Config,
+    mut config: Config,
     choose: impl FnOnce() -> Result<PathBuf>,
     operator: Operator,
 ) -> Result<()> {
+    let initial = Initial::pin(&mut config)?;
     let device = device::open(config.train.device, &mut Notes)?;
     device::set_precision(&device, config.train.precision)?;
-    let trainer = Trainer::new(config, &device)?;
+    let mut trainer = Trainer::new(config, &device)?;
     let (run, _lock) = RunDir::create(&choose()?)?;
     run.save_config(&trainer.config.to_toml()?)?;
+    if let Some(initial) = initial {
+        begin_with(&initial, &mut trainer, &run)?;
+    }
     let log = MetricsLog::create(&run)?;
     operator.run(run, trainer, log, 0.0)
+}
+
+/// Lets `run` start from a policy, of which its folder keeps a copy. The copy comes after the
+/// configuration, which names its digest: until it is there, the run starts from the original or
+/// not at all.
+fn begin_with(initial: &Initial, trainer: &mut Trainer, run: &RunDir) -> Result<()> {
+    initial.keep(run)?;
+    initial.put_into(trainer)?;
+    Notes.message(&initial.to_string());
+    Ok(())
 }
 
 /// Continues the run in `out`, or in `runs/` under the name of the configuration's files, if there
@@ -75,7 +90,7 @@ pub fn resume_or_start(
     match RunDir::open(&folder) {
         Ok(run) => {
             let registry = Registry::default();
-            require_same(&run, &config, &registry)?;
+            require_same(&run, config.clone(), &registry)?;
             let changes = Changes { device: Some(config.train.device), sets: Vec::new() };
             match go_on(&run, &changes, &registry, operator)? {
                 WentOn::Trained => Ok(()),
@@ -91,9 +106,16 @@ pub fn resume_or_start(
 }
 
 /// Fails unless `run` has the configuration `config`, as far as that decides the result.
-fn require_same(run: &RunDir, config: &Config, registry: &Registry) -> Result<()> {
+fn require_same(run: &RunDir, mut config: Config, registry: &Registry) -> Result<()> {
     let saved = Config::load_with(registry, &[run.config_path()], &[])?;
-    let changes = Change::between(&recognised_fields(&saved)?, &recognised_fields(config)?);
+    if config.train.init_sha256.is_none() {
+        // A run has all that it needs of its first policy, which may be gone by now.
+        match config.train.init == saved.train.init && is_gone(&config) {
+            true => config.train.init_sha256 = saved.train.init_sha256.clone(),
+            false => drop(Initial::pin(&mut config)?),
+        }
+    }
+    let changes = Change::between(&recognised_fields(&saved)?, &recognised_fields(&config)?);
     if changes.is_empty() {
         return Ok(());
     }
@@ -171,6 +193,10 @@ fn go_on(
             let text = format!("{change}: a run that goes on keeps it; start a new run instead");
             return Err(UsageError(text).into());
         }
+        if saved.train.init != config.train.init {
+            let text = "`train.init`: a run that goes on keeps it; start a new run instead";
+            return Err(UsageError(text.into()).into());
+        }
     }
     let resolved = config.to_toml()?;
     if let Some(choice) = changes.device {
@@ -190,8 +216,12 @@ fn go_on(
         }
         None => {
             Notes.note(&format!("{} has no checkpoint yet: starting over", run.root().display()));
+            let initial = Initial::of_run(run, &trainer.config)?;
             for path in set_aside_earlier_life(run)? {
                 Notes.note(&format!("what was there before is kept: {}", path.display()));
+            }
+            if let Some(initial) = initial {
+                begin_with(&initial, &mut trainer, run)?;
             }
             0.0
         }

@@ -62,6 +62,8 @@ impl Session {
     fn save_as(&self, folder: &std::path::Path) -> Result<()> {
         let (run, _lock) = RunDir::create(folder)?;
         run.save_config(&self.trainer.config.to_toml()?)?;
+        // The checkpoint is enough to go on; the copy serves those who verify the run.
+        let _ = fs::copy(self.run.init_path(), run.init_path());
         // The lines that are lost with the folder are named when the run is resumed.
         let _ = fs::copy(self.run.metrics_path(), run.metrics_path());
         checkpoint::save(&run, &self.trainer, self.elapsed())?;

@@ -17,6 +17,7 @@ use crate::run::checkpoint_files::CheckpointFiles;
 use crate::run::dir::RunDir;
 use crate::terminal::failure::describe;
 use crate::terminal::humanize::grouped;
+use crate::training::initial::check_copy;
 use crate::training::policy_file;
 
 /// Looks at every file of `run` that is read again, whose algorithm is one of `registry`.
@@ -29,6 +30,12 @@ pub fn findings(run: &RunDir, registry: &Registry) -> Vec<Finding> {
     let config = Config::load_with(registry, &[run.config_path()], &[]);
     let task = |config: &Config| format!("{} on {}", config.algorithm.kind.name, config.env.task);
     add(&run.config_path(), config.as_ref().map(task).map_err(|error| anyhow::anyhow!("{error}")));
+    if let Ok(config) = &config
+        && config.train.init.is_some()
+    {
+        let is_there = |_| "the policy that the run started from".to_string();
+        add(&run.init_path(), check_copy(run, config).map(is_there));
+    }
     let folders = match CheckpointFiles::folders(run) {
         Ok(folders) => folders,
         Err(error) => {

@@ -19,6 +19,7 @@ use crate::run::metrics::PARAMS;
 use crate::terminal::humanize::grouped;
 use crate::terminal::reporter::Notes;
 use crate::training::changes::Change;
+use crate::training::initial::Initial;
 use crate::training::trainer::Trainer;
 use crate::training::{checkpoint, device};
 
@@ -57,6 +58,9 @@ pub fn replay(
     let device = device::open(config.train.device, &mut Notes)?;
     device::set_precision(&device, config.train.precision)?;
     let mut trainer = Trainer::new(config, &device)?;
+    if let Some(initial) = Initial::of_run(run, &trainer.config)? {
+        initial.put_into(&mut trainer)?;
+    }
     trainer.pending = None;
     for step in wanted {
         let expected = rows[&step].get(PARAMS).and_then(Value::as_str).with_context(|| {

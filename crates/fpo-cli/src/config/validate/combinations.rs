@@ -29,6 +29,7 @@ impl Check<'_> {
         self.entropy_is_known(config, source)?;
         self.source_can_be_learned(config, source)?;
         self.likelihoods_are_known(config, source)?;
+        self.digest_is_of_a_policy(config)?;
         self.seeds_differ(config)
     }
 
@@ -178,6 +179,17 @@ impl Check<'_> {
                  which `algorithm.kind` = `{}` does not have; `ratios` does not",
                 config.algorithm.kind.name
             ),
+        })
+    }
+
+    /// Fails if a digest is given of no policy to start from.
+    fn digest_is_of_a_policy(&self, config: &Config) -> Result<(), ConfigError> {
+        if config.train.init.is_some() || config.train.init_sha256.is_none() {
+            return Ok(());
+        }
+        Err(ConfigError::Combination {
+            origin: self.origins_of(&["train.init_sha256", "train.init"]),
+            message: "`train.init_sha256` needs `train.init`, the policy whose digest it is".into(),
         })
     }
 

@@ -36,6 +36,10 @@ pub(crate) fn validate(config: &Config, origins: &Origins) -> Result<(), ConfigE
     check.together(config)
 }
 
+fn is_lower_hex(digit: u8) -> bool {
+    matches!(digit, b'0'..=b'9' | b'a'..=b'f')
+}
+
 struct Check<'a> {
     origins: &'a Origins,
 }
@@ -66,7 +70,20 @@ impl Check<'_> {
         let (factor, most) = (train.rollback_factor, train.max_rollbacks);
         let between = (Bound::Excluded(0.0), Bound::Excluded(1.0));
         self.within("train.rollback_factor", factor, between, "above 0, below 1")?;
-        self.within("train.max_rollbacks", most, 1..=1000, "1 to 1000")
+        self.within("train.max_rollbacks", most, 1..=1000, "1 to 1000")?;
+        if train.init.as_ref().is_some_and(String::is_empty) {
+            return Err(self.out_of_range(
+                "train.init",
+                "empty",
+                "a policy file or a run's folder",
+            ));
+        }
+        match &train.init_sha256 {
+            Some(digest) if digest.len() != 64 || !digest.bytes().all(is_lower_hex) => {
+                Err(self.out_of_range("train.init_sha256", digest, "64 digits of 0-9 and a-f"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn algorithm(&self, algorithm: &AlgorithmConfig) -> Result<(), ConfigError> {

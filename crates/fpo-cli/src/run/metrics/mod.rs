@@ -1,5 +1,5 @@
 //! The metrics of a run: one JSON object per iteration, one line each, in `metrics.jsonl`, and
-//! the same numbers as TensorBoard events.
+//! the same numbers as TensorBoard events, beside the configuration as a text.
 //!
 //! ```text
 //! {"step":15360,"train/policy_loss":-0.0012,"eval/episode_return_mean":402.1}
@@ -28,6 +28,9 @@ use crate::run::tensorboard::EventWriter;
 pub type Metrics = Vec<(String, f64)>;
 
 const STEP: &str = "step";
+
+/// The tag of the configuration among the events.
+const CONFIG: &str = "config";
 
 /// Key of the hash of the parameters.
 pub const PARAMS: &str = "params";
@@ -142,7 +145,16 @@ impl MetricsLog {
         let path = run.metrics_path();
         let file = OpenOptions::new().append(true).open(&path).map_err(io_error(&path))?;
         let folder = run.tensorboard_dir();
-        let events = EventWriter::create(&folder, restart_at).map_err(io_error(&folder))?;
+        let mut events = EventWriter::create(&folder, restart_at).map_err(io_error(&folder))?;
+        match fs::read_to_string(run.config_path()) {
+            Ok(config) => {
+                let written = events.text(restart_at.unwrap_or(0), CONFIG, &config);
+                written.map_err(io_error(events.path()))?;
+            }
+            // A log needs no configuration: it belongs to no run yet.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(io_error(&run.config_path())(error)),
+        }
         Ok(Self { path, file, events })
     }
 }
@@ -265,6 +277,23 @@ mod tests {
         MetricsLog::create(&run).unwrap();
         MetricsLog::resume(&run, &[]).unwrap();
         assert_eq!(fs::read_dir(run.tensorboard_dir()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn every_event_file_has_the_configuration_as_it_is_by_then() {
+        let (_folder, run) = run();
+        run.save_config("[a]\nx = 1\n").unwrap();
+        drop(MetricsLog::create(&run).unwrap());
+        run.save_config("[a]\nx = 2\n").unwrap();
+        drop(MetricsLog::resume(&run, &[]).unwrap());
+        let mut files: Vec<_> =
+            fs::read_dir(run.tensorboard_dir()).unwrap().map(|file| file.unwrap().path()).collect();
+        files.sort();
+        for (file, text) in files.iter().zip(["    [a]\n    x = 1", "    [a]\n    x = 2"]) {
+            let bytes = fs::read(file).unwrap();
+            let is_there = |part: &str| bytes.windows(part.len()).any(|at| at == part.as_bytes());
+            assert!(is_there(text) && is_there("config") && is_there("text"));
+        }
     }
 
     proptest! {

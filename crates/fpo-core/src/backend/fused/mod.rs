@@ -16,6 +16,7 @@ mod loss_rows;
 mod policy_outcome;
 mod policy_pass;
 pub(crate) mod sampling;
+pub(crate) mod single;
 mod steps;
 mod surprise;
 mod value_pass;

@@ -17,7 +17,7 @@ use crate::simd::vector::Simd;
 const BLOCK_ROWS: usize = 96;
 
 /// A network packed for a walk from noise to action.
-struct Walk<S> {
+pub(crate) struct Walk<S> {
     s: S,
     net: Perceptron,
     obs_dim: usize,
@@ -44,16 +44,7 @@ pub(crate) fn sample<S: Simd>(
     let walk = Walk::new(s, config, params);
     let Walk { dim, obs_dim, .. } = walk;
     let blocks = x.par_chunks_mut(BLOCK_ROWS * dim).zip(obs.par_chunks(BLOCK_ROWS * obs_dim));
-    blocks.for_each_init(
-        || walk.block(),
-        |block, (x, obs)| {
-            let starts = x.chunks_exact(dim);
-            walk.run(obs, starts, block, |_, _| {});
-            for (row, x) in block.input.chunks_exact(block.input_stride).zip(x.chunks_mut(dim)) {
-                x.copy_from_slice(&row[..dim]);
-            }
-        },
-    );
+    blocks.for_each_init(|| walk.block(BLOCK_ROWS), |block, (x, obs)| walk.sample(obs, x, block));
 }
 
 /// Replaces `states`, for each row the unit normals `(K + 1, A)` that start and disturb its chain,
@@ -72,7 +63,7 @@ pub(crate) fn chain<S: Simd>(
     let blocks =
         states.par_chunks_mut(BLOCK_ROWS * per_row).zip(obs.par_chunks(BLOCK_ROWS * obs_dim));
     blocks.for_each_init(
-        || (walk.block(), Vec::new()),
+        || (walk.block(BLOCK_ROWS), Vec::new()),
         |(block, starts), (states, obs)| {
             starts.clear();
             states.chunks_exact(per_row).for_each(|row| starts.extend_from_slice(&row[..dim]));
@@ -91,7 +82,8 @@ pub(crate) fn chain<S: Simd>(
 }
 
 impl<S: Simd> Walk<S> {
-    fn new(s: S, config: &FlowConfig, params: &[f32]) -> Walk<S> {
+    /// Returns the walk of a flow with these parameters.
+    pub(crate) fn new(s: S, config: &FlowConfig, params: &[f32]) -> Walk<S> {
         let sizes = config.sizes();
         let mut net = Perceptron::new(s, &sizes, config.obs_dim, config.activation);
         net.pack(s, params);
@@ -110,8 +102,18 @@ impl<S: Simd> Walk<S> {
         Walk { s, net, obs_dim, dim, steps }
     }
 
-    fn block(&self) -> Block {
-        self.net.block(BLOCK_ROWS, BLOCK_ROWS, 0)
+    /// Returns buffers for up to `rows` rows.
+    pub(crate) fn block(&self, rows: usize) -> Block {
+        self.net.block(rows, rows, 0)
+    }
+
+    /// Moves `x`, rows for which `block` has room, from noise to actions at observations `obs`.
+    pub(crate) fn sample(&self, obs: &[f32], x: &mut [f32], block: &mut Block) {
+        self.run(obs, x.chunks_exact(self.dim), block, |_, _| {});
+        let rows = block.input.chunks_exact(block.input_stride);
+        for (row, x) in rows.zip(x.chunks_mut(self.dim)) {
+            x.copy_from_slice(&row[..self.dim]);
+        }
     }
 
     /// Takes rows from `starts` through all steps, in the block's input. After each step it calls
