@@ -44,7 +44,7 @@ const HOUSES: [House; 3] = [
             &["error", "options", "reward", "rng", "spec"],
             &["vec_env", "task"],
             &["batch", "closed_form", "simulation"],
-            &["classic", "control_suite", "gridworld"],
+            &["classic", "control_suite", "gridworld", "rendering"],
             &["registry"],
         ],
         strangers: &["fpo_core", "fpo_cli", "candle_core", "candle_nn"],

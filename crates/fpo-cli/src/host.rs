@@ -17,6 +17,7 @@ pub fn threads() -> usize {
 pub fn features() -> Vec<String> {
     [
         ("mujoco", cfg!(feature = "mujoco")),
+        ("render", cfg!(feature = "render")),
         ("cuda", cfg!(feature = "cuda")),
         ("cudnn", cfg!(feature = "cudnn")),
         ("metal", cfg!(feature = "metal")),

@@ -44,6 +44,7 @@
 //! |     1 | `vec_env`, `task`                           | the interfaces of batch and task     |
 //! |     2 | `batch`, `closed_form`, `simulation`        | what runs a task, and kinds of tasks |
 //! |     3 | `classic`, `control_suite`, `gridworld`     | the tasks                            |
+//! |     3 | `rendering`                                 | pictures of tasks on MuJoCo models   |
 //! |     4 | `registry`                                  | the tasks by name                    |
 
 mod batch;
@@ -55,6 +56,8 @@ mod error;
 pub mod gridworld;
 mod options;
 mod registry;
+#[cfg(feature = "render")]
+pub mod rendering;
 pub mod reward;
 mod rng;
 #[cfg(feature = "mujoco")]

@@ -12,6 +12,7 @@ pub mod figure;
 pub mod init;
 pub mod list;
 pub mod play;
+pub mod render;
 pub mod report;
 pub mod sampler_args;
 pub mod summary;
@@ -39,6 +40,8 @@ use crate::commands::figure::gridworld::{GridworldArgs, gridworld};
 use crate::commands::init::{InitArgs, init};
 use crate::commands::list::{ListArgs, list};
 use crate::commands::play::{PlayArgs, play, show};
+use crate::commands::render::args::RenderArgs;
+use crate::commands::render::render;
 use crate::commands::report::{ReportArgs, report};
 use crate::commands::sweep::{SweepArgs, sweep};
 use crate::commands::task_arg::task_name;
@@ -103,6 +106,8 @@ enum Command {
     /// Draw what policies do, as SVG or PNG
     #[command(subcommand, after_help = examples::FIGURE)]
     Figure(Figure),
+    /// Draw episodes of policies, as an animation (GIF) or a sheet of moments (PNG)
+    Render(Box<RenderArgs>),
     /// List the tasks of this build, show one, or play it
     #[command(after_help = examples::ENVS)]
     Envs(EnvsArgs),
@@ -247,6 +252,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Verify(args) => verify(&args),
         Command::Report(args) => report(args),
         Command::Figure(Figure::Gridworld(args)) => gridworld(&args),
+        Command::Render(args) => render(&args),
         Command::Envs(args) => envs(args),
         Command::Bench(args) => bench(&args),
         Command::Doctor { caches, json } => doctor(caches, json),

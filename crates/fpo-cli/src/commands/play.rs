@@ -38,6 +38,11 @@ pub struct PlayArgs {
 }
 
 impl PlayArgs {
+    /// Returns what `--episodes` and `--seed` alone ask for.
+    pub fn unrecorded(episodes: u32, seed: Option<u64>) -> PlayArgs {
+        PlayArgs { episodes, seed, record: None }
+    }
+
     /// Returns the plan for a player that was not trained: every setting of `task` is its own.
     pub fn plan(&self, task: String) -> EvalPlan {
         EvalPlan {

@@ -104,6 +104,17 @@ impl GridWorld {
         [x as f64, y as f64].map(|coordinate| centred(coordinate) as f32)
     }
 
+    /// Returns the cell (x, y) at which an observation is made, such as the `final_obs` of an
+    /// episode; `None` for what is no observation of a cell.
+    pub fn place(obs: &[f32]) -> Option<(usize, usize)> {
+        let &[x, y] = obs else { return None };
+        let coordinate = |seen: f32| {
+            let cell = (f64::from(seen) * CENTRE + CENTRE).round();
+            (0.0..SIZE as f64).contains(&cell).then_some(cell as usize)
+        };
+        Some((coordinate(x)?, coordinate(y)?))
+    }
+
     /// Returns the cell reached from (`x`, `y`) by `action`. An axis of the action that is not a
     /// number moves nothing.
     pub fn destination(&self, (x, y): (usize, usize), action: [f32; 2]) -> (usize, usize) {

@@ -129,3 +129,13 @@ fn the_known_saddles_are_free_cells_as_far_from_the_upper_as_from_the_lower_goal
         assert!(layout.saddles.iter().all(|&(x, y)| world.map().get(x, y) == Some(Cell::Free)));
     }
 }
+
+#[test]
+fn a_place_is_found_again_in_its_observation() {
+    for (x, y) in (0..SIZE).flat_map(|x| (0..SIZE).map(move |y| (x, y))) {
+        assert_eq!(GridWorld::place(&GridWorld::observation(x, y)), Some((x, y)));
+    }
+    for wrong in [&[0.0][..], &[0.0, 1.1], &[f32::NAN, 0.0], &[0.0; 3]] {
+        assert_eq!(GridWorld::place(wrong), None);
+    }
+}

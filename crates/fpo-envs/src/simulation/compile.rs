@@ -15,6 +15,14 @@ const MUJOCO_VERSION: &str = "3.17.0";
 /// [`EnvError::Mujoco`] with MuJoCo's message when it refuses the model, or when the MuJoCo library
 /// that was found is not the version this build expects.
 pub fn compile(task: &dyn MujocoTask) -> Result<MjModel, EnvError> {
+    require_version(task)?;
+    MjModel::from_xml_string(task.xml())
+        .map_err(|error| EnvError::Mujoco { task: task.spec().name, what: error.to_string() })
+}
+
+/// Checks that the MuJoCo library that was found is the one of this build, and keeps its messages
+/// away from the user. Every use of MuJoCo comes after this call.
+pub(crate) fn require_version(task: &dyn MujocoTask) -> Result<(), EnvError> {
     let found = mujoco_rs::mujoco_version();
     if found != MUJOCO_VERSION {
         let what = format!(
@@ -24,6 +32,5 @@ pub fn compile(task: &dyn MujocoTask) -> Result<MjModel, EnvError> {
         return Err(EnvError::Mujoco { task: task.spec().name, what });
     }
     log::keep_quiet();
-    MjModel::from_xml_string(task.xml())
-        .map_err(|error| EnvError::Mujoco { task: task.spec().name, what: error.to_string() })
+    Ok(())
 }

@@ -8,7 +8,7 @@ pub(crate) mod compile;
 mod log;
 pub(crate) mod mujoco;
 pub(crate) mod mujoco_task;
-mod row;
+pub(crate) mod row;
 mod stepping;
 #[cfg(test)]
 mod tests;

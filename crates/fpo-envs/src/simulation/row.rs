@@ -17,26 +17,26 @@ const PARTS: u32 = mjtState::mjSTATE_INTEGRATION as u32;
 
 /// The layout of the rows of one model.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct RowLayout {
+pub(crate) struct RowLayout {
     len: usize,
     /// Whether the model has none of the rarer pieces.
-    pub(super) plain: bool,
+    pub(crate) plain: bool,
 }
 
 impl RowLayout {
     /// Returns the layout for a model.
-    pub(super) fn new(model: &MjModel) -> Self {
+    pub(crate) fn new(model: &MjModel) -> Self {
         let rare = [model.neq(), model.nhistory(), model.nuserdata(), model.npluginstate()];
         Self { len: model.state_size(PARTS), plain: rare.iter().all(|&size| size == 0) }
     }
 
     /// Number of elements in a row.
-    pub(super) fn len(self) -> usize {
+    pub(crate) fn len(self) -> usize {
         self.len
     }
 
     /// Copies a row into `data`.
-    pub(super) fn load(self, data: &mut Data, row: &[f64]) -> Result<(), MjDataError> {
+    pub(crate) fn load(self, data: &mut Data, row: &[f64]) -> Result<(), MjDataError> {
         let Some((&time, mut rest)) = row.split_first().filter(|_| self.fits(row)) else {
             return data.set_state(row, PARTS);
         };
@@ -59,7 +59,7 @@ impl RowLayout {
     }
 
     /// Copies a row out of `data`.
-    pub(super) fn store(self, data: &Data, row: &mut [f64]) -> Result<(), MjDataError> {
+    pub(crate) fn store(self, data: &Data, row: &mut [f64]) -> Result<(), MjDataError> {
         if !self.fits(row) {
             return data.try_read_state_into(PARTS, row).map(drop);
         }

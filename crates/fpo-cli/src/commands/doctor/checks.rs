@@ -127,6 +127,27 @@ pub(crate) fn mujoco() -> Check {
     .advise("scripts/setup.sh && cargo build --release")
 }
 
+/// Says whether `fpo render` can draw MuJoCo tasks here.
+#[cfg(feature = "render")]
+pub(crate) fn rendering() -> Check {
+    use fpo_envs::rendering::{Gl, RenderError};
+    match Gl::open() {
+        Ok(gl) => Check::ok("rendering", format!("OpenGL without a window, by {}", gl.name())),
+        Err(RenderError::NoGl { tried }) => {
+            Check::new("rendering", State::Absent, tried.join("; "))
+                .advise("to draw MuJoCo tasks: apt install libegl1 libgl1-mesa-dri, or libosmesa6")
+        }
+        Err(error) => Check::new("rendering", State::Absent, error.to_string())
+            .advise("unset MUJOCO_GL, or set it to egl or osmesa"),
+    }
+}
+
+#[cfg(not(feature = "render"))]
+pub(crate) fn rendering() -> Check {
+    Check::new("rendering", State::Absent, "not in this build: `fpo render` draws no MuJoCo tasks")
+        .advise("scripts/setup.sh && cargo build --release")
+}
+
 pub(crate) fn memory() -> Option<Check> {
     let (total, free) = (host::memory("MemTotal")?, host::memory("MemAvailable")?);
     let found = format!("{} free of {}", gib(free), gib(total));

@@ -35,6 +35,7 @@ impl Report {
         let mut all = vec![checks::program(&machine), checks::features(&machine)];
         all.extend([devices::cpu(&machine), devices::cuda(), devices::metal()]);
         all.extend([checks::threads(&machine), checks::kernels(), checks::mujoco()]);
+        all.push(checks::rendering());
         all.extend(checks::memory());
         all.extend(checks::disk());
         Report { checks: all, caches: None, machine }
@@ -90,7 +91,8 @@ mod tests {
     fn this_machine_can_run_the_tests_and_so_is_sound() {
         let report = Report::make();
         report.require_sound().unwrap();
-        for name in ["program", "cpu", "cuda", "metal", "threads", "kernels", "mujoco"] {
+        for name in ["program", "cpu", "cuda", "metal", "threads", "kernels", "mujoco", "rendering"]
+        {
             assert!(report.checks.iter().any(|check| check.name == name), "no {name}");
         }
         let missing = report.checks.iter().filter(|c| c.state != State::Ok && c.name != "metal");

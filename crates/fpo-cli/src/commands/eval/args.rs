@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::commands::device_arg::parse_device;
+use crate::commands::eval::entrant::Asked;
 use crate::commands::play::PlayArgs;
 use crate::commands::sampler_args::SamplerArgs;
 use crate::config::choices::DeviceChoice;
@@ -38,4 +39,12 @@ pub struct EvalArgs {
     /// How much to play.
     #[command(flatten)]
     pub play: PlayArgs,
+}
+
+impl EvalArgs {
+    /// Returns what concerns each policy.
+    pub fn asked(&self) -> Asked<'_> {
+        let EvalArgs { best, task, sampler, play, .. } = self;
+        Asked { best: *best, task: task.as_deref(), sampler, play }
+    }
 }

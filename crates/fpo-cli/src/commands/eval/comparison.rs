@@ -61,7 +61,7 @@ impl Comparison {
         let mut entrants: Vec<Entrant> = Vec::new();
         for given in &args.policies {
             let seed = entrants.first().map(|first| first.plan.seed);
-            let entrant = Entrant::read(given, args, device, seed)?;
+            let entrant = Entrant::read(given, &args.asked(), device, seed)?;
             if let Some(first) = entrants.first() {
                 require_same_episodes(first, &entrant)?;
             }
@@ -82,7 +82,10 @@ impl Comparison {
 
 /// Fails if the episodes of `other` are not those of `first`. How long each holds an action is its
 /// own affair: the length of an episode counts control steps.
-fn require_same_episodes(first: &Entrant, other: &Entrant) -> Result<()> {
+///
+/// # Errors
+/// [`UsageError`] names both policies and what differs.
+pub fn require_same_episodes(first: &Entrant, other: &Entrant) -> Result<()> {
     let [a, b] = [&first.plan, &other.plan];
     let [a_steps, b_steps] = [steps(a)?, steps(b)?];
     let (ours, theirs, advice) = if a.task != b.task {

@@ -7,7 +7,7 @@ use candle_core::Device;
 use fpo_core::PolicyFile;
 use fpo_core::sampler::Start;
 
-use crate::commands::eval::args::EvalArgs;
+use crate::commands::play::PlayArgs;
 use crate::commands::sampler_args::SamplerArgs;
 use crate::run::best;
 use crate::run::dir::RunDir;
@@ -15,6 +15,19 @@ use crate::terminal::failure::UsageError;
 use crate::training::evaluate::EvalPlan;
 use crate::training::player::Player;
 use crate::training::policy_file;
+
+/// What the command line says of how policies are to play.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// Whether the policy of a run's best evaluation plays instead of its last.
+    pub best: bool,
+    /// The task, if not the one a policy was trained on.
+    pub task: Option<&'a str>,
+    /// How actions are drawn.
+    pub sampler: &'a SamplerArgs,
+    /// How much to play.
+    pub play: &'a PlayArgs,
+}
 
 /// A policy and the episodes it is to play.
 pub struct Entrant {
@@ -38,18 +51,18 @@ impl Entrant {
     /// not apply to it.
     pub fn read(
         given: &Path,
-        args: &EvalArgs,
+        asked: &Asked<'_>,
         device: &Device,
         seed: Option<u64>,
     ) -> Result<Entrant> {
         let run = run_of(given)?;
-        let path = policy_path(given, run.as_ref(), args.best)?;
+        let path = policy_path(given, run.as_ref(), asked.best)?;
         let file = policy_file::load(&path, device)?;
         // A run whose seed is not needed is not asked for it.
         let seeded_by = run.as_ref().filter(|_| seed.is_none());
-        let mut plan = args.play.plan_for_policy(&path, &file, args.task.as_deref(), seeded_by)?;
+        let mut plan = asked.play.plan_for_policy(&path, &file, asked.task, seeded_by)?;
         plan.seed = seed.unwrap_or(plan.seed);
-        let player = player(&path, &file, &args.sampler)?;
+        let player = player(&path, &file, asked.sampler)?;
         Ok(Entrant { given: given.to_path_buf(), path, player, plan })
     }
 }
@@ -74,6 +87,13 @@ fn run_of(given: &Path) -> Result<Option<RunDir>> {
         true => Ok(Some(RunDir::open(given)?)),
         false => Ok(None),
     }
+}
+
+/// Returns the name of a policy's folder or file.
+pub fn name(given: &Path) -> String {
+    let path = std::path::absolute(given).unwrap_or_else(|_| given.to_path_buf());
+    let name = if path.is_dir() { path.file_name() } else { path.file_stem() };
+    name.unwrap_or(given.as_os_str()).to_string_lossy().into_owned()
 }
 
 fn policy_path(given: &Path, run: Option<&RunDir>, is_best: bool) -> Result<PathBuf> {

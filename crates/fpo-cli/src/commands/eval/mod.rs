@@ -2,8 +2,8 @@
 //! draws, or measures how long an action takes.
 
 pub mod args;
-mod comparison;
-mod entrant;
+pub(crate) mod comparison;
+pub(crate) mod entrant;
 mod latency;
 
 use anyhow::{Context, Result};
@@ -30,7 +30,7 @@ pub fn eval(args: EvalArgs) -> Result<()> {
     }
     let device = device::open(args.device, &mut Notes)?;
     if let [given] = args.policies.as_slice() {
-        let entrant = Entrant::read(given, &args, &device, None)?;
+        let entrant = Entrant::read(given, &args.asked(), &device, None)?;
         let report = play(&entrant.player, &entrant.plan, &args.play)
             .with_context(|| format!("policy {}", entrant.path.display()))?;
         return show(report, args.json);

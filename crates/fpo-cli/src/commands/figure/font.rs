@@ -86,6 +86,16 @@ impl Fonts {
         let units: f32 = text.chars().map(advance).sum();
         units * size / f32::from(font.metrics(Size::unscaled(), place).units_per_em)
     }
+
+    /// Returns `text`, cut where it would be wider than `width`.
+    pub fn fitted(&self, text: &str, size: f32, weight: Weight, width: f32) -> String {
+        if self.width(text, size, weight) <= width {
+            return text.to_owned();
+        }
+        let mut cut = text.to_owned();
+        while cut.pop().is_some() && self.width(&format!("{cut}…"), size, weight) > width {}
+        cut + "…"
+    }
 }
 
 #[cfg(test)]

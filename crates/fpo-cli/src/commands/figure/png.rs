@@ -21,14 +21,21 @@ pub const SCALE: u32 = 2;
 /// # Errors
 /// If `svg` is not an SVG document, or the picture is too large for the memory.
 pub fn png(svg: &str) -> Result<Vec<u8>> {
+    Ok(pixels(svg, SCALE as f32)?.encode_png()?)
+}
+
+/// Returns the pixels of the picture `svg`, `scale` times as wide and high.
+///
+/// # Errors
+/// As [`png`].
+pub fn pixels(svg: &str, scale: f32) -> Result<Pixmap> {
     let tree = Tree::from_str(svg, &options()).context("cannot read the figure's own SVG")?;
-    let pixels = |length: f32| (SCALE as f32 * length).round() as u32;
+    let pixels = |length: f32| (scale * length).round() as u32;
     let (width, height) = (pixels(tree.size().width()), pixels(tree.size().height()));
     let mut pixels = Pixmap::new(width, height)
         .with_context(|| format!("no memory for a picture of {width} × {height} pixels"))?;
-    let scale = Transform::from_scale(SCALE as f32, SCALE as f32);
-    resvg::render(&tree, scale, &mut pixels.as_mut());
-    Ok(pixels.encode_png()?)
+    resvg::render(&tree, Transform::from_scale(scale, scale), &mut pixels.as_mut());
+    Ok(pixels)
 }
 
 /// Returns how the SVG is read: with the program's own two fonts and no others.
@@ -58,7 +65,7 @@ mod tests {
     use crate::commands::figure::scene::{Anchor, Paint, Scene, Shape, Style, Text};
     use crate::commands::figure::svg::svg;
 
-    fn pixels(scene: &Scene) -> Pixmap {
+    fn drawn(scene: &Scene) -> Pixmap {
         let png = png(&svg(scene, &Fonts::new().unwrap())).unwrap();
         Pixmap::decode_png(&png).unwrap()
     }
@@ -79,7 +86,7 @@ mod tests {
         scene.shapes("red", Style::filled(Paint::solid(0xff0000)), [square(0.0)]);
         scene.shapes("half", Style::filled(Paint::solid(0).at(0.5)), [square(15.0), square(15.0)]);
         scene.text(text("—", Weight::SemiBold));
-        let pixels = pixels(&scene);
+        let pixels = drawn(&scene);
         assert_eq!((pixels.width(), pixels.height()), (80, 40));
         let at = |x, y| {
             let colour = pixels.pixel(x, y).unwrap();
@@ -100,7 +107,7 @@ mod tests {
             let mut scene = scene();
             scene.text(text(letters, weight));
             let dark = |colour: &&resvg::tiny_skia::PremultipliedColorU8| colour.red() < 128;
-            pixels(&scene).pixels().iter().filter(dark).count()
+            drawn(&scene).pixels().iter().filter(dark).count()
         };
         let (regular, semi_bold) = (ink("ll", Weight::Regular), ink("ll", Weight::SemiBold));
         assert!(regular > 0 && semi_bold * 5 > regular * 6, "{regular} and {semi_bold} pixels");

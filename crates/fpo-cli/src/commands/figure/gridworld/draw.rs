@@ -46,11 +46,11 @@ pub fn draw(surveys: &[Survey], fonts: &Fonts) -> Scene {
         let x = MARGIN + NUMBERS + column as f32 * (NUMBERS + SIDE + COLUMN_GAP);
         head(&mut scene, survey, x, fonts);
         let map = MapPanel { x, y: maps };
-        map.ground(&mut scene, survey);
+        map.ground(&mut scene, survey.world.map());
         map.fans(&mut scene, survey);
         map.states(&mut scene, survey);
         map.walks(&mut scene, survey);
-        map.letters(&mut scene, survey);
+        map.letters(&mut scene, &survey.goals);
         for (index, state) in survey.states.iter().enumerate() {
             let x = x + index as f32 * (side + PANEL_GAP);
             let panel = ScatterPanel { x, y: scatters, side, limit, first: index == 0 };
@@ -62,7 +62,7 @@ pub fn draw(surveys: &[Survey], fonts: &Fonts) -> Scene {
 }
 
 fn head(scene: &mut Scene, survey: &Survey, x: f32, fonts: &Fonts) {
-    let title = fitted(&survey.title, 17.0, Weight::SemiBold, fonts);
+    let title = fonts.fitted(&survey.title, 17.0, Weight::SemiBold, SIDE);
     scene.text(Text {
         weight: Weight::SemiBold,
         paint: palette::INK,
@@ -70,14 +70,4 @@ fn head(scene: &mut Scene, survey: &Survey, x: f32, fonts: &Fonts) {
     });
     let line = format!("{}, trained for {} steps", survey.task, grouped(survey.steps));
     scene.text(label(line, x, MARGIN + 33.0, 11.5, Anchor::Start));
-}
-
-/// Returns `text`, cut where it would be wider than a map.
-fn fitted(text: &str, size: f32, weight: Weight, fonts: &Fonts) -> String {
-    if fonts.width(text, size, weight) <= SIDE {
-        return text.to_owned();
-    }
-    let mut cut = text.to_owned();
-    while cut.pop().is_some() && fonts.width(&format!("{cut}…"), size, weight) > SIDE {}
-    cut + "…"
 }

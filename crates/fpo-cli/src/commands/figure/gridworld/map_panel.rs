@@ -1,8 +1,9 @@
 //! A panel with the map: its cells, samples as strokes from their cells, and episodes as lines.
 
-use fpo_envs::gridworld::{Cell, SIZE};
+use fpo_envs::gridworld::{Cell, Map, SIZE};
 
 use crate::commands::figure::font::Weight;
+use crate::commands::figure::gridworld::goals::Goal;
 use crate::commands::figure::gridworld::palette;
 use crate::commands::figure::gridworld::palette::label;
 use crate::commands::figure::gridworld::plan::{Place, SPACING};
@@ -36,7 +37,8 @@ impl MapPanel {
         (self.x + right * CELL, self.y + SIDE - up * CELL)
     }
 
-    fn middle(&self, (x, y): Place) -> (f32, f32) {
+    /// Returns the middle of a cell.
+    pub fn middle(&self, (x, y): Place) -> (f32, f32) {
         self.point(x as f32 + 0.5, y as f32 + 0.5)
     }
 
@@ -46,8 +48,7 @@ impl MapPanel {
     }
 
     /// Paints cells, grid and numbers.
-    pub fn ground(&self, scene: &mut Scene, survey: &Survey) {
-        let map = survey.world.map();
+    pub fn ground(&self, scene: &mut Scene, map: &Map) {
         let line = |a: (f32, f32), b: (f32, f32)| Shape::Line(vec![a, b]);
         let side = SIZE as f32;
         let lines = (1..SIZE).flat_map(|i| {
@@ -107,8 +108,8 @@ impl MapPanel {
     }
 
     /// Paints the letter of each goal, on a disc that keeps it legible over whatever ends there.
-    pub fn letters(&self, scene: &mut Scene, survey: &Survey) {
-        for goal in &survey.goals {
+    pub fn letters(&self, scene: &mut Scene, goals: &[Goal]) {
+        for goal in goals {
             let (x, y) = self.middle(goal.corner());
             let disc = Shape::Circle { x, y, radius: 0.44 * CELL };
             scene.shapes("goal-letter", Style::filled(palette::GOAL_LETTER), [disc]);

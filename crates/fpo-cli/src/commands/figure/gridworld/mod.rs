@@ -7,11 +7,11 @@
 
 mod distances;
 mod draw;
-mod goals;
+pub(crate) mod goals;
 mod legend;
-mod map_panel;
-mod palette;
-mod plan;
+pub(crate) mod map_panel;
+pub(crate) mod palette;
+pub(crate) mod plan;
 mod report;
 mod sampled;
 mod scatter_panel;

@@ -11,6 +11,7 @@ use fpo_core::modality::{DipNull, Modality};
 use fpo_core::sampler::Start;
 use fpo_envs::gridworld::{Cell, GridWorld, SIZE};
 
+use crate::commands::eval::entrant::name;
 use crate::commands::figure::gridworld::goals::{Goal, goals};
 use crate::commands::figure::gridworld::plan::{Place, Plan, SPACING, STARTS};
 use crate::commands::figure::gridworld::sampled::{Action, Sampled};
@@ -111,9 +112,7 @@ impl Policy {
 
     /// Returns the name of its folder or file.
     pub fn name(&self) -> String {
-        let path = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
-        let name = if path.is_dir() { path.file_name() } else { path.file_stem() };
-        name.unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned()
+        name(&self.path)
     }
 
     /// Draws all that `request` asks for.
