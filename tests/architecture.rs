@@ -34,7 +34,7 @@ const HOUSES: [House; 3] = [
             &["likelihood", "objective"],
             &["algorithm", "backend"],
             &["acting"],
-            &["learner", "policy_file"],
+            &["learner", "onnx", "policy_file"],
         ],
         strangers: &["fpo_envs", "fpo_cli"],
     },

@@ -25,6 +25,8 @@
 //! | advantages | GAE(λ) | [`gae::estimate`] |
 //! | baselines | Gaussian PPO; DPPO | [`GaussianPolicy`]; [`ChainPolicy`] |
 //!
+//! A policy can be taken elsewhere as a [`PolicyFile`] or an ONNX graph ([`onnx`]).
+//!
 //! Seams for code of one's own: [`Policy`], [`Algorithm`] with its [`Registry`],
 //! [`surrogate::Surrogate`], [`Backend`], [`Reduce`], [`PolicyKind`].
 //!
@@ -77,6 +79,7 @@ mod learner;
 pub mod likelihood;
 mod nn;
 mod objective;
+pub mod onnx;
 mod optimizer;
 mod policy;
 mod policy_file;

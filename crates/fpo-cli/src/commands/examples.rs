@@ -40,7 +40,8 @@ Examples:
 pub(crate) const EXPORT: &str = "\
 Examples:
   fpo export runs/CheetahRun-seed0 -o policy.safetensors
-  fpo export runs/two_walls-seed0 --output two_walls.safetensors";
+  fpo export runs/CheetahRun-seed0 -o policy.onnx
+  fpo export runs/CheetahRun-seed0 -o cheetah --onnx --license mit    # a folder to share";
 
 /// Of `fpo list`.
 pub(crate) const LIST: &str = "\
@@ -111,3 +112,9 @@ pub(crate) const WATCH: &str = "\
 Examples:
   fpo watch runs/CheetahRun-seed0
   fpo watch runs/CheetahRun-seed0 --once --panel updates";
+
+/// Of `fpo render`.
+pub(crate) const RENDER: &str = "\
+Examples:
+  fpo render runs/CheetahRun-seed0 -o cheetah.gif
+  fpo render runs/CheetahRun-seed0 random --task CheetahRun -o sheet.png";

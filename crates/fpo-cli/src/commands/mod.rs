@@ -36,6 +36,8 @@ use crate::commands::device_arg::parse_device;
 use crate::commands::doctor::Report;
 use crate::commands::eval::args::EvalArgs;
 use crate::commands::eval::eval;
+use crate::commands::export::args::ExportArgs;
+use crate::commands::export::export;
 use crate::commands::figure::gridworld::{GridworldArgs, gridworld};
 use crate::commands::init::{InitArgs, init};
 use crate::commands::list::{ListArgs, list};
@@ -82,15 +84,9 @@ enum Command {
     /// Play episodes with trained policies, report their returns, and compare several
     #[command(after_help = examples::EVAL)]
     Eval(Box<EvalArgs>),
-    /// Write the policy of a run's newest checkpoint to a safetensors file
+    /// Write a policy to a file of its own, to an ONNX graph, or to a folder with a model card
     #[command(after_help = examples::EXPORT)]
-    Export {
-        /// Folder of the run
-        run: PathBuf,
-        /// File to write
-        #[arg(short, long, value_name = "FILE")]
-        output: PathBuf,
-    },
+    Export(ExportArgs),
     /// Show how a run stands, live or from its files
     #[command(after_help = examples::WATCH)]
     Watch(WatchArgs),
@@ -107,6 +103,7 @@ enum Command {
     #[command(subcommand, after_help = examples::FIGURE)]
     Figure(Figure),
     /// Draw episodes of policies, as an animation (GIF) or a sheet of moments (PNG)
+    #[command(after_help = examples::RENDER)]
     Render(Box<RenderArgs>),
     /// List the tasks of this build, show one, or play it
     #[command(after_help = examples::ENVS)]
@@ -246,7 +243,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Train(args) => train(args),
         Command::Sweep(args) => sweep(&args),
         Command::Eval(args) => eval(*args),
-        Command::Export { run, output } => export::export(&run, &output, &Registry::default()),
+        Command::Export(args) => export(&args, &Registry::default()),
         Command::Watch(args) => watch(&args),
         Command::List(args) => list(&args),
         Command::Verify(args) => verify(&args),

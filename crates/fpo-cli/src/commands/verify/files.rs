@@ -8,7 +8,7 @@ use candle_core::Device;
 use fpo_core::Registry;
 use serde_json::{Map, Value};
 
-use crate::commands::export::{FORMATS, policy_of};
+use crate::commands::export::policy_of;
 use crate::commands::verify::Finding;
 use crate::config::resolved::Config;
 use crate::results::outcome::Outcome;
@@ -80,7 +80,7 @@ fn policy(
         && file.has_digest
         && file.info.steps == files.step()
     {
-        let (expected, _) = policy_of(files, config, &FORMATS[0])?;
+        let expected = policy_of(files, config)?;
         if fs::read(run.policy_path())? != expected {
             bail!("it is not the policy of {}", files.folder().display());
         }
