@@ -96,7 +96,7 @@ pub fn parse(path: &Path, bytes: &[u8], device: &Device) -> Result<PolicyFile> {
         let path = path.display();
         Notes.note(&format!("policy {path} names no digest: damage to it may go unnoticed"));
     }
-    Ok((file, bytes))
+    Ok(file)
 }
 
 /// Reads a safetensors file, and no more of it than its header says that it holds.
