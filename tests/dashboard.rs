@@ -26,6 +26,8 @@ use vt100::Parser;
 const TASK: &str = "GridWorld/two_walls";
 /// Steps that no test waits for.
 const ENDLESS: &str = "train.total_steps=100000000";
+/// A rate with which a run does not diverge before a test is done with it.
+const STEADY: &str = "optimizer.learning_rate=1e-8";
 
 /// A program on a terminal of its own, and what is on its screen.
 struct Terminal {
@@ -133,7 +135,8 @@ fn prepared() -> (TempDir, PathBuf) {
 /// Starts an endless run in the folder `run`.
 fn endless(size: (u16, u16)) -> (TempDir, Terminal) {
     let (dir, config) = prepared();
-    let args = ["train", config.to_str().unwrap(), "--out", "run", "--set", ENDLESS];
+    let config = config.to_str().unwrap();
+    let args = ["train", config, "--out", "run", "--set", ENDLESS, "--set", STEADY];
     let terminal = Terminal::fpo(dir.path(), &args, size);
     (dir, terminal)
 }

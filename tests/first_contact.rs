@@ -33,7 +33,12 @@ fn a_written_configuration_trains_as_it_is_and_is_never_lost() {
     assert!(printed.contains("train it:             fpo train two_walls-ppo.toml"), "{printed}");
     let file = dir.path().join("two_walls-ppo.toml");
     let text = fs::read_to_string(&file).unwrap();
-    assert!(text.contains("# Environments that run side by side;"), "{text}");
+    assert!(
+        text.contains(
+            "# Environments that run side by side. Value: a whole number, 1 to 1,048,576"
+        ),
+        "{text}"
+    );
     assert!(text.contains("clip_epsilon = 0.2 # official"), "{text}");
     succeed(dir.path(), &[&["train", "two_walls-ppo.toml"][..], &SHORT].concat());
     assert!(dir.path().join("runs/two_walls-ppo-seed0/policy.safetensors").is_file());

@@ -67,7 +67,7 @@ fn field(section: &str, part: &str) -> Option<Field> {
     let about = about.split("\n\n|").next().unwrap_or_default();
     Some(Field {
         name: name.into(),
-        range: range.into(),
+        range: range.replace(" · ", ", "),
         default: default.into(),
         about: plain(&joined(about)),
     })
@@ -143,7 +143,7 @@ mod tests {
                     [there](#z) [a.\n\n| t |\n|---|\n";
         let expected = Field {
             name: "b".into(),
-            range: "a number · 1 to 2".into(),
+            range: "a number, 1 to 2".into(),
             default: "\"x\" (ours)".into(),
             about: "See docs/x.md, there [a.".into(),
         };

@@ -148,7 +148,7 @@ impl Start<'_> {
             "What has its default is left out, but for what is changed first. As sources, \"paper\" \
              is arXiv 2507.21053, \"official\" the program of its authors, \"FPO++\" is arXiv \
              2602.02481, and \"ours\" a choice made here; defaults are those of \"fpo\". \
-             docs/configuration.md has every field."
+             docs/configuration-keys.md has every field."
                 .into(),
             String::new(),
             format!("fpo train {}", shell::path(path)),

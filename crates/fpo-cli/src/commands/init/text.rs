@@ -106,7 +106,7 @@ fn described(field: &Field) -> String {
     if default == REQUIRED {
         return sentence(about);
     }
-    format!("{} Range: {range}. Default: {default}.", sentence(about))
+    format!("{} Value: {range}. Default: {default}.", sentence(about))
 }
 
 /// Returns `text` with a capital in front and a full stop behind.
@@ -178,7 +178,7 @@ mod tests {
             default: "1 (paper)".into(),
             about: "what it is".into(),
         };
-        assert_eq!(described(&field), "What it is. Range: 1 to 2. Default: 1 (paper).");
+        assert_eq!(described(&field), "What it is. Value: 1 to 2. Default: 1 (paper).");
         let task = reference::sections().iter().flat_map(|section| &section.fields);
         let required: Vec<&Field> = task.filter(|field| field.default == REQUIRED).collect();
         assert_eq!(required.len(), 1);

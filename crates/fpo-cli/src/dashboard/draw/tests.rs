@@ -84,12 +84,7 @@ fn a_small_terminal_still_has_the_curve_and_the_first_numbers() {
     let frame = shown(Panel::Overview, (60, 16));
     assert_has(
         &frame,
-        &[
-            "500k/1M steps",
-            "return training 450.0 evaluation 500.0",
-            "500.0 ± 2.500",
-            "clip fraction",
-        ],
+        &["500k/1M steps", "return training 450.0", "500.0 ± 2.500", "clip fraction"],
     );
     assert!(frame.lines().all(|line| line.chars().count() <= 60), "{frame}");
 }
