@@ -103,6 +103,19 @@ fn losses_in_nats_with_any_source_equal_composed_operations_in_f64() {
     compare(fixed.chain(learned));
 }
 
+/// A loss of predicted noise has no weight at the end where the input is the noise itself.
+#[test]
+fn losses_without_weight_leave_the_learned_width_its_gradient() {
+    let problems = (846..852).flat_map(|seed| {
+        [0.0, 1.0].map(|time| {
+            let mut problem = Problem::random(seed).with_source(0.8, SourceWidth::Learned);
+            (problem.flow.output_mode, problem.time) = (Quantity::Noise, Some(time));
+            problem
+        })
+    });
+    compare(problems);
+}
+
 /// `exp(A)`, bounded, times the log ratio: good actions are regressed on more than bad ones.
 #[derive(Debug)]
 struct ExponentialWeights;

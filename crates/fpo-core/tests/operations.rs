@@ -36,6 +36,7 @@ fn paper() -> Problem {
         },
         own_surrogate: None,
         rounding: None,
+        time: None,
         samples: 2,
         unroll_length: 30,
         unrolls: 1,

@@ -36,6 +36,8 @@ pub struct Problem {
     pub own_surrogate: Option<Arc<dyn Surrogate>>,
     /// Which change of the parameters, as small as the rounding of f32, is made, if any.
     pub rounding: Option<u64>,
+    /// The time of all pairs, where it is not drawn.
+    pub time: Option<f64>,
     pub samples: usize,
     pub unroll_length: usize,
     pub unrolls: usize,
@@ -183,6 +185,7 @@ impl Problem {
             Quantity::Velocity => (0.0, 1.0),
             _ => (0.3, 0.4),
         };
+        let (low, span) = self.time.map_or((low, span), |time| (time, 0.0));
         let t = at(self.uniform(4, &[steps, envs, n, 1])).affine(span, low).unwrap();
         let off = (at(self.tensor(5, &[steps, envs, n])) * 0.2).unwrap();
         let (terminated, truncated) =

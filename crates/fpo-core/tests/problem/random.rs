@@ -79,6 +79,7 @@ impl Problem {
             objective,
             own_surrogate: None,
             rounding: None,
+            time: None,
             samples,
             unroll_length: [1, 2, 7, 30, 61, 130][below(6)],
             unrolls,

@@ -129,6 +129,11 @@ impl<S: Simd> FlowRows<'_, S> {
         for (k, (&slope, out)) in losses.iter().zip(outputs).enumerate() {
             let regression = self.regression(self.row(first + k / samples), k % samples);
             let per_error = 2.0 * regression.factor * regression.gain * scale;
+            if per_error == 0.0 {
+                // A row without weight, such as one of predicted noise at time 0, has no squares.
+                tail.iter_mut().for_each(|tail| *tail += slope);
+                continue;
+            }
             for (((tail, &out), &noise), &weight) in
                 tail.iter_mut().zip(out).zip(regression.second).zip(&source.weights)
             {
