@@ -21,9 +21,10 @@ use crate::pages::{commands, pages};
 
 /// Commands that are not run, each with the reason; one that ends in `…` stands for all that begin
 /// so.
-const READ_ONLY: [(&str, &str); 35] = [
+const READ_ONLY: [(&str, &str); 36] = [
     ("fpo bench …", "measures for minutes"),
     ("fpo doctor --caches", "measures for seconds, and shows nothing here"),
+    ("fpo doctor", "says what this machine has, and another has other things"),
     ("fpo sweep configs/sweeps/…", "makes many long runs"),
     ("fpo sweep s.toml", "stands for a file of the reader's"),
     ("fpo report runs/…", "needs the runs of a long sweep"),
