@@ -145,7 +145,8 @@ fn endless(size: (u16, u16)) -> (TempDir, Terminal) {
 fn keys_are_obeyed_and_leave_no_trace_in_the_run() {
     let (dir, config) = prepared();
     let config = config.to_str().unwrap();
-    let args = ["train", config, "--set", "train.total_steps=20000"];
+    // Long enough for keys to be read on a machine that does much else.
+    let args = ["train", config, "--set", "train.total_steps=100000", "--set", STEADY];
     succeed(dir.path(), &[&args[..], &["--out", "plain"]].concat());
     let mut terminal =
         Terminal::fpo(dir.path(), &[&args[..], &["--out", "seen"]].concat(), (110, 30));
