@@ -54,7 +54,8 @@ impl Picture {
     }
 }
 
-/// Returns the frames of a GIF as they are seen, and how long each stays, in hundredths of a second.
+/// Returns the frames of a GIF as they are seen, and how long each stays, in hundredths of a
+/// second.
 fn frames(path: &Path) -> (Vec<Picture>, Vec<u16>) {
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::RGBA);

@@ -92,8 +92,8 @@ impl Task {
         is_own.then_some(file.name)
     }
 
-    /// Returns the name of the file, in the folder `configs`, that tasks without a file of their own
-    /// are built on.
+    /// Returns the name of the file, in the folder `configs`, that tasks without a file of their
+    /// own are built on.
     pub fn base_file(&self) -> String {
         self.family.base_file()
     }

@@ -1,5 +1,5 @@
-//! What every field of a configuration is: docs/configuration-keys.md, which is made of the sources'
-//! comments, read for those who ask the program instead.
+//! What every field of a configuration is: docs/configuration-keys.md, which is made of the
+//! sources' comments, read for those who ask the program instead.
 //!
 //! `configuration-keys.md` beside this crate's `Cargo.toml` is a link to that page, which `cargo
 //! package` follows.

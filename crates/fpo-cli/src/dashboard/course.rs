@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::config::resolved::Config;
 use crate::dashboard::series::Series;
+use crate::results::standing::Standing;
 use crate::terminal::reporter::Phase;
 
 /// Who a run is.
@@ -38,24 +39,6 @@ impl Run {
             steps_total: config.num_iterations() * config.steps_per_iteration(),
         }
     }
-}
-
-/// How a run stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Standing {
-    /// A process is training it.
-    #[default]
-    Running,
-    /// It is about to be saved and stopped.
-    Stopping,
-    /// No process is training it, and it has not ended.
-    Stopped,
-    /// It made all of its steps.
-    Finished,
-    /// A number stopped being finite.
-    Diverged,
-    /// It could not go on for another reason.
-    Failed,
 }
 
 /// What is known of a run.

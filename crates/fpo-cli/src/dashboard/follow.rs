@@ -8,10 +8,10 @@ use anyhow::{Context, Result};
 use fpo_core::Registry;
 
 use crate::config::resolved::Config;
-use crate::dashboard::course::{Course, RETURN, Run, Standing};
-use crate::results::outcome::{Outcome, Status};
+use crate::dashboard::course::{Course, RETURN, Run};
+use crate::results::outcome::Outcome;
+use crate::results::standing::Standing;
 use crate::run::dir::RunDir;
-use crate::run::lock;
 use crate::terminal::humanize::grouped;
 
 /// A run that is followed by its files.
@@ -52,7 +52,7 @@ impl Follower {
     /// # Errors
     /// Those of the file system.
     pub fn read(&mut self, course: &mut Course) -> Result<bool> {
-        let (before, standing) = (course.standing, self.standing()?);
+        let (before, standing) = (course.standing, Standing::of(&self.folder)?.0);
         course.standing = standing;
         let path = self.folder.metrics_path();
         let failed = || path.display().to_string();
@@ -84,19 +84,6 @@ impl Follower {
         }
         course.steps_per_s = course.last("time/steps_per_s").unwrap_or(0.0);
         Ok(is_new || course.standing != before)
-    }
-
-    /// Returns how the run stands.
-    fn standing(&self) -> Result<Standing> {
-        if lock::is_held(self.folder.root()) {
-            return Ok(Standing::Running);
-        }
-        Ok(match Outcome::load(&self.folder)?.map(|outcome| outcome.status) {
-            Some(Status::Finished) => Standing::Finished,
-            Some(Status::Diverged) => Standing::Diverged,
-            Some(Status::Failed) => Standing::Failed,
-            Some(Status::Unfinished) | None => Standing::Stopped,
-        })
     }
 }
 

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::dashboard::course::{Course, Standing};
+use crate::dashboard::course::Course;
 use crate::dashboard::draw::{LEAST, View};
 use crate::dashboard::keys::{Key, Waiting};
 use crate::dashboard::painter::Painter;
+use crate::results::standing::Standing;
 use crate::terminal::progress::Progress;
 use crate::terminal::reporter::{Phase, Reporter, Wishes};
 use crate::terminal::screen::{Screen, take_message};

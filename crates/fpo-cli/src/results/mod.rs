@@ -15,4 +15,5 @@ pub mod identity;
 pub mod merged;
 pub mod outcome;
 pub mod row;
+pub mod standing;
 pub mod tail;

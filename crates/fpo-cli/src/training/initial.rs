@@ -99,7 +99,7 @@ impl Initial {
         Ok(Initial { path, bytes, file, differences })
     }
 
-    /// Puts a copy into the folder of `run`, if there is none.
+    /// Puts a copy into the folder of `run`, unless the folder has one already.
     ///
     /// # Errors
     /// Those of the file system.

@@ -61,7 +61,7 @@ impl Parameters {
     /// Returns the parameter `name`.
     ///
     /// # Errors
-    /// [`Error::State`] if there is none.
+    /// [`Error::State`] if the policy has no tensor of this name.
     pub(super) fn get(&self, name: &str) -> Result<&[f32]> {
         let missing = || Error::State(format!("tensor `{name}` is missing"));
         self.0.get(name).map(Vec::as_slice).ok_or_else(missing)

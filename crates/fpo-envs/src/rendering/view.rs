@@ -102,8 +102,8 @@ const HUMANOID: [View; 3] = [
     along("front", "torso", 0.85, 3.4, 180.0, -8.0),
 ];
 
-/// Returns how far below its place in the model the floor is drawn, in metres. The fish swims around
-/// the origin, which is on its floor; no part of that model touches another.
+/// Returns how far below its place in the model the floor is drawn, in metres. The fish swims
+/// around the origin, which is on its floor; no part of that model touches another.
 pub(super) fn floor_drop(domain: &str) -> f64 {
     if domain == "fish" { 0.25 } else { 0.0 }
 }

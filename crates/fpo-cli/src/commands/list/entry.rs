@@ -10,44 +10,12 @@ use fpo_core::Registry;
 use serde::Serialize;
 
 use crate::config::resolved::Config;
-use crate::results::outcome::{Outcome, Status};
+use crate::results::outcome::Outcome;
+use crate::results::standing::Standing;
 use crate::results::tail::tail;
 use crate::run::best;
 use crate::run::dir::RunDir;
-use crate::run::lock::is_held;
 use crate::terminal::failure::describe;
-
-/// How a run stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum State {
-    /// A process is training it.
-    Running,
-    /// It made all of its steps.
-    Finished,
-    /// It was stopped or killed, and can be resumed.
-    Stopped,
-    /// A number stopped being finite.
-    Diverged,
-    /// It could not go on for another reason.
-    Failed,
-    /// Its files do not say how it stands.
-    Damaged,
-}
-
-impl State {
-    /// Returns the state in a word.
-    pub fn name(self) -> &'static str {
-        match self {
-            State::Running => "running",
-            State::Finished => "finished",
-            State::Stopped => "stopped",
-            State::Diverged => "diverged",
-            State::Failed => "failed",
-            State::Damaged => "damaged",
-        }
-    }
-}
 
 /// A run in the list.
 #[derive(Clone, Debug, Serialize)]
@@ -64,7 +32,7 @@ pub(super) struct Entry {
     /// Seed of training.
     pub seed: Option<u64>,
     /// How it stands.
-    pub state: State,
+    pub state: Standing,
     /// Why it diverged or failed.
     pub reason: Option<String>,
     /// Environment steps done.
@@ -91,7 +59,7 @@ impl Entry {
             task: None,
             method: None,
             seed: None,
-            state: State::Damaged,
+            state: Standing::Damaged,
             reason: None,
             steps: None,
             total_steps: None,
@@ -139,22 +107,14 @@ impl Entry {
         Ok(())
     }
 
-    /// Reads how the run stands. Who holds it comes first: a run that goes on may have the outcome
-    /// of its earlier life for a moment.
+    /// Reads how the run stands.
     fn read_state(&mut self, run: &RunDir) -> Result<()> {
-        if is_held(run.root()) {
-            self.state = State::Running;
-            return Ok(());
-        }
-        let outcome = Outcome::load(run).with_context(|| run.root().display().to_string())?;
-        self.state = match outcome.as_ref().map(|outcome| outcome.status) {
-            Some(Status::Finished) => State::Finished,
-            Some(Status::Diverged) => State::Diverged,
-            Some(Status::Failed) => State::Failed,
-            Some(Status::Unfinished) | None if self.task.is_some() => State::Stopped,
-            Some(Status::Unfinished) | None => State::Damaged,
+        let found = Standing::of(run).with_context(|| run.root().display().to_string())?;
+        self.state = match found.0 {
+            Standing::Stopped if self.task.is_none() => Standing::Damaged,
+            standing => standing,
         };
-        self.reason = outcome.and_then(|outcome| outcome.reason);
+        self.reason = found.1.and_then(|outcome| outcome.reason);
         Ok(())
     }
 

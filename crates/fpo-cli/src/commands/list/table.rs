@@ -1,6 +1,7 @@
 //! The list as text: aligned columns, each line within the width of the terminal.
 
-use crate::commands::list::entry::{Entry, State};
+use crate::commands::list::entry::Entry;
+use crate::results::standing::Standing;
 use crate::terminal::humanize::{short_count, short_duration};
 use crate::text::columns::{fitted, width};
 use crate::text::shown::{line as text, shown};
@@ -81,7 +82,7 @@ fn line(row: &[String; COLUMNS], widths: &[usize; COLUMNS]) -> String {
 
 /// Returns how many runs there are, and how many of each state.
 fn summary(entries: &[Entry]) -> String {
-    let mut states: Vec<State> = entries.iter().map(|entry| entry.state).collect();
+    let mut states: Vec<Standing> = entries.iter().map(|entry| entry.state).collect();
     states.sort();
     let counts = states.chunk_by(|a, b| a == b).map(|same| {
         let name = same[0].name();
@@ -95,7 +96,7 @@ fn summary(entries: &[Entry]) -> String {
 mod tests {
     use super::*;
 
-    fn entry(name: &str, state: State) -> Entry {
+    fn entry(name: &str, state: Standing) -> Entry {
         Entry {
             run: format!("runs/{name}"),
             name: name.into(),
@@ -123,9 +124,9 @@ mod tests {
             total_steps: None,
             last: None,
             problem: Some("b: no \x1b config".into()),
-            ..entry("b", State::Damaged)
+            ..entry("b", Standing::Damaged)
         };
-        let text = table(&[entry("a-long-name", State::Running), damaged], None);
+        let text = table(&[entry("a-long-name", Standing::Running), damaged], None);
         let expected = "\
 run          task        method  seed  state         steps   last  best    age
 a-long-name  CheetahRun  fpo       12  running  15.3k/2.9M  101.3     –  1m15s
@@ -138,7 +139,7 @@ b: no \\u{1b} config";
 
     #[test]
     fn lines_keep_to_the_width_and_names_give_way_first() {
-        let entries = [entry("a-name-that-is-much-too-long-for-this", State::Finished)];
+        let entries = [entry("a-name-that-is-much-too-long-for-this", Standing::Finished)];
         let text = table(&entries, Some(84));
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(width(lines[1]), 84, "{text}");

@@ -29,8 +29,8 @@ impl Output {
     /// `inputs` is lost by it.
     ///
     /// # Errors
-    /// [`UsageError`] for another ending than `.gif` or `.png`, and for a name of an input; an error
-    /// of the file system where the folder does not exist or `path` is one.
+    /// [`UsageError`] for another ending than `.gif` or `.png`, and for a name of an input; an
+    /// error of the file system where the folder does not exist or `path` is one.
     pub fn new<'a>(path: &Path, inputs: impl IntoIterator<Item = &'a Path>) -> Result<Output> {
         let end = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         let shown = path.display();

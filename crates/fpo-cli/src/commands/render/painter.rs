@@ -85,8 +85,8 @@ fn mujoco(spec: &EnvSpec, size: Size, camera: Option<&str>) -> Result<Painter> {
 #[cfg(not(feature = "render"))]
 fn mujoco(spec: &EnvSpec, _: Size, _: Option<&str>) -> Result<Painter> {
     anyhow::bail!(
-        "this build cannot draw the MuJoCo task {}; rebuild with `cargo build --release`, which has \
-         the feature `render`",
+        "this build cannot draw the MuJoCo task {}; rebuild with `cargo build --release`, which \
+         has the feature `render`",
         spec.name
     )
 }

@@ -6,9 +6,10 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{LineGauge, Paragraph};
 
-use crate::dashboard::course::{Course, Standing};
-use crate::dashboard::draw::style::standing;
+use crate::dashboard::course::Course;
+use crate::dashboard::draw::style::colour;
 use crate::host::VERSION;
+use crate::results::standing::Standing;
 use crate::terminal::humanize::{grouped, short_count, short_duration};
 use crate::text::columns::fitted;
 use crate::text::shown::shown;
@@ -24,7 +25,7 @@ pub fn draw(frame: &mut Frame, area: Rect, course: &Course) {
         .label(format!("{percent:>3.0} %"))
         .filled_symbol("█")
         .unfilled_symbol("░")
-        .filled_style(Style::new().fg(standing(course.standing).1))
+        .filled_style(Style::new().fg(colour(course.standing)))
         .unfilled_style(Style::new().fg(Color::DarkGray));
     frame.render_widget(done, bar);
     frame.render_widget(Paragraph::new(fitted(&progress(course), numbers.width.into())), numbers);
@@ -32,8 +33,8 @@ pub fn draw(frame: &mut Frame, area: Rect, course: &Course) {
 
 fn who(course: &Course, width: u16) -> Line<'static> {
     let run = &course.run;
-    let (word, colour) = standing(course.standing);
-    let state = Style::new().fg(colour).add_modifier(Modifier::BOLD);
+    let word = course.standing.name();
+    let state = Style::new().fg(colour(course.standing)).add_modifier(Modifier::BOLD);
     let text = format!(
         " · {} on {} · seed {} · {} · fpo {VERSION} · {}",
         shown(&run.method),

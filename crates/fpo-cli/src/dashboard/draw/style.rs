@@ -4,7 +4,7 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Span;
 use ratatui::widgets::{Block, BorderType};
 
-use crate::dashboard::course::Standing;
+use crate::results::standing::Standing;
 
 /// Returns a block with a title, if it is not empty, in the manner of all of them.
 pub fn block(title: &str) -> Block<'_> {
@@ -21,14 +21,12 @@ pub fn bold() -> Style {
     Style::new().add_modifier(Modifier::BOLD)
 }
 
-/// Returns how a run stands, in a word, and its colour.
-pub fn standing(standing: Standing) -> (&'static str, Color) {
+/// Returns the colour of how a run stands.
+pub fn colour(standing: Standing) -> Color {
     match standing {
-        Standing::Running => ("running", Color::Green),
-        Standing::Stopping => ("stopping", Color::Yellow),
-        Standing::Stopped => ("stopped", Color::Yellow),
-        Standing::Finished => ("finished", Color::Cyan),
-        Standing::Diverged => ("diverged", Color::Red),
-        Standing::Failed => ("failed", Color::Red),
+        Standing::Running => Color::Green,
+        Standing::Stopping | Standing::Stopped => Color::Yellow,
+        Standing::Finished => Color::Cyan,
+        Standing::Diverged | Standing::Failed | Standing::Damaged => Color::Red,
     }
 }

@@ -1,8 +1,9 @@
 //! Frames of a run whose numbers are known.
 
-use crate::dashboard::course::{Course, Run, Standing};
+use crate::dashboard::course::{Course, Run};
 use crate::dashboard::draw::{Panel, View};
 use crate::dashboard::painter::as_text;
+use crate::results::standing::Standing;
 use crate::terminal::reporter::{Phase, Wishes};
 
 /// The course of a run of ten iterations, of which five are made.

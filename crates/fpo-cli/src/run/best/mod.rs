@@ -127,7 +127,8 @@ pub fn load(run: &RunDir) -> Result<Option<Best>, BestError> {
     Ok(found.map(|entry| Best { score: entry.evaluation, policy: run.best_policy_path() }))
 }
 
-/// Returns the best evaluation of `run` so far, as the record has it; `None` if there is none yet.
+/// Returns the best evaluation of `run` so far, as the record has it, or `None` where no
+/// policy was evaluated yet.
 /// The policy is not looked at, which takes [`load`] longer than a list of many runs may.
 ///
 /// # Errors

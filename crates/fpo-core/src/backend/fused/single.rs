@@ -1,5 +1,5 @@
-//! One action at a time, for a policy at work: the weights are packed once and all buffers are there
-//! before the first action, so that no action allocates memory or wakes a thread.
+//! One action at a time, for a policy at work: the weights are packed once and all buffers are
+//! there before the first action, so that no action allocates memory or wakes a thread.
 
 use crate::backend::fused::kernels::gaussian_sampler::Drawing;
 use crate::backend::fused::kernels::normal::Elements;

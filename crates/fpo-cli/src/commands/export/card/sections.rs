@@ -110,7 +110,8 @@ impl Card<'_> {
             "Mean return **{:.2}**, {interval}, over {episodes} ({more}).\n\n\
              These episodes were played for this card, with this very file, from seed {seed}\
              {seed_is}; {}. {chosen}The interval is a percentile bootstrap over episodes. It says \
-             how well this policy's mean is known, not how another seed of training would do.{equal}\n\n\
+             how well this policy's mean is known, not how another seed of training would \
+             do.{equal}\n\n\
              Played again: `fpo eval {POLICY} --episodes {} --seed {seed}`\n",
             report.return_mean,
             acting(self.policy),

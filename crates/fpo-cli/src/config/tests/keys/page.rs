@@ -8,22 +8,22 @@ use super::{Key, Section, default_of, other_kinds, plain_type, sections};
 
 /// Columns of the page.
 const WIDTH: usize = 100;
-const HEAD: &str = "# Configuration keys
+const HEAD: &str = r##"# Configuration keys
 
 This page says of every key of a configuration what it does, what it may be, and what it is where
 nothing sets it. It is made of the comments in the program's sources, and a test compares the two;
 how files, overrides and presets go together is in [configuration.md](configuration.md).
 
-\"Paper\" is [arXiv 2507.21053](https://arxiv.org/abs/2507.21053), \"official\" the Playground program
-of `akanazawa/fpo` at 418c255, \"FPO++\" [arXiv 2602.02481](https://arxiv.org/abs/2602.02481), and
-\"ours\" a choice made here. A key that may be unset is unset by `\"none\"`.
+"Paper" is [arXiv 2507.21053](https://arxiv.org/abs/2507.21053), "official" the Playground program
+of `akanazawa/fpo` at 418c255, "FPO++" [arXiv 2602.02481](https://arxiv.org/abs/2602.02481), and
+"ours" a choice made here. A key that may be unset is unset by `"none"`.
 
 ## What another kind changes
 
-The defaults below are those of `algorithm.kind = \"fpo\"`. Another kind has defaults of its own for
+The defaults below are those of `algorithm.kind = "fpo"`. Another kind has defaults of its own for
 some keys, over which whatever a file or `--set` writes wins:
 
-";
+"##;
 
 #[test]
 fn the_page_of_keys_says_what_the_sources_say() {
