@@ -13,10 +13,13 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use common::{fail, fpo, metrics, small_config, succeed};
 use fpo_cli::terminal::screen::Screen;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcgetattr, tcsetwinsize};
@@ -35,14 +38,32 @@ struct Terminal {
     /// The program's end, held so that the terminal's modes can be asked for afterwards.
     end: File,
     screen: Arc<Mutex<Parser>>,
+    reader: JoinHandle<()>,
     child: Child,
     modes: String,
+}
+
+/// Shows what comes out of a terminal until it ends or nobody but this function looks at it.
+fn show(mut output: File, seen: &Arc<Mutex<Parser>>) {
+    let mut bytes = [0; 4096];
+    let moment = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
+    while Arc::strong_count(seen) > 1 {
+        match poll(&mut [PollFd::new(&output, PollFlags::IN)], Some(&moment)) {
+            Ok(0) | Err(Errno::INTR) => continue,
+            Ok(_) => {}
+            Err(_) => return,
+        }
+        let Ok(count @ 1..) = output.read(&mut bytes) else { return };
+        seen.lock().unwrap().process(&bytes[..count]);
+    }
 }
 
 impl Terminal {
     /// Runs a program on a terminal of this many columns and rows, in its foreground.
     fn run(program: &Path, folder: &Path, args: &[&str], (columns, rows): (u16, u16)) -> Terminal {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        // A program that held this end itself would never lose its terminal.
+        fcntl_setfd(&master, FdFlags::CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap();
@@ -64,14 +85,9 @@ impl Terminal {
             .unwrap();
         let keyboard = File::from(master);
         let screen = Arc::new(Mutex::new(Parser::new(rows, columns, 500)));
-        let (mut output, seen) = (keyboard.try_clone().unwrap(), screen.clone());
-        std::thread::spawn(move || {
-            let mut bytes = [0; 4096];
-            while let Ok(count @ 1..) = output.read(&mut bytes) {
-                seen.lock().unwrap().process(&bytes[..count]);
-            }
-        });
-        Terminal { keyboard, end, screen, child, modes }
+        let (output, seen) = (keyboard.try_clone().unwrap(), screen.clone());
+        let reader = std::thread::spawn(move || show(output, &seen));
+        Terminal { keyboard, reader, end, screen, child, modes }
     }
 
     fn fpo(folder: &Path, args: &[&str], size: (u16, u16)) -> Terminal {
@@ -80,6 +96,13 @@ impl Terminal {
 
     fn press(&mut self, keys: &str) {
         self.keyboard.write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// Takes the terminal away, as a closed window does. Returns the program.
+    fn hangs_up(self) -> Child {
+        drop((self.keyboard, self.screen));
+        self.reader.join().unwrap();
+        self.child
     }
 
     fn send(&self, signal: Signal) {
@@ -105,6 +128,7 @@ impl Terminal {
     /// the usual screen has these texts.
     fn ends_whole(mut self, texts: &[&str]) -> ExitStatus {
         let status = self.child.wait().unwrap();
+        self.wait("the usual screen", |screen| !screen.alternate_screen());
         for text in texts {
             self.wait(text, |screen| !screen.alternate_screen() && history(screen).contains(text));
         }
@@ -230,6 +254,20 @@ fn the_terminal_is_whole_while_the_run_is_suspended() {
     terminal.wait_for("running · ");
     terminal.press("q");
     terminal.ends_whole(&["stopped and saved"]);
+}
+
+#[test]
+fn a_run_whose_terminal_goes_away_is_saved_and_ends() {
+    let (dir, terminal) = endless((100, 30));
+    terminal.wait_for("step");
+    let mut program = terminal.hangs_up();
+    let start = Instant::now();
+    while program.try_wait().unwrap().is_none() {
+        assert!(start.elapsed() < Duration::from_secs(120), "the run does not end");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    succeed(dir.path(), &["verify", "run"]);
+    assert!(fs::read_dir(dir.path().join("run/checkpoints")).unwrap().next().is_some());
 }
 
 #[test]

@@ -9,7 +9,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{fail, fpo, metrics, small_config, succeed};
+use common::{fail, fpo, succeed};
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
@@ -425,25 +425,6 @@ fn the_same_input_gives_the_same_bytes_for_any_number_of_threads() {
         made.push(["html", "json", "md", "csv"].map(read));
     }
     assert!(made[0] == made[1]);
-}
-
-#[test]
-fn runs_themselves_are_reported_by_their_folders() {
-    let dir = tempdir().unwrap();
-    let config = small_config(dir.path(), "GridWorld/two_walls");
-    for seed in ["1", "2"] {
-        let out = format!("runs/{seed}");
-        let args = ["train", config.to_str().unwrap(), "--seed", seed, "--out", &out];
-        succeed(dir.path(), &args);
-    }
-    succeed(dir.path(), &["report", "runs/1", "runs/2", "-o", "r.json"]);
-    let found: Value =
-        serde_json::from_slice(&fs::read(dir.path().join("r.json")).unwrap()).unwrap();
-    let task = &found["tasks"][0];
-    assert_eq!(task["name"], "GridWorld/two_walls");
-    let lines = metrics(&dir.path().join("runs/2"));
-    let last = lines.iter().rev().find_map(|line| line.get("eval/episode_return_mean")).unwrap();
-    assert_eq!(task["cells"][0]["runs"][1]["score"], *last);
 }
 
 #[test]

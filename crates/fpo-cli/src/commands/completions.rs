@@ -25,7 +25,7 @@ pub struct CompletionsArgs {
 pub struct ManArgs {
     /// Folder for the pages of all commands; it is made if it is missing [default: print the page
     /// of fpo alone]
-    #[arg(long, short, value_name = "DIR")]
+    #[arg(short, long, alias = "out", value_name = "DIR")]
     output: Option<PathBuf>,
 }
 

@@ -166,7 +166,7 @@ struct TrainArgs {
     #[arg(long, value_name = "POLICY", conflicts_with = "resume")]
     init: Option<String>,
     /// Folder of the run [default: runs/CONFIG-seedN]
-    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    #[arg(short, long, alias = "output", value_name = "DIR", conflicts_with = "resume")]
     out: Option<PathBuf>,
     /// Continue the run in this folder from its newest checkpoint; --set may change
     /// train.total_steps, eval.…, checkpoint.…, train.device and train.overlap

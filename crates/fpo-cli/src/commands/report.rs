@@ -14,12 +14,12 @@ use crate::text::shell::path;
 /// What `fpo report` can be asked for.
 #[derive(Args, Debug)]
 pub struct ReportArgs {
-    /// Folders of a sweep, folders of runs, or files of results
+    /// Folders of a sweep, runs or folders of runs, or files of results
     #[arg(required = true, value_name = "DIR|RUN|FILE")]
     inputs: Vec<PathBuf>,
     /// File to write, whose name ends in .html, .md, .json or .csv (repeatable) [default: print
     /// Markdown]
-    #[arg(short, long = "output", value_name = "FILE")]
+    #[arg(short, long = "output", alias = "out", value_name = "FILE")]
     outputs: Vec<PathBuf>,
     /// Which evaluation of a run is its score
     #[arg(long, value_enum, default_value_t = Scored::Last)]

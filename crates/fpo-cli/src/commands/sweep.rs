@@ -28,7 +28,7 @@ pub struct SweepArgs {
     /// TOML file of the sweep: tasks, methods, seeds and settings
     sweep: PathBuf,
     /// Folder of the sweep [default: runs/SWEEP]
-    #[arg(long, value_name = "DIR")]
+    #[arg(short, long, alias = "output", value_name = "DIR")]
     out: Option<PathBuf>,
     /// Runs side by side [default: as many as the cores allow]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]

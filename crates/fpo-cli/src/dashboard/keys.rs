@@ -2,8 +2,6 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind};
-
 use crate::dashboard::draw::Panel;
 use crate::terminal::reporter::Wishes;
 
@@ -27,22 +25,16 @@ pub enum Key {
 }
 
 impl Key {
-    /// Returns what an event of the terminal asks for, if it is a key that does.
-    pub fn of(event: &Event) -> Option<Key> {
-        let Event::Key(KeyEvent { code, kind: KeyEventKind::Press, .. }) = event else {
-            return None;
-        };
-        Some(match code {
-            KeyCode::Char('s') => Key::Save,
-            KeyCode::Char('e') => Key::Evaluate,
-            KeyCode::Char('q') => Key::Quit,
-            KeyCode::Char('?' | 'h') => Key::Help,
-            KeyCode::Tab | KeyCode::Right | KeyCode::Char(' ') => Key::Next,
-            KeyCode::BackTab | KeyCode::Left => Key::Previous,
-            KeyCode::Char(digit) => {
-                let number = digit.to_digit(10)?.checked_sub(1)?;
-                Key::Panel(*Panel::ALL.get(number as usize)?)
-            }
+    /// Returns what the key that a terminal sends as these bytes asks for.
+    pub fn of(bytes: &[u8]) -> Option<Key> {
+        Some(match bytes {
+            b"s" => Key::Save,
+            b"e" => Key::Evaluate,
+            b"q" => Key::Quit,
+            b"?" | b"h" => Key::Help,
+            b"\t" | b" " | b"\x1b[C" | b"\x1bOC" => Key::Next,
+            b"\x1b[Z" | b"\x1b[D" | b"\x1bOD" => Key::Previous,
+            [digit @ b'1'..=b'9'] => Key::Panel(*Panel::ALL.get(usize::from(digit - b'1'))?),
             _ => return None,
         })
     }
@@ -85,27 +77,18 @@ impl Waiting {
 
 #[cfg(test)]
 mod tests {
-    use ratatui::crossterm::event::KeyModifiers;
-
     use super::*;
-
-    fn pressed(code: KeyCode) -> Option<Key> {
-        Key::of(&Event::Key(KeyEvent::new(code, KeyModifiers::NONE)))
-    }
 
     #[test]
     fn keys_ask_for_what_the_help_says() {
-        assert_eq!(pressed(KeyCode::Char('s')), Some(Key::Save));
-        assert_eq!(pressed(KeyCode::Char('q')), Some(Key::Quit));
-        assert_eq!(pressed(KeyCode::BackTab), Some(Key::Previous));
-        assert_eq!(pressed(KeyCode::Char('1')), Some(Key::Panel(Panel::ALL[0])));
-        let last = char::from_digit(Panel::ALL.len() as u32, 10).unwrap();
-        assert_eq!(
-            pressed(KeyCode::Char(last)),
-            Some(Key::Panel(Panel::ALL[Panel::ALL.len() - 1]))
-        );
-        for other in ['0', '9', 'x'] {
-            assert_eq!(pressed(KeyCode::Char(other)), None);
+        assert_eq!(Key::of(b"s"), Some(Key::Save));
+        assert_eq!(Key::of(b"q"), Some(Key::Quit));
+        assert_eq!(Key::of(b"\x1b[Z"), Some(Key::Previous));
+        assert_eq!(Key::of(b"1"), Some(Key::Panel(Panel::ALL[0])));
+        let count = Panel::ALL.len();
+        assert_eq!(Key::of(count.to_string().as_bytes()), Some(Key::Panel(Panel::ALL[count - 1])));
+        for other in ["0", "9", "x", "\x1b"] {
+            assert_eq!(Key::of(other.as_bytes()), None);
         }
     }
 

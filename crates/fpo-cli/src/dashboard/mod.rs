@@ -12,6 +12,7 @@
 pub mod course;
 pub mod draw;
 pub mod follow;
+pub mod keyboard;
 pub mod keys;
 pub mod painter;
 pub mod reporter;

@@ -7,12 +7,12 @@ use std::thread;
 use std::time::Duration;
 
 use ratatui::backend::{CrosstermBackend, TestBackend};
-use ratatui::crossterm::event;
 use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 
 use crate::dashboard::course::Course;
 use crate::dashboard::draw::{LEAST, View, draw};
+use crate::dashboard::keyboard::Keyboard;
 use crate::dashboard::keys::Key;
 use crate::terminal::screen::{Screen, Size, size};
 
@@ -38,6 +38,7 @@ pub struct Painter {
     screen: Screen,
     terminal: Terminal<CrosstermBackend<Bytes>>,
     bytes: Bytes,
+    keyboard: Keyboard,
     /// The showing of the screen that the last frame was painted on, and its size.
     painted: Option<(u64, Size)>,
     /// How the person looks at the run.
@@ -54,7 +55,8 @@ impl Painter {
         let viewport = Viewport::Fixed(Rect::new(0, 0, LEAST.0, LEAST.1));
         let backend = CrosstermBackend::new(bytes.clone());
         let terminal = Terminal::with_options(backend, TerminalOptions { viewport })?;
-        Ok(Painter { screen, terminal, bytes, painted: None, view })
+        let keyboard = Keyboard::default();
+        Ok(Painter { screen, terminal, bytes, keyboard, painted: None, view })
     }
 
     /// Paints a frame, if the screen is shown. Adds to the course what was said.
@@ -88,22 +90,12 @@ impl Painter {
     }
 
     /// Waits for a key for at most [`TICK`], changes the view where the key does, and returns it.
-    /// A terminal that was resized ends the waiting too.
     pub fn key(&mut self) -> Option<Key> {
         if self.screen.shown().is_none() {
             thread::sleep(TICK);
             return None;
         }
-        match event::poll(TICK) {
-            Ok(true) => {}
-            Ok(false) => return None,
-            Err(_) => {
-                // The terminal is gone; the run goes on.
-                thread::sleep(TICK);
-                return None;
-            }
-        }
-        let key = Key::of(&event::read().ok()?)?;
+        let key = self.keyboard.next(TICK)?;
         let view = &mut self.view;
         match key {
             Key::Panel(panel) => view.panel = panel,

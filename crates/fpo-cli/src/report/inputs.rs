@@ -1,5 +1,6 @@
 //! Reads what a report is made of: files of results, folders of them, and folders of runs.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -13,8 +14,8 @@ use crate::results::merged::Merged;
 use crate::results::row::Row;
 use crate::results::{file, from_run};
 use crate::run::dir::RunDir;
+use crate::run::scan::scan;
 use crate::run::sealed_json::sha256;
-use crate::text::shell;
 use crate::text::shown::line;
 
 /// A file of results or a run that was read.
@@ -42,7 +43,7 @@ pub struct Inputs {
 /// Reads all `paths`.
 ///
 /// # Errors
-/// If a path is neither a file of results, nor a folder of such files, nor a run; if a file is
+/// If a path is neither a file of results, nor a folder of such files or of runs; if a file is
 /// damaged or of another format (names file and line); if there is no run in any of them.
 pub fn read(paths: &[PathBuf]) -> Result<Inputs> {
     let (mut merged, mut inputs) = (Merged::default(), Inputs::default());
@@ -56,7 +57,7 @@ pub fn read(paths: &[PathBuf]) -> Result<Inputs> {
             results(file, &mut merged, &mut inputs)?;
         }
         if files.is_empty() {
-            run(path, &mut merged, &mut inputs)?;
+            runs(path, &mut merged, &mut inputs)?;
         }
     }
     if merged.rows.is_empty() {
@@ -106,28 +107,55 @@ fn plain_json(value: Value) -> Value {
     }
 }
 
-/// Adds the run in the folder `path`.
-fn run(path: &Path, merged: &mut Merged, inputs: &mut Inputs) -> Result<()> {
-    let name = path.display().to_string();
-    let Ok(run) = RunDir::open(path) else {
-        let hint = match holds_runs(path) {
-            true => format!("; to report on the runs in it, give them: {}/*", shell::path(path)),
-            false => String::new(),
-        };
+/// Adds the run in the folder `path`, or all runs below it. Those of a sweep are what its results
+/// say of them, since a run's own files do not know what the sweep calls it.
+fn runs(path: &Path, merged: &mut Merged, inputs: &mut Inputs) -> Result<()> {
+    let mut found = scan(path).with_context(|| path.display().to_string())?;
+    if found.is_empty() {
         bail!(
-            "{name} is neither a run (it has no config.toml) nor a folder of results (it has no \
-             results*.jsonl){hint}"
+            "{} is neither a run (it has no config.toml) nor a folder of results (it has no \
+             results*.jsonl), and there is no run below it",
+            path.display()
         );
-    };
-    let row = from_run::of_folder(&run, &Registry::default())?;
-    inputs.sources.push(Source { path: name.clone(), rows: 1, sha256: None });
-    merged.add(plain(&row)?, &name);
+    }
+    found.sort();
+    let mut sweeps = BTreeSet::new();
+    for folder in &found {
+        if let Some((sweep, files)) = sweep_of(folder, path)? {
+            if sweeps.insert(sweep) {
+                for file in &files {
+                    results(file, merged, inputs)?;
+                }
+            }
+            continue;
+        }
+        let run = match RunDir::open(folder) {
+            Err(error) if folder != path => {
+                let text = format!("{error}: it is left out");
+                inputs.notes.push(Note::new(NoteKind::Input, text));
+                continue;
+            }
+            opened => opened?,
+        };
+        let name = folder.display().to_string();
+        let row = from_run::of_folder(&run, &Registry::default())?;
+        inputs.sources.push(Source { path: name.clone(), rows: 1, sha256: None });
+        merged.add(plain(&row)?, &name);
+    }
     Ok(())
 }
 
-fn holds_runs(folder: &Path) -> bool {
-    let entries = fs::read_dir(folder);
-    entries.is_ok_and(|found| found.flatten().any(|entry| RunDir::open(&entry.path()).is_ok()))
+/// Returns the folder between `run` and `top` that has files of results, with these files.
+fn sweep_of(run: &Path, top: &Path) -> Result<Option<(PathBuf, Vec<PathBuf>)>> {
+    let below = |folder: &&Path| folder.starts_with(top) && *folder != top;
+    let between = run.ancestors().skip(1).take_while(below);
+    for folder in between {
+        let files = file::files_in(folder)?;
+        if !files.is_empty() {
+            return Ok(Some((folder.into(), files)));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -157,10 +185,6 @@ mod tests {
         let error = |path: PathBuf| format!("{:#}", read(&[path]).unwrap_err());
         assert!(error(folder.path().into()).contains("is neither a run"));
         assert!(error(folder.path().join("no.jsonl")).contains("no.jsonl"));
-        let run = folder.path().join("runs/a");
-        fs::create_dir_all(&run).unwrap();
-        fs::write(run.join("config.toml"), "").unwrap();
-        assert!(error(folder.path().join("runs")).contains("runs/*"));
         let empty = folder.path().join("results.jsonl");
         fs::write(&empty, "").unwrap();
         assert!(error(empty).contains("there is no run in"));

@@ -6,6 +6,7 @@ pub mod dir;
 pub mod durable;
 pub mod lock;
 pub mod metrics;
+pub mod scan;
 pub mod sealed_json;
 pub mod set_aside;
 pub mod tensorboard;

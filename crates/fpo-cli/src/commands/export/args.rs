@@ -12,7 +12,7 @@ pub struct ExportArgs {
     pub policy: PathBuf,
     /// Where to write: FILE.safetensors, the policy; FILE.onnx, its graph; or a folder, which gets
     /// the policy and a model card, README.md, for sharing
-    #[arg(short, long, value_name = "FILE_OR_FOLDER")]
+    #[arg(short, long, alias = "out", value_name = "FILE_OR_FOLDER")]
     pub output: PathBuf,
     /// Also write the graph, policy.onnx, to the folder
     #[arg(long)]

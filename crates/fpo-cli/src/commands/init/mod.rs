@@ -43,7 +43,7 @@ pub struct InitArgs {
     #[arg(long, short, value_name = "METHOD", default_value = METHOD)]
     method: String,
     /// File to write; - is standard output [default: TASK.toml or TASK-METHOD.toml]
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(short, long, alias = "out", value_name = "FILE")]
     output: Option<PathBuf>,
     /// Replace the file if it is there
     #[arg(long)]

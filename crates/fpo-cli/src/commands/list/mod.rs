@@ -1,7 +1,6 @@
 //! `fpo list`: the runs in a folder, with how far each has come and how it stands.
 
 mod entry;
-mod scan;
 mod table;
 
 use std::path::PathBuf;
@@ -10,8 +9,8 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
 use crate::commands::list::entry::Entry;
-use crate::commands::list::scan::scan;
 use crate::commands::list::table::table;
+use crate::run::scan::scan;
 use crate::terminal::output::{print, print_json, width};
 use crate::text::shown::shown;
 

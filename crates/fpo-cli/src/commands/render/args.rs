@@ -22,7 +22,7 @@ pub struct RenderArgs {
     #[arg(required = true, value_name = "POLICY")]
     pub policies: Vec<PathBuf>,
     /// File to write: .gif, an animation in real time, or .png, a sheet of moments
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, alias = "out", value_name = "FILE")]
     pub output: PathBuf,
     /// Play the policy of a run's best evaluation instead of its last
     #[arg(long)]

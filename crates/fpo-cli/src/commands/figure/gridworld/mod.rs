@@ -43,7 +43,7 @@ pub struct GridworldArgs {
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
     /// File to write; its name must end in .svg or .png
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, alias = "out", value_name = "FILE")]
     output: PathBuf,
     /// Title of a column, once for each RUN in their order [default: the RUN's name]
     #[arg(long = "title", value_name = "TEXT")]

@@ -16,7 +16,7 @@ const DEEPEST: usize = 3;
 /// # Errors
 /// If `folder` itself cannot be read. A folder in it that cannot is passed over: it may be nobody's
 /// run, or may be gone by now.
-pub(super) fn scan(folder: &Path) -> io::Result<Vec<PathBuf>> {
+pub fn scan(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = fs::read_dir(folder)?;
     if is_run(folder) {
         return Ok(vec![folder.into()]);
