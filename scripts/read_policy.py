@@ -3,7 +3,7 @@
 
 Needs numpy and safetensors only, and shows all there is to running a policy elsewhere:
 
-    obs_norm = (obs - normalizer.mean) / normalizer.std
+    obs_norm = (obs - normalizer.mean) / normalizer.std, and 0 for groups that the policy hides
     a flow:      x = noise at t = 1; for each time t of the schedule with its factors (k, g)
                  x = k * x + g * output_scale * network(obs_norm, x, embed(t)); action = x
     a Gaussian:  mean, s = network(obs_norm); action = mean + (softplus(s) + min_std) * noise
@@ -37,13 +37,15 @@ class Policy:
             self.info = json.loads(text)
         except RecursionError:
             raise ValueError("the metadata is nested too deeply") from None
-        if self.info.get("format") != "fpo-policy" or self.info.get("format_version") != 2:
-            raise ValueError("not an fpo policy of format version 2")
+        version = 3 if "sight" in self.info else 2
+        if self.info.get("format") != "fpo-policy" or self.info.get("format_version") != version:
+            raise ValueError("not an fpo policy of format version 2, or 3 with `sight`")
         self.config = self.info["policy"]
         tensors = load_file(path)
         check_digest(text, tensors)
         check_numbers(tensors)
         self.mean, self.std = tensors["normalizer.mean"], tensors["normalizer.std"]
+        self.seen = seen(self.info.get("sight"), len(self.mean))
         self.source_std = self.config.get("source_std", 1.0) * np.exp(
             tensors.get("policy.source_log_scale", np.float32(0))
         )
@@ -74,7 +76,7 @@ class Policy:
 
     def act(self, obs, noise):
         """Actions before squashing."""
-        obs_norm = (obs - self.mean) / self.std
+        obs_norm = (obs - self.mean) / self.std * self.seen
         x = noise.astype(np.float32)
         if self.config["kind"] == "gaussian":
             mean, s = np.split(self.network(obs_norm), 2, axis=1)
@@ -89,6 +91,22 @@ class Policy:
     def control(self, action):
         """What the environment receives."""
         return np.tanh(action) if self.config["squash"] == "tanh" else action
+
+
+def seen(sight, size):
+    """1 for each of an observation's numbers that the policy sees, and 0 for each other one."""
+    mask = np.ones(size, dtype=np.float32)
+    if sight is None:
+        return mask
+    ranges = {group["name"]: group["range"] for group in sight["groups"]}
+    for name in sight["hides"]:
+        if name not in ranges:
+            raise ValueError(f"`sight` hides {name}, which is not among its groups")
+        first, end = ranges[name]
+        if not 0 <= first < end <= size:
+            raise ValueError(f"`sight` has {name} at {first} to {end} of {size} numbers")
+        mask[first:end] = 0
+    return mask
 
 
 def check_digest(text, tensors):

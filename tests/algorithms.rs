@@ -245,7 +245,7 @@ fn multimodal_tasks_have_their_modes_counted_and_all_runs_their_entropy() {
 fn every_configuration_resolves_and_names_a_task_of_the_build() {
     let dir = tempdir().unwrap();
     let mut files = Vec::new();
-    for part in ["gridworld", "desk", "paper"] {
+    for part in ["gridworld", "desk", "paper", "conditioning"] {
         for entry in std::fs::read_dir(root().join("configs").join(part)).unwrap() {
             let path = entry.unwrap().path();
             if path.is_file() && !path.ends_with("base.toml") {

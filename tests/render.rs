@@ -183,7 +183,8 @@ fn a_trained_policy_is_drawn_from_its_run_and_from_its_file() {
 #[test]
 fn every_drawing_moves_with_its_task() {
     let dir = tempdir().unwrap();
-    for task in ["Classic/Pendulum", "Classic/Cartpole", "Classic/MultiGoal"] {
+    let multi_goals = ["Classic/MultiGoal", "Classic/DrawnGoal"];
+    for task in ["Classic/Pendulum", "Classic/Cartpole"].into_iter().chain(multi_goals) {
         let args = ["render", "random", "--task", task, "--length", "4", "--fps", "50"];
         succeed(dir.path(), &[&args[..], &["--size", "180x180", "-o", "a.gif"]].concat());
         let (pictures, _) = frames(&dir.path().join("a.gif"));

@@ -176,6 +176,8 @@ fn the_published_sweeps_are_what_they_say() {
     }
     let text = list("first_look.toml");
     assert!(text.contains("16 runs") && text.contains("CheetahRun · fpo++ · seed 11"), "{text}");
+    let text = list("conditioning.toml");
+    assert!(text.contains("90 runs") && text.contains("DrawnGoal-3-minimal · ppo · seed 33"));
     let text = list("ppo_search.toml");
     assert!(text.contains("24 runs"), "{text}");
     // The draws are those of the day on which the file was written.

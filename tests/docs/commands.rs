@@ -21,7 +21,7 @@ use crate::pages::{commands, pages};
 
 /// Commands that are not run, each with the reason; one that ends in `…` stands for all that begin
 /// so.
-const READ_ONLY: [(&str, &str); 36] = [
+const READ_ONLY: [(&str, &str); 37] = [
     ("fpo bench …", "measures for minutes"),
     ("fpo doctor --caches", "measures for seconds, and shows nothing here"),
     ("fpo doctor", "says what this machine has, and another has other things"),
@@ -49,6 +49,10 @@ const READ_ONLY: [(&str, &str); 36] = [
     ("fpo eval policy.safetensors --episodes 8 --record …", "needs a policy of CheetahRun"),
     ("python3 -m venv …", "fetches from the network"),
     ("python3 scripts/check_onnx.py …", "needs ONNX Runtime"),
+    (
+        "python3 scripts/conditioning_figure.py …",
+        "needs a long sweep; tests/conditioning.rs has one",
+    ),
     ("python3 scripts/play_…", "needs the suite or the Playground"),
     ("fpo train configs/desk/cartpole_balance.toml --set train.num_epochs=2 …", "trains long"),
     ("fpo train configs/desk/cartpole_balance.toml configs/desk/…", "trains long"),

@@ -47,6 +47,7 @@
 //! | deployed | as it is evaluated and exported: averaged weights, no disturbances |
 //! | acting | at work on observations in host memory ([`Actor`]) |
 //! | composed, fused | computed by Candle operations, or by this crate's kernels |
+//! | hidden | zero after normalisation, so that a network does not see it ([`Sight`]) |
 //! | stored | kept with an action for its losses: noise, or the states of a chain |
 //!
 //! # Conventions
@@ -113,6 +114,7 @@ pub use learner::{Learner, MinibatchSchedule};
 pub use nn::mlp::{Activation, Mlp};
 pub use nn::normalizer::{DeviceNormalizer, Normalizer, NormalizerKind};
 pub use nn::params::{FlatParams, Layout};
+pub use nn::sight::{Sight, SightGroup};
 pub use nn::value_net::ValueNet;
 pub use objective::diagnostics::{StepDiagnostics, StepMetrics};
 pub use objective::guards::{Guards, clamp_straight_through};

@@ -96,6 +96,17 @@ fn steps_without_a_part_in_the_update_are_left_out_by_kernels_and_composed_opera
 }
 
 #[test]
+fn what_is_hidden_is_hidden_from_kernels_and_composed_operations_alike() {
+    let flows = (900..916).map(Problem::random);
+    let chains = (916..924).map(Problem::random_chain);
+    let gaussians = (924..930).map(Problem::random_gaussian);
+    let learned =
+        (930..934).map(|seed| Problem::random(seed).with_source(0.8, SourceWidth::Learned));
+    let own = (934..938).map(|seed| Problem::random(seed).maximising(Arc::new(ExponentialWeights)));
+    compare(flows.chain(chains).chain(gaussians).chain(learned).chain(own).map(Problem::hiding));
+}
+
+#[test]
 fn losses_in_nats_with_any_source_equal_composed_operations_in_f64() {
     let fixed = (800..812).map(|seed| Problem::random(seed).with_source(0.6, SourceWidth::Fixed));
     let learned =

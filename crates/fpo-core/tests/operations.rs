@@ -42,6 +42,7 @@ fn paper() -> Problem {
         unrolls: 1,
         envs: 3,
         sequences: 3,
+        hidden: Default::default(),
     }
 }
 

@@ -76,6 +76,7 @@ fn file(policy: &dyn Policy) -> PolicyFile {
         starts: "drawn".into(),
         action_repeat: 1,
         start: Start::Noise,
+        sight: None,
     };
     let bytes = PolicyFile::to_bytes(policy, &statistics, &info, "a test").unwrap();
     PolicyFile::from_bytes(&bytes, &Device::Cpu).unwrap()

@@ -8,7 +8,7 @@
 use anyhow::Result;
 use fpo_envs::mujoco::{Data, MjModel, Mujoco, MujocoTask, Timing};
 use fpo_envs::reward::{Sigmoid, tolerance};
-use fpo_envs::{Batch, EnvError, EnvRng, EnvSpec, StepOutput, VecEnv, VecEnvOptions};
+use fpo_envs::{Batch, EnvError, EnvRng, EnvSpec, StepOutput, VecEnv, VecEnvOptions, groups};
 
 const MODEL: &str = r#"
 <mujoco>
@@ -31,6 +31,7 @@ impl MujocoTask for Centre {
         EnvSpec {
             name: "Centre".into(),
             obs_dim: 2,
+            groups: groups(&[("position", 1), ("velocity", 1)]),
             action_dim: 1,
             episode_length: 200,
             control_dt: TIMING.control_dt(),

@@ -37,8 +37,9 @@ pub trait ClosedForm: Send + Sync + 'static {
     /// is finite but may be outside [-1, 1].
     fn advance(&self, state: Self::State, action: &[f32]) -> (Self::State, Transition);
 
-    /// Returns observations at which several ways are equally good, so that the best policy has
-    /// several modes there. By default the task is not known for any.
+    /// Returns observations at which several ways are equally good, to a policy that sees all of
+    /// them or to one that does not, so that the best policy has several modes there. By default
+    /// the task is not known for any.
     fn saddles(&self) -> Vec<Vec<f32>> {
         Vec::new()
     }
@@ -128,6 +129,7 @@ mod tests {
             EnvSpec {
                 name: "Counter".into(),
                 obs_dim: self.obs_dim,
+                groups: Vec::new(),
                 action_dim: 1,
                 episode_length: 10,
                 control_dt: 0.0,

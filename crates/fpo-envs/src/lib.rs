@@ -73,7 +73,7 @@ pub use gridworld::GridWorld;
 pub use options::{AutoReset, Starts, VecEnvOptions};
 pub use registry::{make, names, saddles, spec, tasks};
 pub use rng::EnvRng;
-pub use spec::EnvSpec;
+pub use spec::{EnvSpec, ObsGroup, groups};
 pub use task::{Task, Transition};
 pub use vec_env::{StepOutput, VecEnv, VecEnvState};
 

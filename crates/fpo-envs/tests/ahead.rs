@@ -54,6 +54,7 @@ impl Task for Toy {
         EnvSpec {
             name: "Toy".into(),
             obs_dim: 1,
+            groups: Vec::new(),
             action_dim: 1,
             episode_length: LIMIT,
             control_dt: 0.0,

@@ -34,6 +34,7 @@ impl Task for Faulty {
         EnvSpec {
             name: "Faulty".into(),
             obs_dim: 1,
+            groups: Vec::new(),
             action_dim: 1,
             episode_length: 100,
             control_dt: 0.0,

@@ -96,6 +96,7 @@ fn check_case(file: &SafeTensors<'_>, name: &str, config: &Value, report: &mut R
     let spec = EnvSpec {
         name: name.into(),
         obs_dim,
+        groups: Vec::new(),
         action_dim,
         episode_length: number("episode_length") as usize,
         control_dt: 0.0,

@@ -91,6 +91,7 @@ impl Task for Fuse {
         EnvSpec {
             name: "Fuse".into(),
             obs_dim: 1,
+            groups: Vec::new(),
             action_dim: 1,
             episode_length: 100,
             control_dt: 0.0,

@@ -5,7 +5,9 @@ use std::fmt::Write;
 use anyhow::Result;
 use fpo_envs::EnvSpec;
 
+use crate::config::sight::groups;
 use crate::terminal::output::{print, print_json};
+use crate::training::policy_file::named;
 
 /// Prints all tasks, one per line, or as a JSON array.
 ///
@@ -56,6 +58,7 @@ pub fn task(spec: &EnvSpec, json: bool) -> Result<()> {
     print(&format!(
         "{}: {}\n\
          observation     {} numbers\n\
+         groups          {}\n\
          action          {} numbers in [-1, 1]\n\
          control step    {} s\n\
          episode         {} steps\n\
@@ -65,6 +68,7 @@ pub fn task(spec: &EnvSpec, json: bool) -> Result<()> {
         spec.name,
         spec.description,
         spec.obs_dim,
+        if spec.groups.is_empty() { "none".into() } else { named(&groups(spec)) },
         spec.action_dim,
         spec.control_dt,
         spec.episode_length,

@@ -36,6 +36,7 @@ pub mod reference;
 pub mod resolved;
 mod schema;
 pub mod sections;
+pub mod sight;
 #[cfg(test)]
 mod tests;
 mod validate;

@@ -43,6 +43,19 @@ pub struct EnvConfig {
     /// the environments of a task without early ends do not all restart on the same step. Default
     /// true; the official code does not do it.
     pub stagger: bool,
+    /// Groups of the observation that the policy sees, at least one, such as
+    /// `["position", "target"]`; `fpo envs TASK` lists them. What it does not see is zero to it
+    /// after normalisation, in training and evaluation alike. Default: not set, all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_sees: Option<Vec<String>>,
+    /// Groups of the observation that the policy does not see, at least one and not all of them, in
+    /// place of `env.policy_sees`. Default: not set, none of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy_hides: Option<Vec<String>>,
+    /// Groups of the observation that the critic, the value network, sees, at least one. Default:
+    /// not set, all of them, whatever the policy sees.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub critic_sees: Option<Vec<String>>,
 }
 
 impl Default for EnvConfig {
@@ -55,6 +68,9 @@ impl Default for EnvConfig {
             episode_length: None,
             action_repeat: 1,
             stagger: true,
+            policy_sees: None,
+            policy_hides: None,
+            critic_sees: None,
         }
     }
 }

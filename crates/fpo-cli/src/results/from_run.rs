@@ -153,6 +153,8 @@ impl MetricsLine {
             length: number("eval/episode_length_mean"),
             success: number("eval/success_rate"),
             modes: number("eval/mode_count"),
+            dip: number("eval/mode_dip"),
+            rarest: number("eval/rarest_mode_share"),
         });
         Some(MetricsLine { step, elapsed, evaluation })
     }

@@ -27,6 +27,12 @@ pub struct Evaluation {
     /// Mean number of modes of the policy where several actions are equally good.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub modes: Option<f64>,
+    /// Mean dip of its actions there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dip: Option<f64>,
+    /// Mean share of the rarest of these modes; 0 for a single one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rarest: Option<f64>,
 }
 
 /// One run of a file of results. [`crate::results`] shows a line.

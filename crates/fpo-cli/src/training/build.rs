@@ -7,7 +7,7 @@ use candle_core::{DType, Device};
 use fpo_core::time::TrainingTimes;
 use fpo_core::{
     Compute, EmaConfig, Learner, MinibatchSchedule, Noise, Normalizer, Policy, PolicySettings,
-    PolicySpec, SampleDraws, Source, ValueNet,
+    PolicySpec, SampleDraws, Sight, Source, ValueNet,
 };
 use fpo_envs::{EnvSpec, VecEnv, VecEnvOptions};
 
@@ -122,6 +122,12 @@ pub fn learner(config: &Config, spec: &EnvSpec, noise: &Noise, device: &Device) 
     let normalizer = Normalizer::new(config.normalizer.kind, spec.obs_dim);
     let algorithm = &config.algorithm;
     let learner = Learner::new(policy, value, normalizer, config.optimizer, algorithm.objective)?;
+    let hidden = |sight: Option<Sight>| match sight {
+        Some(sight) => sight.hidden(spec.obs_dim),
+        None => Ok(Vec::new()),
+    };
+    let (policy, critic) = (config.env.policy_sight(spec)?, config.env.critic_sight(spec)?);
+    let learner = learner.with_hidden(hidden(policy)?, hidden(critic)?)?;
     let mut learner = learner.with_compute(compute(config, device))?;
     if let Some(surrogate) = algorithm.kind.surrogate {
         learner = learner.with_surrogate(surrogate(&algorithm.objective));

@@ -9,17 +9,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device};
-use fpo_core::{Noise, PolicyFile};
+use fpo_core::{Noise, PolicyFile, Sight};
 use fpo_envs::EnvSpec;
 use serde_json::{Map, Value, json};
 
 use crate::config::resolved::Config;
+use crate::config::sight::groups;
 use crate::run::dir::RunDir;
 use crate::run::durable;
 use crate::run::sealed_json::sha256;
 use crate::terminal::failure::UsageError;
 use crate::terminal::humanize::grouped;
 use crate::training::changes::Change;
+use crate::training::policy_file::named;
 use crate::training::trainer::Trainer;
 use crate::training::{build, policy_file};
 
@@ -210,6 +212,23 @@ fn compare(
             }
             _ => misfits.push(format!("its policy.{field} is {from}, and here it is {to}")),
         }
+    }
+    let (there, here) = (&file.info.sight, config.env.policy_sight(spec)?);
+    match there {
+        Some(sight) if sight.groups != groups(spec) => misfits.push(format!(
+            "its observations have the groups {}, and those of {} {}",
+            named(&sight.groups),
+            spec.name,
+            named(&groups(spec))
+        )),
+        there if *there != here => {
+            let words = |sight: &Option<Sight>| match sight {
+                Some(sight) => format!("{} alone", sight.sees().join(", ")),
+                None => "all of an observation".into(),
+            };
+            differences.push(format!("it saw {} and now sees {}", words(there), words(&here)));
+        }
+        _ => {}
     }
     if let Err(error) = file.statistics(config.normalizer.kind) {
         misfits.push(format!("normalizer.kind is \"none\", but {error}"));

@@ -7,26 +7,36 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use candle_core::Device;
-use fpo_core::{Normalizer, Policy, PolicyFile, PolicyInfo};
+use fpo_core::{Normalizer, Policy, PolicyFile, PolicyInfo, SightGroup};
 use fpo_envs::{EnvSpec, Starts};
 use serde_json::Value;
 
 use crate::config::resolved::Config;
+use crate::config::sight::groups;
 use crate::run::durable;
 use crate::terminal::reporter::{Notes, Reporter};
 use crate::training::trainer::Trainer;
 
-/// Returns what a policy file says about a policy that was trained under `config` for `steps` steps
-/// in episodes of `episode_length` steps.
-pub fn info(config: &Config, steps: u64, episode_length: usize) -> PolicyInfo {
-    PolicyInfo {
+/// Returns what a policy file says about a policy that was trained under `config` on the task of
+/// `spec` for `steps` steps in episodes of `episode_length` steps.
+///
+/// # Errors
+/// If the policy was to see groups that the task does not have.
+pub fn info(
+    config: &Config,
+    spec: &EnvSpec,
+    steps: u64,
+    episode_length: usize,
+) -> Result<PolicyInfo> {
+    Ok(PolicyInfo {
         task: config.env.task.clone(),
         steps,
         episode_length,
         starts: config.env.starts.name().into(),
         action_repeat: config.env.action_repeat,
         start: config.eval.start,
-    }
+        sight: config.env.policy_sight(spec)?,
+    })
 }
 
 /// Returns the bytes of a policy file.
@@ -47,8 +57,8 @@ pub fn to_bytes(
 /// # Errors
 /// As [`to_bytes`].
 pub fn trained(trainer: &Trainer) -> Result<Vec<u8>> {
-    let episode_length = trainer.collector.stage.spec().episode_length;
-    let info = info(&trainer.config, trainer.steps(), episode_length);
+    let spec = trainer.collector.stage.spec();
+    let info = info(&trainer.config, spec, trainer.steps(), spec.episode_length)?;
     to_bytes(trainer.learner.deployed()?.as_ref(), &trainer.learner.normalizer, &info)
 }
 
@@ -149,10 +159,11 @@ pub fn starts(info: &PolicyInfo) -> Result<Starts> {
     }
 }
 
-/// Fails if a policy's sizes are not those of the task it is to play.
+/// Fails if a policy's sizes are not those of the task it is to play, or, where it does not see all
+/// of an observation, the groups are not the same.
 ///
 /// # Errors
-/// Names the policy, the task and the sizes of both.
+/// Names the policy, the task and the sizes or groups of both.
 pub fn require_fit(path: &Path, file: &PolicyFile, spec: &EnvSpec) -> Result<()> {
     let (obs_dim, action_dim) = (file.policy.obs_dim(), file.policy.action_dim());
     if (obs_dim, action_dim) != (spec.obs_dim, spec.action_dim) {
@@ -166,5 +177,26 @@ pub fn require_fit(path: &Path, file: &PolicyFile, spec: &EnvSpec) -> Result<()>
             spec.action_dim
         );
     }
-    Ok(())
+    match &file.info.sight {
+        Some(sight) if sight.groups != groups(spec) => bail!(
+            "policy {} was trained on task {} without seeing {} of its groups {}, and cannot play \
+             {}, whose groups are {}",
+            path.display(),
+            file.info.task,
+            sight.hides.join(", "),
+            named(&sight.groups),
+            spec.name,
+            named(&groups(spec))
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Returns groups with their numbers in words, such as `position 0-1, velocity 2-3`.
+pub fn named(groups: &[SightGroup]) -> String {
+    let words = groups.iter().map(|SightGroup { name, range: [start, end] }| {
+        let last = end - 1;
+        if last == *start { format!("{name} {start}") } else { format!("{name} {start}-{last}") }
+    });
+    words.collect::<Vec<_>>().join(", ")
 }

@@ -1,8 +1,10 @@
 //! Probes a policy at a few states: how undecided it is, and between how many ways of acting.
 
 use anyhow::Result;
-use fpo_core::modality::mode_count;
+use fpo_core::modality::{along, dip, mode_shares, principal_axis};
 use fpo_core::{Actor, DEFAULT_NEIGHBOURS, Noise, Purpose, mean_knn_entropy};
+
+use crate::run::metrics::Metrics;
 
 /// Largest number of states at which the entropy of actions is estimated.
 const STATES: usize = 16;
@@ -30,19 +32,49 @@ pub fn action_entropy(actor: &Actor, obs: &[f32], noise: &Noise, index: u64) -> 
     Ok(mean_knn_entropy(&actions, SAMPLES, dim, DEFAULT_NEIGHBOURS)?)
 }
 
-/// Returns the mean number of modes of the actions at `states`. Each `index` draws other noise.
+/// How many ways of acting a policy has where several are right, as means over such states.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Modes {
+    /// Number of modes of the actions, at least 1.
+    pub count: f64,
+    /// Hartigan's dip of the actions along the direction in which they spread most, 0 to 1/4.
+    pub dip: f64,
+    /// Share of the rarest mode among the actions; 0 for a state with a single one.
+    pub rarest_share: f64,
+}
+
+impl Modes {
+    /// Returns the statistics as metrics.
+    pub fn metrics(&self) -> Metrics {
+        let named = [
+            ("eval/mode_count", self.count),
+            ("eval/mode_dip", self.dip),
+            ("eval/rarest_mode_share", self.rarest_share),
+        ];
+        named.map(|(key, value)| (key.into(), value)).into()
+    }
+}
+
+/// Returns the modes of the actions at `states`. Each `index` draws other noise.
 ///
 /// # Errors
-/// Those of [`Actor::act`] and of [`mode_count`].
-pub fn modes(actor: &Actor, states: &[Vec<f32>], noise: &Noise, index: u64) -> Result<f64> {
+/// Those of [`Actor::act`] and of [`mode_shares`].
+pub fn modes(actor: &Actor, states: &[Vec<f32>], noise: &Noise, index: u64) -> Result<Modes> {
     let chosen: Vec<&[f32]> = states.iter().map(Vec::as_slice).collect();
     let actions = draw(actor, &chosen, MODE_SAMPLES, noise, index)?;
     let dim = actor.policy.action_dim();
-    let mut sum = 0;
+    let mut sum = Modes::default();
     for actions in actions.chunks_exact(MODE_SAMPLES * dim) {
-        sum += mode_count(actions, dim)?;
+        let shares = mode_shares(actions, dim)?;
+        sum.count += shares.len() as f64;
+        sum.dip += dip(&along(actions, &principal_axis(actions, dim)?)?)?;
+        if let [_, .., rarest] = shares[..] {
+            sum.rarest_share += rarest;
+        }
     }
-    Ok(sum as f64 / states.len() as f64)
+    let [count, dip, rarest_share] =
+        [sum.count, sum.dip, sum.rarest_share].map(|sum| sum / states.len() as f64);
+    Ok(Modes { count, dip, rarest_share })
 }
 
 /// Draws `samples` actions before squashing at each of `states`.

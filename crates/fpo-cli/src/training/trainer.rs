@@ -20,6 +20,7 @@ use crate::training::evaluate::{EvalPlan, EvalReport, evaluate};
 use crate::training::memory::Memory;
 use crate::training::moved::Before;
 use crate::training::player::Player;
+use crate::training::probe::Modes;
 use crate::training::{build, probe};
 
 /// Everything that training changes, and the frozen configuration.
@@ -229,12 +230,12 @@ impl Trainer {
 }
 
 impl Trainer {
-    /// Returns the mean number of modes of the present policy at the states where several ways are
-    /// equally good, or `None` for a task without such states.
+    /// Returns the modes of the present policy at the states where several ways are equally good,
+    /// or `None` for a task without such states.
     ///
     /// # Errors
     /// Those of [`Learner::deployed_actor`] and of [`probe::modes`].
-    pub fn modes(&self) -> Result<Option<f64>> {
+    pub fn modes(&self) -> Result<Option<Modes>> {
         let saddles = fpo_envs::saddles(&self.config.env.task);
         if saddles.is_empty() {
             return Ok(None);

@@ -108,16 +108,18 @@ impl Learner {
     /// # Errors
     /// If a tensor operation fails.
     pub fn values(&self, obs: &Tensor) -> Result<Tensor> {
-        let obs = self.device_normalizer()?.normalize(obs)?;
+        let obs = self.device_normalizer()?.for_critic().normalize(obs)?;
         Ok(self.value.forward(&obs)?.detach())
     }
 
-    /// Returns the observation statistics on the networks' device.
+    /// Returns the observation statistics on the networks' device, with what policy and critic do
+    /// not see.
     ///
     /// # Errors
     /// If a tensor operation fails.
     pub fn device_normalizer(&self) -> Result<DeviceNormalizer> {
-        self.normalizer.on_device(self.dtype(), self.device())
+        let normalizer = self.normalizer.on_device(self.dtype(), self.device())?;
+        normalizer.hiding(&self.hidden.policy, &self.hidden.critic)
     }
 
     /// Returns the networks' device.

@@ -68,6 +68,14 @@ pub struct Learner {
     pub times: PhaseTimes,
     /// The diagnostics of the last update, which are those to look at where it has diverged.
     pub last_update: Option<StepMetrics>,
+    hidden: Hidden,
+}
+
+/// Which numbers of an observation policy and critic do not see; empty where they see all.
+#[derive(Clone, Debug, Default)]
+struct Hidden {
+    policy: Vec<bool>,
+    critic: Vec<bool>,
 }
 
 impl Learner {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::backend::choice::Compute;
-use crate::error::Result;
-use crate::learner::Learner;
+use crate::error::{Error, Result};
 use crate::learner::ema::{Ema, EmaConfig};
+use crate::learner::{Hidden, Learner};
 use crate::nn::normalizer::Normalizer;
 use crate::nn::value_net::ValueNet;
 use crate::objective::Objective;
@@ -52,6 +52,7 @@ impl Learner {
             normalizer,
             times: PhaseTimes::default(),
             last_update: None,
+            hidden: Hidden::default(),
         })
     }
 
@@ -72,6 +73,24 @@ impl Learner {
     /// Returns the same learner as one of several participants that share every minibatch.
     pub fn with_reduce(self, reduce: Arc<dyn Reduce>) -> Learner {
         Learner { reduce, ..self }
+    }
+
+    /// Returns the same learner, whose policy and critic do not see those numbers of an observation
+    /// that are true ([`crate::Sight::hidden`]); an empty vector hides nothing.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a vector of another length than an observation's.
+    pub fn with_hidden(self, policy: Vec<bool>, critic: Vec<bool>) -> Result<Learner> {
+        let obs_dim = self.policy.obs_dim();
+        for hidden in [&policy, &critic] {
+            if !hidden.is_empty() && hidden.len() != obs_dim {
+                let len = hidden.len();
+                return Err(Error::Invalid(format!(
+                    "{len} numbers cannot be hidden or seen in observations of {obs_dim}"
+                )));
+            }
+        }
+        Ok(Learner { hidden: Hidden { policy, critic }, ..self })
     }
 
     /// Returns the same learner with averaged weights, which begin as the present ones.

@@ -165,31 +165,72 @@ impl Normalizer {
     }
 }
 
-/// Means and standard deviations on a device.
+/// Means and standard deviations on a device, and what policy and critic do not see of an
+/// observation ([`crate::Sight`]).
 #[derive(Clone, Debug)]
 pub struct DeviceNormalizer {
     mean: Tensor,
     std: Tensor,
+    /// The standard deviations with infinite ones for what is hidden; `None` where nothing is.
+    policy_std: Option<Tensor>,
+    critic_std: Option<Tensor>,
 }
 
 impl DeviceNormalizer {
     /// Returns the map with the given means and standard deviations, both `(O,)`.
     pub fn new(mean: Tensor, std: Tensor) -> DeviceNormalizer {
-        DeviceNormalizer { mean, std }
+        DeviceNormalizer { mean, std, policy_std: None, critic_std: None }
     }
 
-    /// Returns means and standard deviations, both `(O,)`.
+    /// Returns the same map, which hides those numbers of an observation from the policy and from
+    /// the critic that are true; an empty slice hides nothing.
+    ///
+    /// # Errors
+    /// If a slice has another length, or a tensor operation fails.
+    pub fn hiding(self, policy: &[bool], critic: &[bool]) -> Result<DeviceNormalizer> {
+        let (policy_std, critic_std) = (endless(&self.std, policy)?, endless(&self.std, critic)?);
+        Ok(DeviceNormalizer { policy_std, critic_std, ..self })
+    }
+
+    /// Returns the map for the critic's observations in place of the policy's.
+    pub(crate) fn for_critic(&self) -> DeviceNormalizer {
+        DeviceNormalizer { policy_std: self.critic_std.clone(), ..self.clone() }
+    }
+
+    /// Returns whether policy and critic see the same of an observation because nothing is hidden.
+    pub(crate) fn hides_nothing(&self) -> bool {
+        self.policy_std.is_none() && self.critic_std.is_none()
+    }
+
+    /// Returns means and standard deviations, both `(O,)`; those of what the policy does not see
+    /// are infinite.
     pub(crate) fn parts(&self) -> (&Tensor, &Tensor) {
+        (&self.mean, self.policy_std.as_ref().unwrap_or(&self.std))
+    }
+
+    /// Returns means and standard deviations of what is hidden too, both `(O,)`.
+    pub(crate) fn moments(&self) -> (&Tensor, &Tensor) {
         (&self.mean, &self.std)
     }
 
-    /// Returns `(obs − mean) / std` over the last dimension.
+    /// Returns `(obs − mean) / std` over the last dimension, as the policy sees it.
     ///
     /// # Errors
     /// If a tensor operation fails.
     pub fn normalize(&self, obs: &Tensor) -> Result<Tensor> {
-        Ok(obs.broadcast_sub(&self.mean)?.broadcast_div(&self.std)?)
+        let (mean, std) = self.parts();
+        Ok(obs.broadcast_sub(mean)?.broadcast_div(std)?)
     }
+}
+
+/// Returns standard deviations that are infinite where `hidden` is true; `None` where it never is.
+fn endless(std: &Tensor, hidden: &[bool]) -> Result<Option<Tensor>> {
+    if !hidden.contains(&true) {
+        return Ok(None);
+    }
+    let added = hidden.iter().map(|&hidden| if hidden { f64::INFINITY } else { 0.0 }).collect();
+    let added = rounded_to_device(added, hidden.len(), std.dtype(), std.device())?;
+    Ok(Some((std + added)?))
 }
 
 #[cfg(test)]

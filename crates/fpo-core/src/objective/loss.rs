@@ -72,9 +72,13 @@ pub fn minibatch_loss(
     // One pass of the value network over the steps and the observations after the last.
     let steps = minibatch.reward.dim(0)?;
     let bootstrap_obs = minibatch.bootstrap_obs.unsqueeze(0)?;
-    let obs = normalizer.normalize(&Tensor::cat(&[&minibatch.obs, &bootstrap_obs], 0)?)?;
+    let obs = Tensor::cat(&[&minibatch.obs, &bootstrap_obs], 0)?;
+    let obs = normalizer.for_critic().normalize(&obs)?;
     let (values, bootstrap) = value.along(&obs)?;
-    let obs = obs.narrow(0, 0, steps)?;
+    let obs = match normalizer.hides_nothing() {
+        true => obs.narrow(0, 0, steps)?,
+        false => normalizer.normalize(&minibatch.obs)?,
+    };
     lap(&mut times.value);
 
     // Advantages from the current value function, through which no gradient flows.

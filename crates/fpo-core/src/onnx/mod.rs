@@ -94,14 +94,23 @@ pub fn to_bytes(
     graph.into_model(&head, &inputs, &outputs)
 }
 
-/// Adds the normalisation of the input `obs`.
+/// Adds the normalisation of the input `obs`. What the policy does not see is multiplied by zero
+/// there, because not every runtime divides by infinity.
 fn normalized(graph: &mut Graph, normalizer: &DeviceNormalizer) -> Result<String> {
-    let (mean, std) = normalizer.parts();
-    let mut row = |name: &str, row: &Tensor| -> Result<String> {
-        let values = to_host(&row.to_dtype(DType::F32)?)?;
-        Ok(graph.constant(name, &[values.len()], &values))
-    };
-    let (mean, std) = (row("normalizer.mean", mean)?, row("normalizer.std", std)?);
+    let ((mean, std), (_, seen_std)) = (normalizer.moments(), normalizer.parts());
+    let values = |row: &Tensor| to_host(&row.to_dtype(DType::F32)?);
+    let mut row = |name: &str, values: &[f32]| graph.constant(name, &[values.len()], values);
+    let mean = row("normalizer.mean", &values(mean)?);
+    let std = row("normalizer.std", &values(std)?);
+    let seen: Vec<f32> = values(seen_std)?.iter().map(|std| f32::from(std.is_finite())).collect();
+    let hides = seen.contains(&0.0).then(|| row("normalizer.seen", &seen));
     let centred = graph.node("obs.centred", "Sub", &["obs", &mean]);
-    Ok(graph.node("obs.normalized", "Div", &[&centred, &std]))
+    let scaled = |graph: &mut Graph, name| graph.node(name, "Div", &[&centred, &std]);
+    Ok(match hides {
+        None => scaled(graph, "obs.normalized"),
+        Some(seen) => {
+            let whole = scaled(graph, "obs.whole");
+            graph.node("obs.normalized", "Mul", &[&whole, &seen])
+        }
+    })
 }

@@ -4,7 +4,9 @@
 //! `normalizer.mean` and `normalizer.std` of the observations. The metadata entry `fpo` is a JSON
 //! object with the format's version, the task, all sizes and conventions of a flow
 //! ([`crate::FlowConfig`], with the times of its steps and what each does) or of a Gaussian
-//! ([`crate::GaussianConfig`]), what actions start from, and a digest of all that. A reader needs
+//! ([`crate::GaussianConfig`]), what actions start from, and a digest of all that. Where a policy
+//! does not see all of an observation, `sight` names its groups with their ranges, and those that
+//! are zero after normalisation; the format's version is then 3, and otherwise 2. A reader needs
 //! nothing else; `scripts/read_policy.py` is one.
 //!
 //! ```no_run
@@ -35,13 +37,18 @@ use crate::backend::choice::Compute;
 use crate::error::{Error, Result};
 use crate::flow::sampler::Start;
 use crate::nn::normalizer::{DeviceNormalizer, Normalizer, NormalizerKind};
+use crate::nn::sight::Sight;
 use crate::policy::Policy;
 use crate::policy::description::only_known;
 use crate::policy_file::kind::{POLICY_KINDS, PolicyKind};
 use crate::policy_file::tensor_file::{Data, TensorFile};
 
 const FORMAT: &str = "fpo-policy";
+/// The version of a file whose policy sees all of an observation.
 const VERSION: u32 = 2;
+/// The version of a file whose policy does not: a reader that knows nothing of that must not play
+/// it.
+const VERSION_WITH_SIGHT: u32 = 3;
 
 /// What a policy file says about the training of its policy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,6 +67,9 @@ pub struct PolicyInfo {
     pub action_repeat: usize,
     /// What actions start from: `"noise"` or `"zero"`.
     pub start: Start,
+    /// What the policy does not see of an observation; `None` where it sees all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sight: Option<Sight>,
 }
 
 /// Returns the `starts` of files that have no such entry.
@@ -90,7 +100,7 @@ pub struct PolicyFile {
     pub info: PolicyInfo,
     /// The policy, frozen.
     pub policy: Arc<dyn Policy>,
-    /// Means and standard deviations of the observations.
+    /// Means and standard deviations of the observations, and what the policy does not see of them.
     pub normalizer: DeviceNormalizer,
     /// Whether the file names its digest, which then was right. Files of version 0.1.0 do not, and
     /// damage to them may go unnoticed.
@@ -125,9 +135,12 @@ impl PolicyFile {
         let (mean, std) = (statistics.mean(), statistics.std());
         file.insert("normalizer.mean", &[mean.len()], narrow(mean));
         file.insert("normalizer.std", &[std.len()], narrow(&std));
+        if let Some(sight) = &info.sight {
+            sight.hidden(policy.obs_dim())?;
+        }
         let metadata = Metadata {
             format: FORMAT.into(),
-            format_version: VERSION,
+            format_version: version_of(info),
             info: info.clone(),
             policy: policy.description()?,
             created_by: created_by.into(),
@@ -189,6 +202,13 @@ impl PolicyFile {
             Ok(row)
         };
         let normalizer = DeviceNormalizer::new(row("normalizer.mean")?, row("normalizer.std")?);
+        let hidden = match &info.sight {
+            None => Vec::new(),
+            Some(sight) => sight
+                .hidden(obs_dim)
+                .map_err(|error| Error::File(format!("metadata: `sight`: {error}")))?,
+        };
+        let normalizer = normalizer.hiding(&hidden, &[])?;
         Ok(PolicyFile { info, policy: policy.frozen(), normalizer, has_digest })
     }
 
@@ -216,7 +236,7 @@ impl PolicyFile {
     /// [`Error::Invalid`] if `kind` is [`NormalizerKind::None`] and the file's statistics do not
     /// leave observations unchanged.
     pub fn statistics(&self, kind: NormalizerKind) -> Result<Normalizer> {
-        let (mean, std) = self.normalizer.parts();
+        let (mean, std) = self.normalizer.moments();
         // On the host, because Metal knows no f64.
         let wide = |row: &Tensor| -> Result<Vec<f64>> {
             let row = row.to_device(&Device::Cpu)?.to_vec1::<f32>()?;
@@ -224,6 +244,11 @@ impl PolicyFile {
         };
         Normalizer::from_moments(kind, self.info.steps, wide(mean)?, &wide(std)?)
     }
+}
+
+/// Returns the format version of a file with this information.
+fn version_of(info: &PolicyInfo) -> u32 {
+    if info.sight.is_some() { VERSION_WITH_SIGHT } else { VERSION }
 }
 
 /// Returns the metadata, or fails unless it is of this format and version.
@@ -234,11 +259,19 @@ fn metadata(text: &str) -> Result<Metadata> {
         let found = &head["format"];
         return Err(Error::File(format!("not an fpo policy: its format is {found}")));
     }
-    if head["format_version"] != VERSION {
-        let found = &head["format_version"];
-        return Err(Error::File(format!("format version {found}; this program reads {VERSION}")));
+    let found = &head["format_version"];
+    if *found != VERSION && *found != VERSION_WITH_SIGHT {
+        return Err(Error::File(format!(
+            "format version {found}; this program reads {VERSION} and {VERSION_WITH_SIGHT}"
+        )));
     }
     let metadata: Metadata = serde_json::from_value(head.clone()).map_err(unreadable)?;
+    let expected = version_of(&metadata.info);
+    if *found != expected {
+        return Err(Error::File(format!(
+            "metadata: format version {found}, but with its `sight` it should be {expected}"
+        )));
+    }
     only_known(&head, &metadata, &["sha256"])
         .map_err(|error| Error::File(format!("metadata: {error}")))?;
     Ok(metadata)

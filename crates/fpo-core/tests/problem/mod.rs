@@ -44,6 +44,8 @@ pub struct Problem {
     pub envs: usize,
     /// Sub-sequences in the minibatch.
     pub sequences: usize,
+    /// Which numbers of an observation policy and critic do not see, if not all.
+    pub hidden: [Vec<bool>; 2],
 }
 
 /// What one gradient step's loss comes to.
@@ -89,6 +91,19 @@ impl Problem {
     /// The same problem with `surrogate` maximised instead of the objective's.
     pub fn maximising(mut self, surrogate: Arc<dyn Surrogate>) -> Problem {
         self.own_surrogate = Some(surrogate);
+        self
+    }
+
+    /// The same problem, where the policy does not see the first half of an observation and the
+    /// critic not the last number; an observation has at least two.
+    pub fn hiding(mut self) -> Problem {
+        self.flow.obs_dim = self.flow.obs_dim.max(2);
+        let (dim, half) = (self.flow.obs_dim, self.flow.obs_dim / 2);
+        self.hidden = [|k, half, _| k < half, |k, _, dim| k + 1 == dim].map(
+            |hides: fn(usize, usize, usize) -> bool| {
+                (0..dim).map(|k| hides(k, half, dim)).collect()
+            },
+        );
         self
     }
 
@@ -156,6 +171,8 @@ impl Problem {
         normalizer.update(&rows.iter().map(|x| 0.3 + 1.5 * x).collect::<Vec<_>>()).unwrap();
         let optimizer = OptimizerConfig::default();
         let learner = Learner::new(policy, value, normalizer, optimizer, self.objective).unwrap();
+        let [policy, critic] = self.hidden.clone();
+        let learner = learner.with_hidden(policy, critic).unwrap();
         let mut learner = learner.with_compute(compute).unwrap();
         // As in the middle of an update, so that the mean ratio has a part in the loss.
         let mean = Tensor::new(0.7, device).unwrap().to_dtype(dtype).unwrap();

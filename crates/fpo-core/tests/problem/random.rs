@@ -85,6 +85,7 @@ impl Problem {
             unrolls,
             envs,
             sequences: 1 + below(2 * unrolls * envs),
+            hidden: Default::default(),
         }
     }
 

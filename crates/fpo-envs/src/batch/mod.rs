@@ -37,7 +37,8 @@ impl<T: Task> Batch<T> {
     /// Makes a batch of `task`. It holds no starts before the first `reset` or `restore`.
     ///
     /// # Errors
-    /// [`EnvError::Option`] when a size of the task or of the options is 0.
+    /// [`EnvError::Option`] when a size of the task or of the options is 0, or the task's groups do
+    /// not make up its observation.
     pub fn new(mut task: T, options: &VecEnvOptions) -> Result<Self, EnvError> {
         task.choose_starts(options.starts);
         let mut spec = task.spec();
@@ -58,6 +59,11 @@ impl<T: Task> Batch<T> {
         ];
         if let Some((what, _)) = sizes.into_iter().find(|&(_, size)| size == 0) {
             return Err(EnvError::Option { what, got: "0".into(), expected: "at least 1" });
+        }
+        if !spec.has_whole_groups() {
+            let (what, got) = ("groups", format!("{:?}", spec.groups));
+            let expected = "groups of other names each, from the first number to the last";
+            return Err(EnvError::Option { what, got, expected });
         }
         let n = options.num_envs;
         let now = VecEnvState {

@@ -23,7 +23,7 @@ use super::mechanics::{GRAVITY, runge_kutta};
 use crate::closed_form::{ClosedForm, clipped};
 use crate::reward::{Sigmoid, tolerance};
 use crate::rng::EnvRng;
-use crate::spec::EnvSpec;
+use crate::spec::{EnvSpec, groups};
 use crate::task::Transition;
 
 /// Masses of cart and pole, in kilograms.
@@ -93,6 +93,7 @@ impl ClosedForm for Cartpole {
         EnvSpec {
             name: "Classic/Cartpole".into(),
             obs_dim: 5,
+            groups: groups(&[("position", 1), ("velocity", 1), ("orientation", 2), ("turning", 1)]),
             action_dim: 1,
             episode_length: EPISODE_LENGTH,
             control_dt: PHYSICS_DT * SUBSTEPS as f64,

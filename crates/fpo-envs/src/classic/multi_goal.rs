@@ -14,18 +14,18 @@
 use crate::closed_form::{ClosedForm, clipped};
 use crate::reward::{Sigmoid, tolerance};
 use crate::rng::EnvRng;
-use crate::spec::EnvSpec;
+use crate::spec::{EnvSpec, groups};
 use crate::task::Transition;
 
 /// Distance of the goals from the middle, in metres.
-const DISTANCE: f64 = 1.0;
+pub(super) const DISTANCE: f64 = 1.0;
 /// Where the goals are, in metres. A quarter turn to the left takes each to the next one.
 pub const GOALS: [[f64; 2]; 4] =
     [[DISTANCE, 0.0], [0.0, DISTANCE], [-DISTANCE, 0.0], [0.0, -DISTANCE]];
 /// Distance from a goal within which it counts as reached, in metres.
 pub const GOAL_RADIUS: f64 = 0.25;
 /// Reward for reaching a goal.
-const GOAL_REWARD: f64 = 10.0;
+pub(super) const GOAL_REWARD: f64 = 10.0;
 /// Velocity along an axis at action 1, in m/s.
 const SPEED: f64 = 1.0;
 /// Length of a step, in seconds.
@@ -53,7 +53,7 @@ impl MultiGoal {
 }
 
 /// Returns the nearest goal's index and its distance, in metres.
-fn nearest(place: [f64; 2]) -> (usize, f64) {
+pub(super) fn nearest(place: [f64; 2]) -> (usize, f64) {
     let distance = |goal: [f64; 2]| (goal[0] - place[0]).hypot(goal[1] - place[1]);
     let mut best = (0, distance(GOALS[0]));
     for (index, &goal) in GOALS.iter().enumerate().skip(1) {
@@ -64,6 +64,16 @@ fn nearest(place: [f64; 2]) -> (usize, f64) {
     best
 }
 
+/// Returns the place of a start.
+pub(super) fn drawn_place(rng: &mut EnvRng) -> [f64; 2] {
+    [rng.uniform(-START, START), rng.uniform(-START, START)]
+}
+
+/// Returns the place that is reached from `place` by `action` in `dt` seconds.
+pub(super) fn moved(place: [f64; 2], action: &[f32], dt: f64) -> [f64; 2] {
+    [0, 1].map(|axis| (place[axis] + SPEED * dt * clipped(action[axis])).clamp(-EDGE, EDGE))
+}
+
 impl ClosedForm for MultiGoal {
     type State = [f64; 2];
     type Observation = [f64; 2];
@@ -72,6 +82,7 @@ impl ClosedForm for MultiGoal {
         EnvSpec {
             name: "Classic/MultiGoal".into(),
             obs_dim: 2,
+            groups: groups(&[("position", 2)]),
             action_dim: 2,
             episode_length: EPISODE_LENGTH,
             control_dt: CONTROL_DT,
@@ -88,7 +99,7 @@ impl ClosedForm for MultiGoal {
     }
 
     fn start(&self, rng: &mut EnvRng) -> [f64; 2] {
-        [rng.uniform(-START, START), rng.uniform(-START, START)]
+        drawn_place(rng)
     }
 
     fn observe(&self, place: [f64; 2]) -> [f64; 2] {
@@ -96,9 +107,7 @@ impl ClosedForm for MultiGoal {
     }
 
     fn advance(&self, place: [f64; 2], action: &[f32]) -> ([f64; 2], Transition) {
-        let place = [0, 1].map(|axis| {
-            (place[axis] + SPEED * CONTROL_DT * clipped(action[axis])).clamp(-EDGE, EDGE)
-        });
+        let place = moved(place, action, CONTROL_DT);
         let (_, distance) = nearest(place);
         if distance <= GOAL_RADIUS {
             let goal = Transition::reward(GOAL_REWARD as f32);

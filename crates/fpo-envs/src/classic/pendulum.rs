@@ -21,7 +21,7 @@ use super::mechanics::{GRAVITY, runge_kutta};
 use crate::closed_form::{ClosedForm, clipped};
 use crate::reward::{Sigmoid, tolerance};
 use crate::rng::EnvRng;
-use crate::spec::EnvSpec;
+use crate::spec::{EnvSpec, groups};
 use crate::task::Transition;
 
 /// Mass of the weight, in kilograms.
@@ -72,6 +72,7 @@ impl ClosedForm for Pendulum {
         EnvSpec {
             name: "Classic/Pendulum".into(),
             obs_dim: 3,
+            groups: groups(&[("orientation", 2), ("velocity", 1)]),
             action_dim: 1,
             episode_length: EPISODE_LENGTH,
             control_dt: PHYSICS_DT * SUBSTEPS as f64,

@@ -10,7 +10,7 @@ use crate::error::EnvError;
 use crate::reward::{Sigmoid, tolerance};
 use crate::rng::EnvRng;
 use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
-use crate::spec::EnvSpec;
+use crate::spec::{EnvSpec, groups};
 
 /// Length of a physics step, in seconds, and number of physics steps per control step.
 const TIMING: Timing = Timing { physics_dt: 0.002, substeps: 10 };
@@ -32,6 +32,7 @@ impl MujocoTask for BallInCup {
         EnvSpec {
             name: "BallInCup".into(),
             obs_dim: 8,
+            groups: groups(&[("cup", 2), ("ball", 2), ("cup_velocity", 2), ("ball_velocity", 2)]),
             action_dim: 2,
             description: "swing a ball on a string into the cup above it".into(),
             ..suite_spec("ball_in_cup", TIMING)

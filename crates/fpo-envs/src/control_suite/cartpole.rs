@@ -13,7 +13,7 @@ use crate::error::EnvError;
 use crate::reward::{Sigmoid, tolerance};
 use crate::rng::EnvRng;
 use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
-use crate::spec::EnvSpec;
+use crate::spec::{EnvSpec, groups};
 
 /// Length of a physics step, in seconds, and number of physics steps per control step.
 const TIMING: Timing = Timing { physics_dt: 0.01, substeps: 1 };
@@ -124,6 +124,7 @@ impl MujocoTask for Cartpole {
         EnvSpec {
             name: name.into(),
             obs_dim: 5,
+            groups: groups(&[("position", 1), ("orientation", 2), ("velocity", 2)]),
             action_dim: 1,
             description: description.into(),
             ..suite_spec("cartpole", TIMING)

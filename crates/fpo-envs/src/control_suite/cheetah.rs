@@ -10,7 +10,7 @@ use crate::error::EnvError;
 use crate::reward::{Sigmoid, tolerance};
 use crate::rng::EnvRng;
 use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
-use crate::spec::EnvSpec;
+use crate::spec::{EnvSpec, groups};
 
 /// Length of a physics step, in seconds, and number of physics steps per control step.
 const TIMING: Timing = Timing { physics_dt: 0.01, substeps: 1 };
@@ -32,6 +32,12 @@ impl MujocoTask for CheetahRun {
         EnvSpec {
             name: "CheetahRun".into(),
             obs_dim: 17,
+            groups: groups(&[
+                ("torso", 2),
+                ("joints", 6),
+                ("torso_velocity", 3),
+                ("joint_velocity", 6),
+            ]),
             action_dim: 6,
             description: "run forward on two legs, up to 10 m/s".into(),
             ..suite_spec("cheetah", TIMING)

@@ -14,13 +14,16 @@ use crate::error::EnvError;
 use crate::reward::{Sigmoid, tolerance};
 use crate::rng::EnvRng;
 use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
-use crate::spec::EnvSpec;
+use crate::spec::{EnvSpec, groups};
 
 /// Length of a physics step, in seconds, and number of physics steps per control step.
 const TIMING: Timing = Timing { physics_dt: 0.005, substeps: 4 };
 /// The joints of the finger, then that of the spinner.
 const FINGER_JOINTS: [usize; 2] = [0, 1];
 const HINGE: usize = 2;
+/// The observation's parts; the last is that of the turning tasks.
+const GROUPS: [(&str, usize); 5] =
+    [("joints", 2), ("spinner", 2), ("velocity", 3), ("touch", 2), ("target", 3)];
 /// Damping of the spinner's hinge in the spinning task, in N·m·s/rad; 0.5 when turning.
 const SPIN_DAMPING: f64 = 0.03;
 /// Velocity of the hinge from which the spinner counts as spinning, in rad/s. Only this direction
@@ -117,6 +120,10 @@ impl MujocoTask for Finger {
         EnvSpec {
             name: name.into(),
             obs_dim,
+            groups: groups(match self.goal {
+                Goal::Spin => &GROUPS[..4],
+                Goal::TurnEasy | Goal::TurnHard => &GROUPS,
+            }),
             action_dim: 2,
             description: description.into(),
             ..suite_spec("finger", TIMING)

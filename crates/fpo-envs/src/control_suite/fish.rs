@@ -13,7 +13,7 @@ use crate::error::EnvError;
 use crate::reward::{Sigmoid, tolerance};
 use crate::rng::EnvRng;
 use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
-use crate::spec::EnvSpec;
+use crate::spec::{EnvSpec, groups};
 
 /// Length of a physics step, in seconds, and number of physics steps per control step.
 const TIMING: Timing = Timing { physics_dt: 0.002, substeps: 20 };
@@ -58,6 +58,13 @@ impl MujocoTask for FishSwim {
         EnvSpec {
             name: "FishSwim".into(),
             obs_dim: 24,
+            groups: groups(&[
+                ("orientation", 1),
+                ("joints", 7),
+                ("target", 3),
+                ("velocity", 6),
+                ("joint_velocity", 7),
+            ]),
             action_dim: 5,
             description: "swim to a point in water with tail and fins".into(),
             ..suite_spec("fish", TIMING)

@@ -17,7 +17,7 @@ use crate::error::EnvError;
 use crate::reward::{Sigmoid, tolerance};
 use crate::rng::EnvRng;
 use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
-use crate::spec::EnvSpec;
+use crate::spec::{EnvSpec, groups};
 
 /// Length of a physics step, in seconds, and number of physics steps per control step.
 const TIMING: Timing = Timing { physics_dt: 0.005, substeps: 4 };
@@ -72,6 +72,13 @@ impl MujocoTask for Hopper {
         EnvSpec {
             name: name.into(),
             obs_dim: 15,
+            groups: groups(&[
+                ("torso", 2),
+                ("joints", 4),
+                ("torso_velocity", 3),
+                ("joint_velocity", 4),
+                ("touch", 2),
+            ]),
             action_dim: 4,
             description: description.into(),
             ..suite_spec("hopper", TIMING)

@@ -19,7 +19,7 @@ use crate::error::EnvError;
 use crate::reward::{Sigmoid, tolerance};
 use crate::rng::EnvRng;
 use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
-use crate::spec::EnvSpec;
+use crate::spec::{EnvSpec, groups};
 
 /// Length of a physics step, in seconds, and number of physics steps per control step.
 const TIMING: Timing = Timing { physics_dt: 0.005, substeps: 5 };
@@ -113,6 +113,15 @@ impl MujocoTask for Humanoid {
         EnvSpec {
             name: name.into(),
             obs_dim: 67,
+            groups: groups(&[
+                ("joints", 21),
+                ("height", 1),
+                ("extremities", 12),
+                ("orientation", 3),
+                ("centre_velocity", 3),
+                ("root_velocity", 6),
+                ("joint_velocity", 21),
+            ]),
             action_dim: 21,
             description: description.into(),
             ..suite_spec("humanoid", TIMING)

@@ -12,7 +12,7 @@ use crate::error::EnvError;
 use crate::reward::{Sigmoid, tolerance};
 use crate::rng::EnvRng;
 use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
-use crate::spec::EnvSpec;
+use crate::spec::{EnvSpec, groups};
 
 /// Length of a physics step, in seconds, and number of physics steps per control step.
 const TIMING: Timing = Timing { physics_dt: 0.01, substeps: 2 };
@@ -30,6 +30,7 @@ impl MujocoTask for PendulumSwingup {
         EnvSpec {
             name: "PendulumSwingup".into(),
             obs_dim: 3,
+            groups: groups(&[("orientation", 2), ("velocity", 1)]),
             action_dim: 1,
             description: "swing a pendulum up with a weak motor; earns only within 8° of upright"
                 .into(),

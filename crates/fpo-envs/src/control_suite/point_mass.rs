@@ -9,7 +9,7 @@ use crate::error::EnvError;
 use crate::reward::{Sigmoid, tolerance};
 use crate::rng::EnvRng;
 use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
-use crate::spec::EnvSpec;
+use crate::spec::{EnvSpec, groups};
 
 /// Length of a physics step, in seconds, and number of physics steps per control step.
 const TIMING: Timing = Timing { physics_dt: 0.02, substeps: 1 };
@@ -29,6 +29,7 @@ impl MujocoTask for PointMass {
         EnvSpec {
             name: "PointMass".into(),
             obs_dim: 4,
+            groups: groups(&[("position", 2), ("velocity", 2)]),
             action_dim: 2,
             description: "pull a ball to the middle of a table, gently".into(),
             ..suite_spec("point_mass", TIMING)

@@ -12,7 +12,7 @@ use crate::error::EnvError;
 use crate::reward::{Sigmoid, tolerance};
 use crate::rng::EnvRng;
 use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
-use crate::spec::EnvSpec;
+use crate::spec::{EnvSpec, groups};
 
 /// Length of a physics step, in seconds, and number of physics steps per control step.
 const TIMING: Timing = Timing { physics_dt: 0.005, substeps: 4 };
@@ -80,6 +80,7 @@ impl MujocoTask for Reacher {
         EnvSpec {
             name: name.into(),
             obs_dim: 6,
+            groups: groups(&[("joints", 2), ("target", 2), ("velocity", 2)]),
             action_dim: 2,
             description: description.into(),
             ..suite_spec("reacher", TIMING)

@@ -13,6 +13,7 @@ pub(super) fn suite_spec(domain: &str, timing: Timing) -> EnvSpec {
     EnvSpec {
         name: String::new(),
         obs_dim: 0,
+        groups: Vec::new(),
         action_dim: 0,
         episode_length: EPISODE_LENGTH,
         control_dt: timing.control_dt(),

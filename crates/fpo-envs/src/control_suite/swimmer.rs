@@ -12,7 +12,7 @@ use crate::error::EnvError;
 use crate::reward::{Sigmoid, tolerance};
 use crate::rng::EnvRng;
 use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
-use crate::spec::EnvSpec;
+use crate::spec::{EnvSpec, groups};
 
 /// Length of a physics step, in seconds, and number of physics steps per control step.
 const TIMING: Timing = Timing { physics_dt: 0.003, substeps: 10 };
@@ -55,6 +55,7 @@ impl MujocoTask for SwimmerSwimmer6 {
         EnvSpec {
             name: "SwimmerSwimmer6".into(),
             obs_dim: 25,
+            groups: groups(&[("joints", 5), ("target", 2), ("velocity", 18)]),
             action_dim: 5,
             description: "swim to a point in the plane with a chain of six links".into(),
             ..suite_spec("swimmer", TIMING)

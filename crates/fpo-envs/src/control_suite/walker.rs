@@ -19,7 +19,7 @@ use crate::error::EnvError;
 use crate::reward::{Sigmoid, tolerance};
 use crate::rng::EnvRng;
 use crate::simulation::mujoco_task::{Data, MjModel, MujocoTask, Timing};
-use crate::spec::EnvSpec;
+use crate::spec::{EnvSpec, groups};
 
 /// Length of a physics step, in seconds, and number of physics steps per control step.
 const TIMING: Timing = Timing { physics_dt: 0.0025, substeps: 10 };
@@ -81,6 +81,7 @@ impl MujocoTask for Walker {
         EnvSpec {
             name: name.into(),
             obs_dim: 24,
+            groups: groups(&[("orientation", 15), ("velocity", 9)]),
             action_dim: 6,
             description: description.into(),
             ..suite_spec("walker", TIMING)

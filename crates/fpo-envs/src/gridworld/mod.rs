@@ -20,7 +20,7 @@ pub use map::{Cell, Map, SIZE};
 use crate::closed_form::ClosedForm;
 use crate::error::EnvError;
 use crate::rng::EnvRng;
-use crate::spec::EnvSpec;
+use crate::spec::{EnvSpec, groups};
 use crate::task::Transition;
 
 /// Name of the family of tasks, in front of a layout's name.
@@ -131,6 +131,7 @@ impl ClosedForm for GridWorld {
         EnvSpec {
             name: self.name.clone(),
             obs_dim: 2,
+            groups: groups(&[("column", 1), ("row", 1)]),
             action_dim: 2,
             episode_length: EPISODE_LENGTH,
             control_dt: 0.0,

@@ -33,6 +33,7 @@ pub(super) fn registrations() -> Vec<Registration> {
         Registration::closed_form(classic::Pendulum),
         Registration::closed_form(classic::Cartpole),
         Registration::closed_form(classic::MultiGoal),
+        Registration::closed_form(classic::DrawnGoal),
         mujoco!("CartpoleBalance", suite::cartpole::Cartpole::balance()),
         mujoco!("CartpoleBalanceSparse", suite::cartpole::Cartpole::balance_sparse()),
         mujoco!("CartpoleSwingup", suite::cartpole::Cartpole::swingup()),

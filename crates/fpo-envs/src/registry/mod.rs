@@ -41,8 +41,9 @@ pub fn spec(task: &str) -> Result<EnvSpec, EnvError> {
     find(task)?.spec()
 }
 
-/// Returns observations of `task` at which several ways are equally good, so that the best policy
-/// has several modes there; empty for a task that is unknown or has no such observation on record.
+/// Returns observations of `task` at which several ways are equally good, to a policy that sees all
+/// of them or to one that does not, so that the best policy has several modes there; empty for a
+/// task that is unknown or has no such observation on record.
 pub fn saddles(task: &str) -> Vec<Vec<f32>> {
     find(task).map_or_else(|_| Vec::new(), |registered| registered.saddles)
 }

@@ -60,7 +60,7 @@ fn layouts_come_first_then_closed_forms_then_tasks_on_mujoco() {
             (starts("GridWorld/"), starts("Classic/"), family.len())
         })
         .collect();
-    assert_eq!(sizes, [(true, false, LAYOUTS.len()), (false, true, 3), (false, false, 25)]);
+    assert_eq!(sizes, [(true, false, LAYOUTS.len()), (false, true, 4), (false, false, 25)]);
     let layouts = LAYOUTS.iter().map(|layout| GridWorld::layout(layout.name).is_ok());
     assert!(layouts.into_iter().all(|drawn| drawn));
 }
@@ -74,7 +74,15 @@ fn saddles_are_observations_of_their_task() {
     }
     assert_eq!(saddles("GridWorld/two_walls").len(), 3);
     assert_eq!(saddles("Classic/MultiGoal"), [[0.0, 0.0]]);
+    assert_eq!(saddles("Classic/DrawnGoal").len(), 4);
     assert!(saddles("Classic/Pendulum").is_empty() && saddles("no task").is_empty());
+}
+
+#[test]
+fn every_task_names_the_groups_of_its_observation() {
+    for task in tasks() {
+        assert!(!task.groups.is_empty() && task.has_whole_groups(), "{}", task.name);
+    }
 }
 
 #[cfg(feature = "mujoco")]

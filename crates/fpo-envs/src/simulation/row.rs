@@ -1,10 +1,10 @@
 //! The row of one environment: `mjSTATE_INTEGRATION`, which is time, positions, velocities,
-//! activations, warm start, controls, applied forces, mocap poses and everything else on which the
-//! next step depends.
+//! activations, warm start, controls, applied forces, mocap poses, user data and everything else on
+//! which the next step depends.
 //!
 //! MuJoCo copies such a row piece by piece and looks up the size of each piece several times. For
 //! a cart-pole that took about a sixth of a control step, so models without the rarer pieces
-//! (equality constraints, delays, user data, plugins) are copied here, in MuJoCo's order.
+//! (equality constraints, delays, plugins) are copied here, in MuJoCo's order.
 
 use mujoco_rs::mujoco_c::mjtState;
 use mujoco_rs::prelude::MjDataError;
@@ -26,7 +26,7 @@ pub(crate) struct RowLayout {
 impl RowLayout {
     /// Returns the layout for a model.
     pub(crate) fn new(model: &MjModel) -> Self {
-        let rare = [model.neq(), model.nhistory(), model.nuserdata(), model.npluginstate()];
+        let rare = [model.neq(), model.nhistory(), model.npluginstate()];
         Self { len: model.state_size(PARTS), plain: rare.iter().all(|&size| size == 0) }
     }
 
@@ -54,6 +54,7 @@ impl RowLayout {
         take(data.xfrc_applied_mut().as_flattened_mut());
         take(data.mocap_pos_mut().as_flattened_mut());
         take(data.mocap_quat_mut().as_flattened_mut());
+        take(data.userdata_mut());
         data.set_time(time);
         Ok(())
     }
@@ -78,6 +79,7 @@ impl RowLayout {
         put(data.xfrc_applied().as_flattened());
         put(data.mocap_pos().as_flattened());
         put(data.mocap_quat().as_flattened());
+        put(data.userdata());
         Ok(())
     }
 

@@ -82,6 +82,7 @@ fn cheetah() -> EnvSpec {
     EnvSpec {
         name: "CheetahRun".into(),
         obs_dim: 17,
+        groups: Vec::new(),
         action_dim: 6,
         episode_length: 1000,
         control_dt: 0.01,

@@ -125,6 +125,6 @@ pub fn policy_of(files: &CheckpointFiles, config: &Config) -> Result<Vec<u8>> {
     let initial = build::policy(config, &spec, &noise, &Device::Cpu)?;
     let (policy, statistics) = state.policy(initial.as_ref())?;
     let episode_length = config.env.episode_length.unwrap_or(spec.episode_length);
-    let info = policy_file::info(config, steps, episode_length);
+    let info = policy_file::info(config, &spec, steps, episode_length)?;
     policy_file::to_bytes(policy.as_ref(), &statistics, &info)
 }

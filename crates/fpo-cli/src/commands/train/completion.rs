@@ -52,7 +52,7 @@ impl Session {
             let Some(report) = &report else { return Ok(false) };
             metrics.extend(eval_metrics(report));
             if let Some(modes) = self.trainer.modes()? {
-                metrics.push(("eval/mode_count".into(), modes));
+                metrics.extend(modes.metrics());
             }
             metrics.push(("time/eval_s".into(), clock.elapsed().as_secs_f64()));
             self.reporter.evaluated(report.return_mean);

@@ -175,10 +175,17 @@ impl Session {
             0 => String::new(),
             _ => format!(", continued at step {}", self.trainer.steps()),
         };
+        let sights = [config.env.policy_sight(spec), config.env.critic_sight(spec)];
+        let unseen: String = ["policy", "critic"]
+            .into_iter()
+            .zip(sights)
+            .filter_map(|(who, sight)| Some((who, sight.ok()??)))
+            .map(|(who, sight)| format!("\nthe {who} does not see {}", sight.hides.join(", ")))
+            .collect();
         let text = format!(
             "fpo {} · {} on {} (obs {}, act {}) · {} environments · {}\n\
              policy {policy} parameters · value {value} · {} iterations of {} steps, {} gradient \
-             steps each\n{}\nrun: {}{from}",
+             steps each\n{}{unseen}\nrun: {}{from}",
             env!("CARGO_PKG_VERSION"),
             config.algorithm.kind.name,
             spec.name,

@@ -209,7 +209,7 @@ impl Check<'_> {
     }
 
     /// Returns the files and overrides that wrote `fields`, each named once.
-    fn origins_of(&self, fields: &[&str]) -> String {
+    pub(super) fn origins_of(&self, fields: &[&str]) -> String {
         let mut origins: Vec<String> = Vec::new();
         for field in fields {
             let origin = self.origins.of(field);

@@ -2,6 +2,7 @@
 //! (`combinations.rs`).
 
 mod combinations;
+mod sight;
 
 use std::fmt::Display;
 use std::ops::{Bound, RangeBounds, RangeInclusive};
@@ -55,6 +56,7 @@ impl Check<'_> {
         }
         self.whole("env.num_envs", env.num_envs, 1..=MANY)?;
         self.whole("env.action_repeat", env.action_repeat, 1..=1000)?;
+        self.sight(env)?;
         match env.episode_length {
             Some(steps) => self.whole("env.episode_length", steps, 1..=1_000_000_000),
             None => Ok(()),

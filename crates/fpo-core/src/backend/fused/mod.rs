@@ -206,6 +206,7 @@ impl Fused {
         *pass = pass.take().filter(|pass| pass.is_for(value.mlp()));
         let pass = pass.get_or_insert_with(|| run(*isa, BuildValue(value)));
         let flat = value.params().flat();
+        let normalizer = &normalizer.for_critic();
         let mut gradient = vec![0.0; flat.elem_count()];
         let transitions = minibatch.picks.len() * minibatch.unroll_length;
         estimates.resize(transitions, Estimate::default());

@@ -59,6 +59,7 @@ fn paper_sized(kind: Kind) -> Problem {
         unrolls: 1,
         envs: 16,
         sequences: 16,
+        hidden: Default::default(),
         ..Problem::random(900)
     }
 }

@@ -32,6 +32,7 @@ fn problem(kind: Kind, seed: u64) -> Problem {
         unrolls: 2,
         envs: 8,
         sequences: 8,
+        hidden: Default::default(),
         ..Problem::random(950)
     }
 }

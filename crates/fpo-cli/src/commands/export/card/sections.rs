@@ -13,6 +13,7 @@ use crate::results::outcome::{MadeBy, Status};
 use crate::results::row::{Evaluation as Recorded, Row};
 use crate::terminal::humanize::{grouped, short_duration};
 use crate::training::build::policy_spec;
+use crate::training::policy_file::named;
 
 /// Why something about the training is not known, where the policy is all there is.
 const FILE_ALONE: &str = "the policy was exported from a file, which does not say it";
@@ -37,6 +38,15 @@ impl Card<'_> {
         });
         let (obs, act) = (self.policy.policy.obs_dim(), self.policy.policy.action_dim());
         let sizes = format!("{obs} numbers observed, {act} in an action");
+        let sees = match &info.sight {
+            None => "all of the observation".into(),
+            Some(sight) => format!(
+                "{} of the observation's groups ({}); it is given the whole observation all the \
+                 same, and what it does not see is zero to it",
+                code(&sight.sees().join(", ")),
+                code(&named(&sight.groups))
+            ),
+        };
         let episodes = format!(
             "{} at most, {} starts, each action held for {}",
             count(info.episode_length as u64, "control step"),
@@ -46,6 +56,7 @@ impl Card<'_> {
         let rows = [
             ("task", task),
             ("sizes", sizes),
+            ("sees", sees),
             ("episodes", episodes),
             ("method", known(method, FILE_ALONE)),
             ("policy", policy(self.policy)),

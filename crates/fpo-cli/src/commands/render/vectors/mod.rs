@@ -25,7 +25,7 @@ const WIDTH: u32 = 320;
 pub enum Drawing {
     /// A map of the grid world.
     Board(Box<Board>),
-    /// A square with four goals.
+    /// A square with four goals, of which one may be drawn for the episode.
     MultiGoal,
     /// A rod with a weight.
     Pendulum,
@@ -37,7 +37,7 @@ impl Drawing {
     /// Returns the drawing of `task`, if it has one.
     pub fn of(task: &str) -> Option<Drawing> {
         match task {
-            "Classic/MultiGoal" => Some(Drawing::MultiGoal),
+            "Classic/MultiGoal" | "Classic/DrawnGoal" => Some(Drawing::MultiGoal),
             "Classic/Pendulum" => Some(Drawing::Pendulum),
             "Classic/Cartpole" => Some(Drawing::Cartpole),
             _ => Some(Drawing::Board(Box::new(Board::new(GridWorld::layout(task).ok()?)))),

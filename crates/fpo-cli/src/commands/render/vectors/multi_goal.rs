@@ -1,6 +1,7 @@
-//! MultiGoal: the square with its four goals, the way so far, and where the point is.
+//! MultiGoal and DrawnGoal: the square with its four goals, the way so far, and where the point is.
+//! The goals that were not drawn for an episode of DrawnGoal are circles without a filling.
 
-use fpo_envs::classic::{GOAL_RADIUS, GOALS};
+use fpo_envs::classic::{DrawnGoal, GOAL_RADIUS, GOALS};
 
 use crate::commands::figure::gridworld::palette;
 use crate::commands::figure::scene::{Paint, Scene, Shape, Style};
@@ -35,9 +36,17 @@ pub fn draw(scene: &mut Scene, moments: &[Moment]) {
     };
     let goal = Style::filled(palette::GOAL).outlined(palette::GOAL_LETTER, 1.5);
     let radius = GOAL_RADIUS as f32 * METRE;
-    scene.shapes("goal", goal, GOALS.map(|place| circle(place.map(|x| x as f32), radius)));
-    let places = moments.iter().filter_map(|moment| moment.obs.as_slice().try_into().ok());
-    let places: Vec<[f32; 2]> = places.collect();
+    let drawn = moments.first().and_then(|moment| DrawnGoal::goal(&moment.obs));
+    let (right, wrong): (Vec<usize>, Vec<usize>) =
+        (0..GOALS.len()).partition(|&index| drawn.is_none_or(|drawn| drawn == index));
+    let circles =
+        |of: Vec<usize>| of.into_iter().map(|index| circle(GOALS[index].map(|x| x as f32), radius));
+    scene.shapes("goal", goal, circles(right));
+    if !wrong.is_empty() {
+        scene.shapes("other goal", Style::line(palette::GOAL_LETTER, 1.5), circles(wrong));
+    }
+    let places: Vec<[f32; 2]> =
+        moments.iter().filter_map(|moment| moment.obs.first_chunk().copied()).collect();
     let (Some(&start), Some(&now)) = (places.first(), places.last()) else { return };
     if places.len() > 1 {
         let way = Shape::Line(places.iter().map(|&place| point(place)).collect());

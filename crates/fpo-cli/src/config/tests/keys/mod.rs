@@ -70,7 +70,7 @@ fn key(sources: &Sources, section: &str, item: Item) -> Key {
 /// Returns the values of a field that is a choice by name.
 fn choices(sources: &Sources, item: &Item) -> Vec<Item> {
     match plain_type(&item.rust_type) {
-        "usize" | "u64" | "f64" | "bool" | "String" | "Vec<usize>" => Vec::new(),
+        "usize" | "u64" | "f64" | "bool" | "String" | "Vec<usize>" | "Vec<String>" => Vec::new(),
         "Algorithm" => {
             let named = |name: &str| Item {
                 name: name.into(),

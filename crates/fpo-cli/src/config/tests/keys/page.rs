@@ -137,6 +137,7 @@ fn words(rust_type: &str, choices: &[Item]) -> String {
         "bool" => "`true` or `false`".into(),
         "String" | "DeviceChoice" => "a name".into(),
         "Vec<usize>" => "a list of whole numbers".into(),
+        "Vec<String>" => "a list of names".into(),
         "RateSchedule" => "a table".into(),
         _ => {
             let names: Vec<String> =
