@@ -55,6 +55,7 @@ const HOUSES: [House; 3] = [
             &["text"],
             &["config", "host", "statistics"],
             &["terminal"],
+            &["ranks"],
             &["run", "startup"],
             &["results"],
             &["training"],

@@ -378,3 +378,41 @@ fn a_sweep_that_is_asked_to_stop_saves_its_runs_and_goes_on_later() {
     succeed(dir.path(), &["sweep", "s.toml"]);
     assert_eq!(timeless(&results(dir.path())), timeless(&results(quiet.path())));
 }
+
+/// Runs a script of a shell in another folder, as a cluster does, with this variable set.
+fn shell(script: &str, (name, value): (&str, &str)) {
+    let elsewhere = tempdir().unwrap();
+    let mut command = std::process::Command::new("bash");
+    command.args(["-c", script]).current_dir(elsewhere.path()).env(name, value);
+    // As in a step of two tasks: the runs of a sweep are no ranks of each other.
+    command.envs([("PMI_RANK", "0"), ("PMI_SIZE", "2"), ("FPO_MPI_LIB", "/nowhere")]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{script}: {}", stderr(&output));
+}
+
+#[test]
+fn jobs_for_a_cluster_make_each_run_once() {
+    let dir = sweep("");
+    let (folder, spaced) = (dir.path(), dir.path().join("a folder"));
+    fs::create_dir(&spaced).unwrap();
+    fs::rename(folder.join("s.toml"), spaced.join("s.toml")).unwrap();
+    fs::rename(folder.join("small.toml"), spaced.join("small.toml")).unwrap();
+    let script = succeed(&spaced, &["sweep", "s.toml", "--slurm", "--jobs", "3"]);
+    assert!(script.starts_with("#!/bin/bash\n"), "{script}");
+    for line in ["#SBATCH --array=1-4%3", "#SBATCH --job-name=s", "--cpus-per-task=1"] {
+        assert!(script.contains(line), "no {line} in {script}");
+    }
+    assert!(!spaced.join("runs").exists(), "nothing is made");
+    shell(&script, ("SLURM_ARRAY_TASK_ID", "2"));
+    let script = succeed(&spaced, &["sweep", "s.toml", "--slurm"]);
+    assert!(script.contains("#SBATCH --array=1,3-4\n"), "{script}");
+    let list = succeed(&spaced, &["sweep", "s.toml", "--parallel", "--keep", "none"]);
+    assert_eq!(list.lines().count(), 3, "{list}");
+    list.lines().for_each(|line| shell(line, ("FPO_TEST", "parallel")));
+    for number in 1..=4 {
+        assert_eq!(rows(&spaced.join(format!("runs/s/results-{number}.jsonl"))).len(), 1);
+    }
+    for flag in ["--slurm", "--parallel"] {
+        fail(&spaced, &["sweep", "s.toml", flag], 1, &["no job to start", "none of the 4 runs"]);
+    }
+}

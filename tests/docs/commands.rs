@@ -21,7 +21,7 @@ use crate::pages::{commands, pages};
 
 /// Commands that are not run, each with the reason; one that ends in `…` stands for all that begin
 /// so.
-const READ_ONLY: [(&str, &str); 37] = [
+const READ_ONLY: [(&str, &str); 38] = [
     ("fpo bench …", "measures for minutes"),
     ("fpo doctor --caches", "measures for seconds, and shows nothing here"),
     ("fpo doctor", "says what this machine has, and another has other things"),
@@ -61,13 +61,14 @@ const READ_ONLY: [(&str, &str); 37] = [
     ("fpo train configs/paper/…", "trains for hours"),
     ("fpo train --resume …", "needs an interrupted run; tests/recovery.rs has them"),
     ("scripts/setup.sh", "fetches from the network"),
+    ("scripts/cluster/slurm.sh …", "needs root and Slurm"),
     ("scripts/test.sh", "runs the tests"),
     ("scripts/release.sh", "builds for minutes"),
     ("scripts/book.sh", "needs mdBook"),
     ("scripts/gpu/pack.sh", "builds the kit; tests/gpu_kit.rs is about it"),
 ];
 /// Programs other than `fpo` whose commands are not run.
-const OTHERS: [&str; 12] = [
+const OTHERS: [&str; 16] = [
     "cargo",
     "cd",
     "docker",
@@ -76,9 +77,13 @@ const OTHERS: [&str; 12] = [
     "git",
     "logs/bin/python",
     "mkdir",
+    "mpi/bin/mpirun",
+    "mpirun",
+    "parallel",
     "pip",
     "python3.11",
     "sbatch",
+    "srun",
     "tar",
 ];
 /// Overrides that cut a training of the documentation short.

@@ -4,6 +4,7 @@ pub mod commands;
 pub mod config;
 pub mod dashboard;
 pub mod host;
+pub mod ranks;
 pub mod report;
 pub mod results;
 pub mod run;

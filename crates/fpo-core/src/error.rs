@@ -51,6 +51,9 @@ pub enum Error {
     /// A saved state that does not fit what it is loaded into.
     #[error("saved state: {0}")]
     State(String),
+    /// A rank of a run that several share has ended, or cannot be reached.
+    #[error("{0}")]
+    Rank(String),
     /// A file of tensors or a policy file that cannot be read or written.
     #[error("{0}")]
     File(String),

@@ -1,5 +1,6 @@
 //! A learner with another participant: the numbers that belong to all of a minibatch pass through
-//! the seam, in composed operations and in the fused kernels alike.
+//! the seam, in composed operations and in the fused kernels alike. And learners that share the work
+//! on the same minibatch, who get the bits of a learner alone.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
@@ -11,8 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candle_core::{DType, Device, Tensor};
 use fpo_core::{
-    AdvantageNormalization, Compute, Isa, Learner, Objective, Reduce, Result, RolloutSize,
-    RolloutStorage, Source,
+    AdvantageNormalization, Communicator, Compute, Isa, Learner, Objective, Reduce, Result,
+    RolloutSize, RolloutStorage, Shared, Source, StepOutcome, Threads,
 };
 use problem::{Problem, host};
 
@@ -86,5 +87,104 @@ fn gradients_moments_and_statistics_pass_through_the_seam() {
         let (seen, ..) = learner.normalizer.parts();
         let statistics = learner.statistics_with(&storage).unwrap();
         assert_eq!(statistics.parts().0, seen + 6, "three observations of each of two");
+    }
+}
+
+/// The bits of the stored losses, of two gradient steps' diagnostics, and of the parameters after
+/// them.
+fn bits(problem: &Problem, learner: &mut Learner) -> Vec<u64> {
+    let (rollout, own) = problem.rollout(learner, DType::F32);
+    let picks = problem.picks();
+    let minibatch = rollout.minibatch(&picks, problem.unroll_length).unwrap();
+    let normalizer = learner.device_normalizer().unwrap();
+    let mut all = vec![own];
+    for _ in 0..2 {
+        all.push(learner.gradient_step(&minibatch, &normalizer).unwrap());
+    }
+    all.push(learner.policy().params().flat().clone());
+    all.push(learner.value().params().flat().clone());
+    all.iter().flat_map(host).map(f64::to_bits).collect()
+}
+
+#[test]
+fn ranks_that_share_the_work_have_the_bits_of_one_process() {
+    let compute = Compute::Fused(Isa::best());
+    for seed in 0..12 {
+        let problem = Problem::random(seed);
+        let alone = bits(&problem, &mut problem.learner(compute, DType::F32));
+        for size in [1, 2, 3, 5] {
+            std::thread::scope(|scope| {
+                for ranks in Threads::ranks(size) {
+                    let (problem, alone) = (&problem, &alone);
+                    scope.spawn(move || {
+                        let shared = Arc::new(Shared(Arc::new(ranks)));
+                        let mut learner = problem.learner(compute, DType::F32).with_reduce(shared);
+                        let found = bits(problem, &mut learner);
+                        assert!(found == *alone, "problem {seed}, {size} ranks");
+                    });
+                }
+            });
+        }
+    }
+}
+
+/// What the environments `envs` of 7 leave in a rollout of 6 steps.
+fn collected(envs: std::ops::Range<usize>) -> RolloutStorage {
+    let size = RolloutSize {
+        length: 6,
+        unroll_length: 3,
+        envs: envs.len(),
+        stored: Source::Chain { scored: 2 }.stored(2),
+        obs_dim: 2,
+        action_dim: 1,
+    };
+    let mut storage = RolloutStorage::new(size, &Device::Cpu).unwrap();
+    let all = 0..envs.len();
+    for t in 0..6 {
+        let numbers = |what: usize, width: usize| -> Vec<f32> {
+            let number = |env: usize, k: usize| (((t * 7 + env) * 10 + what) * 10 + k) as f32;
+            envs.clone().flat_map(|env| (0..width).map(move |k| number(env, k))).collect()
+        };
+        let flags = |every: usize| -> Vec<bool> {
+            envs.clone().map(|env| (t + env).is_multiple_of(every)).collect()
+        };
+        storage.keep_obs(t, &all, &numbers(0, 2)).unwrap();
+        storage.keep_action(t, &all, &numbers(1, 1)).unwrap();
+        let rows = size.stored.rows;
+        storage.keep_chain(t, &all, &numbers(2, rows)).unwrap();
+        let outcome = StepOutcome {
+            reward: &numbers(3, 1),
+            terminated: &flags(3),
+            truncated: &flags(4),
+            next_obs: &numbers(4, 2),
+            final_obs: &numbers(5, 2),
+        };
+        storage.keep_outcome(t, outcome).unwrap();
+    }
+    storage
+}
+
+#[test]
+fn a_rollout_of_several_ranks_is_that_of_one() {
+    let whole = format!("{:?}", collected(0..7));
+    for places in [vec![0..7; 1], vec![0..3, 3..7], vec![0..1, 1..2, 2..7]] {
+        std::thread::scope(|scope| {
+            for ranks in Threads::ranks(places.len()) {
+                let (places, whole) = (&places, &whole);
+                scope.spawn(move || {
+                    let own = collected(places[ranks.rank()].clone());
+                    let mut all = collected(0..7);
+                    all.begin();
+                    for t in 0..6 {
+                        all.keep_obs(t, &(0..7), &[-1.0; 14]).unwrap();
+                    }
+                    all.gather(&own, &ranks, places).unwrap();
+                    assert!(format!("{all:?}") == *whole, "{places:?}");
+                    let last = all.with_last_obs(<[f32]>::to_vec).unwrap();
+                    assert_eq!(last.len(), 14);
+                    assert_eq!(last[2], ((5 * 7 + 1) * 10 + 4) as f32 * 10.0);
+                });
+            }
+        });
     }
 }

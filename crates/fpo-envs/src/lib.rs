@@ -70,7 +70,7 @@ pub use batch::Batch;
 pub use closed_form::ClosedForm;
 pub use error::EnvError;
 pub use gridworld::GridWorld;
-pub use options::{AutoReset, Starts, VecEnvOptions};
+pub use options::{AutoReset, PartOf, Starts, VecEnvOptions};
 pub use registry::{make, names, saddles, spec, tasks};
 pub use rng::EnvRng;
 pub use spec::{EnvSpec, ObsGroup, groups};

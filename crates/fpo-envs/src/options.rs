@@ -39,11 +39,24 @@ impl Starts {
     }
 }
 
+/// The place of a batch in a larger one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartOf {
+    /// Number of its first environment in the larger batch.
+    pub first: usize,
+    /// Number of environments of the larger batch.
+    pub total: usize,
+}
+
 /// How to build a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VecEnvOptions {
     /// Number of environments in the batch, at least 1.
     pub num_envs: usize,
+    /// Where the batch is a part of a larger one that several processes share: the number that its
+    /// first environment has there, and how many there are. The batch then steps as that part of
+    /// the whole, and calls its environments by the numbers that they have there in errors.
+    pub part_of: Option<PartOf>,
     /// Seed of all start draws.
     pub seed: u64,
     /// Where an environment starts again after its episode ended.
@@ -69,11 +82,12 @@ pub struct VecEnvOptions {
 }
 
 impl Default for VecEnvOptions {
-    /// One environment with seed 0, fresh and drawn starts, the task's own episode length, each
+    /// One environment of its own with seed 0, fresh and drawn starts, the task's own episode length, each
     /// action for one control step, and no staggering.
     fn default() -> Self {
         Self {
             num_envs: 1,
+            part_of: None,
             seed: 0,
             auto_reset: AutoReset::Fresh,
             starts: Starts::Drawn,

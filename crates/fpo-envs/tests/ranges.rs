@@ -6,7 +6,7 @@
 mod driver;
 
 use driver::{options, random_actions, runner};
-use fpo_envs::{AutoReset, EnvError, StepOutput, VecEnvOptions, tasks};
+use fpo_envs::{AutoReset, EnvError, PartOf, StepOutput, VecEnvOptions, tasks};
 
 /// Number of environments: odd, and several chunks of work.
 const N: usize = 7;
@@ -90,4 +90,49 @@ fn a_part_that_is_not_there_is_refused() {
         assert_eq!(error, EnvError::Range { first, end, num_envs: N });
     }
     assert_eq!(envs.envs.save(), before);
+}
+
+#[test]
+fn batches_that_are_parts_of_another_step_as_those_parts() {
+    for spec in tasks() {
+        for auto_reset in [AutoReset::Fresh, AutoReset::First] {
+            let whole_options = VecEnvOptions { auto_reset, stagger: true, ..options(N, 3, LIMIT) };
+            let part = |first: usize, end: usize| {
+                let part_of = Some(PartOf { first, total: N });
+                let options = VecEnvOptions { num_envs: end - first, part_of, ..whole_options };
+                (first..end, runner(&spec, &options))
+            };
+            let mut whole = runner(&spec, &whole_options);
+            let mut parts = [part(0, 3), part(3, 4), part(4, N)];
+            whole.reset();
+            parts.iter_mut().for_each(|(_, part)| part.reset());
+            for step in 0..60 {
+                let actions = random_actions(&spec, N, step);
+                whole.step(&actions);
+                for (envs, part) in &mut parts {
+                    let rows = |width: usize| envs.start * width..envs.end * width;
+                    part.step(&actions[rows(spec.action_dim)]);
+                    let at = format!("{} {auto_reset:?} step {step}, {envs:?}", spec.name);
+                    assert_eq!(whole.obs[rows(spec.obs_dim)], part.obs, "{at}");
+                    assert_eq!(whole.reward[rows(1)], part.reward, "{at}");
+                    assert_eq!(whole.terminated[rows(1)], part.terminated, "{at}");
+                    assert_eq!(whole.truncated[rows(1)], part.truncated, "{at}");
+                    let (all, own) = (whole.envs.save(), part.envs.save());
+                    assert_eq!(all.episode_steps[rows(1)], own.episode_steps, "{at}");
+                    assert_eq!(all.episodes[rows(1)], own.episodes, "{at}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_part_that_reaches_beyond_the_whole_is_refused() {
+    let spec = &tasks()[0];
+    for (first, total) in [(5, N + 4), (1, N), (usize::MAX, N)] {
+        let part_of = Some(PartOf { first, total });
+        let options = VecEnvOptions { part_of, ..options(N, 3, LIMIT) };
+        let error = fpo_envs::make(&spec.name, &options).err().unwrap();
+        assert!(matches!(error, EnvError::Option { what: "part_of", .. }), "{error}");
+    }
 }

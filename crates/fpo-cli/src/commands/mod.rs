@@ -17,6 +17,8 @@ pub mod report;
 pub mod sampler_args;
 pub mod summary;
 pub mod sweep;
+pub mod sweep_args;
+mod sweep_jobs;
 pub(crate) mod task_arg;
 pub mod train;
 pub mod verify;
@@ -24,7 +26,7 @@ pub mod watch;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use candle_core::Device;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use fpo_core::Registry;
@@ -45,14 +47,18 @@ use crate::commands::play::{PlayArgs, play, show};
 use crate::commands::render::args::RenderArgs;
 use crate::commands::render::render;
 use crate::commands::report::{ReportArgs, report};
-use crate::commands::sweep::{SweepArgs, sweep};
+use crate::commands::sweep::sweep;
+use crate::commands::sweep_args::SweepArgs;
 use crate::commands::task_arg::task_name;
 use crate::commands::train::operator::Operator;
+use crate::commands::train::ranks::together;
 use crate::commands::verify::{VerifyArgs, verify};
 use crate::commands::watch::{WatchArgs, watch};
 use crate::config::choices::DeviceChoice;
 use crate::config::named::Named;
 use crate::config::resolved::Config;
+use crate::ranks::launcher::launcher;
+use crate::ranks::{RanksChoice, parse_ranks};
 use crate::terminal::output::{print, print_file, print_json};
 use crate::terminal::stop::Stop;
 use crate::training::player::Player;
@@ -183,6 +189,10 @@ struct TrainArgs {
     /// Print plain lines also where a dashboard could be drawn
     #[arg(long)]
     plain: bool,
+    /// Whether the processes that mpirun or srun has started make this run together: auto, or off,
+    /// where each makes a run of its own
+    #[arg(long, value_name = "auto|off", default_value = "auto", value_parser = parse_ranks)]
+    ranks: RanksChoice,
 }
 
 #[derive(Args, Debug)]
@@ -220,6 +230,14 @@ impl Overrides {
 }
 
 impl Cli {
+    /// Returns whether another process, number 0 of those that a launcher has started, speaks for
+    /// this one.
+    pub fn is_spoken_for(&self) -> bool {
+        let joins =
+            matches!(&self.command, Command::Train(args) if args.ranks == RanksChoice::Auto);
+        joins && launcher().is_some_and(|launcher| launcher.rank > 0)
+    }
+
     /// Returns whether the command computes, on threads and with kernels. The others only look
     /// things up.
     pub fn computes(&self) -> bool {
@@ -262,26 +280,37 @@ pub fn run(cli: Cli) -> Result<()> {
 }
 
 fn train(args: TrainArgs) -> Result<()> {
-    let stop = Stop::on_signals()?;
-    if args.stop_at_eof {
-        stop.also_at_end_of_input()?;
+    let TrainArgs { config, overrides, device, init, out, resume, .. } = args;
+    let (stop_at_eof, plain) = (args.stop_at_eof, args.plain || args.stop_at_eof);
+    let operator = |crew| -> Result<Operator> {
+        let stop = Stop::on_signals()?;
+        if stop_at_eof {
+            stop.also_at_end_of_input()?;
+        }
+        // The dashboard reads keys from the input that is to end.
+        Ok(Operator { stop, plain, crew })
+    };
+    if let Some(run) = resume {
+        let changes = train::Changes { device, sets: overrides.set };
+        let resume = |crew, _| train::resume(&run, &changes, &Registry::default(), operator(crew)?);
+        return together(args.ranks, None::<fn() -> Result<Config>>, resume);
     }
-    // The dashboard reads keys from the input that is to end.
-    let operator = Operator { stop, plain: args.plain || args.stop_at_eof };
-    if let Some(run) = args.resume {
-        let changes = train::Changes { device: args.device, sets: args.overrides.set };
-        return train::resume(&run, &changes, &Registry::default(), operator);
-    }
-    let named = Named::all(&args.config)?;
-    let labels: Vec<PathBuf> = named.iter().map(Named::label).collect();
-    let mut config = args.overrides.load(&named, args.init)?;
-    if let Some(device) = args.device {
-        config.train.device = device;
-    }
-    match args.resume_or_start {
-        true => train::resume_or_start(config, &labels, args.out, operator),
-        false => train::start(config, &labels, args.out, operator),
-    }
+    let named = Named::all(&config);
+    let labels = named.iter().flatten().map(Named::label).collect::<Vec<PathBuf>>();
+    let load = || -> Result<Config> {
+        let mut config = overrides.load(&named?, init)?;
+        if let Some(device) = device {
+            config.train.device = device;
+        }
+        Ok(config)
+    };
+    together(args.ranks, Some(load), |crew, config| {
+        let config = config.context("a run that does not go on has a configuration")?;
+        match args.resume_or_start {
+            true => train::resume_or_start(config, &labels, out, operator(crew)?),
+            false => train::start(config, &labels, out, operator(crew)?),
+        }
+    })
 }
 
 fn envs(args: EnvsArgs) -> Result<()> {

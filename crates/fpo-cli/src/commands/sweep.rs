@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
 use fpo_core::Registry;
 
+use crate::commands::sweep_args::SweepArgs;
+use crate::commands::sweep_jobs::{parallel, slurm};
 use crate::host;
 use crate::results::file::ResultsFile;
 use crate::sweep::estimate::{Durations, until_done};
@@ -22,42 +23,6 @@ use crate::terminal::output::{note, print};
 use crate::terminal::reporter::{Notes, Reporter};
 use crate::terminal::stop::Stop;
 
-/// The arguments of `fpo sweep`.
-#[derive(Args, Debug)]
-pub struct SweepArgs {
-    /// TOML file of the sweep: tasks, methods, seeds and settings
-    sweep: PathBuf,
-    /// Folder of the sweep [default: runs/SWEEP]
-    #[arg(short, long, alias = "output", value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Runs side by side [default: as many as the cores allow]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
-    jobs: Option<u32>,
-    /// Threads of each run
-    #[arg(long, value_name = "N", default_value_t = 1,
-          value_parser = clap::value_parser!(u32).range(1..=65_536))]
-    threads: u32,
-    /// Rows of runs that need not be made again, such as those of another machine (repeatable)
-    #[arg(long, value_name = "results.jsonl")]
-    done: Vec<PathBuf>,
-    /// What stays of a finished run's folder
-    #[arg(long, value_enum, default_value_t)]
-    keep: Keep,
-    /// Try again the runs that failed; those that diverged have a result
-    #[arg(long)]
-    retry_failed: bool,
-    /// List the runs, with the time that they take as far as it is known, and make none
-    #[arg(long)]
-    dry_run: bool,
-    /// With --dry-run: first measure how long runs take of which nothing is known yet, by an
-    /// iteration and an evaluation of one run of each task and method
-    #[arg(long, requires = "dry_run")]
-    measure: bool,
-    /// Make only the run with this number of the list, for job arrays
-    #[arg(long, value_name = "N", conflicts_with_all = ["jobs", "dry_run"])]
-    index: Option<usize>,
-}
-
 /// Makes the runs that are not done yet.
 ///
 /// # Errors
@@ -71,6 +36,9 @@ pub fn sweep(args: &SweepArgs) -> Result<()> {
     if args.dry_run {
         let ledger = Ledger::read(&folder, &args.done)?;
         return print(&listing(&runs, &ledger, args)?);
+    }
+    if args.slurm || args.parallel {
+        return print_jobs(&runs, &folder, args);
     }
     let chosen = args.index.map(|number| chosen(&runs, number)).transpose()?;
     let runs = chosen.as_ref().map_or(runs.as_slice(), std::slice::from_ref);
@@ -91,6 +59,21 @@ pub fn sweep(args: &SweepArgs) -> Result<()> {
     let schedule = Schedule::new(runs, todo, &folder, (ledger, results), options);
     let summary = schedule.run(&stop)?;
     farewell(&summary, &folder, args, stop.is_asked())
+}
+
+/// Prints the runs that are to be made as jobs.
+fn print_jobs(runs: &[Planned], folder: &SweepDir, args: &SweepArgs) -> Result<()> {
+    let ledger = Ledger::read(folder, &args.done)?;
+    let todo = todo(runs, &ledger, args.retry_failed);
+    let numbers: Vec<usize> = todo.iter().map(|index| index + 1).collect();
+    if numbers.is_empty() {
+        bail!("there is no job to start: none of the {} runs is to be made", runs.len());
+    }
+    let out = args.out.clone().unwrap_or_else(|| default_folder(&args.sweep));
+    print(&match args.slurm {
+        true => slurm(args, &out, &numbers)?,
+        false => parallel(args, &out, &numbers)?,
+    })
 }
 
 /// Returns `runs/SWEEP`.

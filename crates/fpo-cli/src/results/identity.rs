@@ -27,8 +27,14 @@ const DIGEST_LENGTH: usize = 16;
 
 /// Dotted names of fields that do not decide the result of a run, and sections of such. Where the
 /// policy lay that a run started from decides nothing; its digest does.
-const UNDECISIVE: [&str; 5] =
-    ["train.seed", "train.device", "train.overlap", "train.init", "checkpoint."];
+const UNDECISIVE: [&str; 6] = [
+    "train.seed",
+    "train.device",
+    "train.overlap",
+    "train.stop_after",
+    "train.init",
+    "checkpoint.",
+];
 
 /// Fields that have no default, because they say what is trained and how. They are always kept.
 const ALWAYS: [&str; 2] = ["env.task", "algorithm.kind"];

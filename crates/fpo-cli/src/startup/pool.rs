@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::host;
+use crate::ranks::processors;
 use crate::startup::variables;
 use crate::terminal::output::note;
 
@@ -42,7 +42,7 @@ impl Pool {
     /// If a variable of the environment is wrong.
     pub fn start() -> Result<Pool> {
         let asked = variables::threads()?.map_or(0, |(_, number)| number);
-        let wanted = if asked == 0 { host::threads() } else { asked };
+        let wanted = if asked == 0 { processors::threads() } else { asked };
         let (pool, refusal) = largest(wanted, |size| match size {
             Size::New(threads) => new_threads(threads, true),
             Size::Own => {

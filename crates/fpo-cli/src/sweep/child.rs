@@ -71,7 +71,8 @@ impl Child {
         let mut command = Command::new(launch.program);
         command.arg("train").arg(launch.config).arg("--seed").arg(launch.seed.to_string());
         command.arg("--out").arg(launch.run.root());
-        command.args(["--resume-or-start", "--stop-at-eof"]);
+        // Where a launcher has started the sweep, its runs are no ranks of each other.
+        command.args(["--resume-or-start", "--stop-at-eof", "--ranks", "off"]);
         command.env("RAYON_NUM_THREADS", launch.threads.to_string());
         command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);
         // Ctrl-C reaches every process of a group; here only the sweep is to get it.

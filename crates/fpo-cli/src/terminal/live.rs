@@ -7,6 +7,7 @@
 //! two rows would leave one behind.
 
 use std::io::{self, IsTerminal, Stderr, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use crate::terminal::screen::take_message;
@@ -44,6 +45,9 @@ impl Drawn {
 /// What is drawn on standard error, by whoever drew it.
 static ON_STDERR: LazyLock<Arc<Mutex<Drawn>>> = LazyLock::new(Arc::default);
 
+/// Whether messages are kept back.
+pub(crate) static IS_SILENT: AtomicBool = AtomicBool::new(false);
+
 /// Columns and rows of a terminal.
 type Size = (usize, usize);
 
@@ -73,7 +77,7 @@ impl Live {
 /// Writes a message to standard error, or onto the screen that a dashboard has opened. What is
 /// drawn there is taken away.
 pub(crate) fn pass_by(text: &str) {
-    if take_message(text) {
+    if IS_SILENT.load(Ordering::Relaxed) || take_message(text) {
         return;
     }
     let mut drawn = ON_STDERR.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,16 +2,28 @@
 //! turn a message into a failure.
 
 use std::io::{ErrorKind, IsTerminal, Write, stdout};
+use std::sync::atomic::Ordering;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use crate::terminal::live::pass_by;
+use crate::terminal::live::{IS_SILENT, pass_by};
 use crate::text::shown::{json, line, printable};
 
 /// Writes `fpo: TEXT` as one line to standard error.
 pub fn note(text: &str) {
     pass_by(&format!("fpo: {}", line(text)));
+}
+
+/// Keeps back all messages to standard error from now on. Where several processes make one run, one
+/// of them speaks.
+pub fn be_silent() {
+    IS_SILENT.store(true, Ordering::Relaxed);
+}
+
+/// Ends [`be_silent`].
+pub fn speak() {
+    IS_SILENT.store(false, Ordering::Relaxed);
 }
 
 /// Returns how many columns a line of standard output has; `None` where it is no terminal, and a

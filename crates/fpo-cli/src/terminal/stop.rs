@@ -10,6 +10,7 @@ use std::io::{IsTerminal, stderr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Builder;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
@@ -75,6 +76,20 @@ impl Stop {
         Ok(())
     }
 
+    /// Asks for the stop also once this time has passed.
+    ///
+    /// # Errors
+    /// If no thread can be made that waits for it.
+    pub fn also_after(&self, time: Duration) -> Result<()> {
+        let flag = self.asked.clone();
+        let wait = move || {
+            std::thread::sleep(time);
+            flag.store(true, Ordering::Relaxed);
+        };
+        Builder::new().name("limit".into()).spawn(wait).context("cannot wait for the limit")?;
+        Ok(())
+    }
+
     /// Sets what is said where a second signal makes the program leave at once.
     pub fn set_last_words(&self, text: &str) {
         *self.last_words.lock().unwrap_or_else(PoisonError::into_inner) = text.into();
@@ -93,6 +108,11 @@ impl Stop {
     /// Returns whether a stop was asked for.
     pub fn is_asked(&self) -> bool {
         self.asked.load(Ordering::Relaxed)
+    }
+
+    /// Asks for the stop, as a signal does.
+    pub fn ask(&self) {
+        self.asked.store(true, Ordering::Relaxed);
     }
 
     /// Tells `reporter` once that the run is about to stop. The handler of a signal does not print:

@@ -17,23 +17,27 @@ use fpo_core::{Noise, Purpose};
 pub struct ActionNoise<'a> {
     noise: &'a Noise,
     correlation: f32,
+    first: usize,
     draws: Vec<f32>,
     fresh: Vec<f32>,
 }
 
 impl<'a> ActionNoise<'a> {
-    /// Returns noise of `len` numbers a step, of which neighbours have this correlation.
-    pub fn new(noise: &'a Noise, correlation: f64, len: usize) -> ActionNoise<'a> {
+    /// Returns noise of `len` numbers a step, of which neighbours have this correlation: those from
+    /// place `first` on of the numbers for all environments of the run.
+    pub fn new(noise: &'a Noise, correlation: f64, first: usize, len: usize) -> ActionNoise<'a> {
         let fresh = vec![0.0; if correlation == 0.0 { 0 } else { len }];
-        ActionNoise { noise, correlation: correlation as f32, draws: vec![0.0; len], fresh }
+        let (correlation, draws) = (correlation as f32, vec![0.0; len]);
+        ActionNoise { noise, correlation, first, draws, fresh }
     }
 
     /// Moves on to a step of the run, which is the first of its rollout or follows the one before.
     pub fn advance(&mut self, step: u64, is_first: bool) {
         if is_first || self.correlation == 0.0 {
-            return self.noise.fill_normal(Purpose::Action, step, &mut self.draws);
+            let draws = &mut self.draws;
+            return self.noise.fill_normal_from(Purpose::Action, step, self.first, draws);
         }
-        self.noise.fill_normal(Purpose::Action, step, &mut self.fresh);
+        self.noise.fill_normal_from(Purpose::Action, step, self.first, &mut self.fresh);
         let (keep, share) = (self.correlation, (1.0 - self.correlation.powi(2)).sqrt());
         for (z, fresh) in self.draws.iter_mut().zip(&self.fresh) {
             *z = keep * *z + share * fresh;
@@ -55,7 +59,7 @@ mod tests {
 
     fn rollout(correlation: f64) -> Vec<Vec<f32>> {
         let seed = Noise::new(5);
-        let mut noise = ActionNoise::new(&seed, correlation, LEN);
+        let mut noise = ActionNoise::new(&seed, correlation, 0, LEN);
         let mut step = |t| {
             noise.advance(1000 + t, t == 0);
             noise.draws().to_vec()
@@ -98,9 +102,23 @@ mod tests {
     }
 
     #[test]
+    fn noise_of_some_environments_is_their_part_of_that_of_all() {
+        let seed = Noise::new(5);
+        for correlation in [0.0, 0.7] {
+            let mut all = ActionNoise::new(&seed, correlation, 0, LEN);
+            let mut part = ActionNoise::new(&seed, correlation, 111, 40);
+            for t in 0..5 {
+                all.advance(t, t == 0);
+                part.advance(t, t == 0);
+                assert_eq!(part.draws(), &all.draws()[111..151]);
+            }
+        }
+    }
+
+    #[test]
     fn the_first_step_of_a_rollout_remembers_nothing() {
         let seed = Noise::new(5);
-        let mut noise = ActionNoise::new(&seed, 0.9, LEN);
+        let mut noise = ActionNoise::new(&seed, 0.9, 0, LEN);
         noise.advance(7, false);
         noise.advance(1000, true);
         assert_eq!(noise.draws(), rollout(0.9)[0]);

@@ -1,5 +1,6 @@
 //! Builds what a configuration describes: the environments, the networks and the learner.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -9,7 +10,7 @@ use fpo_core::{
     Compute, EmaConfig, Learner, MinibatchSchedule, Noise, Normalizer, Policy, PolicySettings,
     PolicySpec, SampleDraws, Sight, Source, ValueNet,
 };
-use fpo_envs::{EnvSpec, VecEnv, VecEnvOptions};
+use fpo_envs::{EnvSpec, PartOf, VecEnv, VecEnvOptions};
 
 use crate::config::choices::{KernelChoice, TimesChoice};
 use crate::config::resolved::Config;
@@ -19,8 +20,17 @@ use crate::config::resolved::Config;
 /// # Errors
 /// Those of [`fpo_envs::make`].
 pub fn envs(config: &Config) -> Result<Box<dyn VecEnv>> {
+    envs_of(config, 0..config.env.num_envs)
+}
+
+/// Builds those of the training environments whose numbers are in `share`.
+///
+/// # Errors
+/// Those of [`fpo_envs::make`].
+pub fn envs_of(config: &Config, share: Range<usize>) -> Result<Box<dyn VecEnv>> {
     let options = VecEnvOptions {
-        num_envs: config.env.num_envs,
+        num_envs: share.len(),
+        part_of: Some(PartOf { first: share.start, total: config.env.num_envs }),
         seed: config.train.seed,
         auto_reset: config.env.auto_reset,
         starts: config.env.starts,

@@ -5,9 +5,7 @@
 //! counters, which are also the positions of all random streams.
 
 use anyhow::{Context, Result, bail};
-use candle_core::{DType, Device, Tensor};
-use fpo_core::{Counters, Data, LearnerState, Rate, TensorFile};
-use fpo_envs::VecEnvState;
+use fpo_core::{Counters, LearnerState, Rate, TensorFile};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -23,8 +21,8 @@ use crate::terminal::failure::UsageError;
 use crate::terminal::reporter::Reporter;
 use crate::training::changes::Change;
 use crate::training::collapse::CollapseDetector;
-use crate::training::collector::Position;
 use crate::training::snapshot::{ENVS, LEARNER, Snapshot};
+use crate::training::state_files::{env_state, envs_file, learner_file, tensors};
 use crate::training::trainer::Trainer;
 
 const STATE: &str = "state.json";
@@ -72,7 +70,7 @@ struct State {
 /// # Errors
 /// If writing fails, or if the state holds a number that is not finite: such a state is not saved.
 pub fn save(run: &RunDir, trainer: &Trainer, elapsed_s: f64) -> Result<()> {
-    let snapshot = Snapshot::of(trainer)?;
+    let snapshot = Snapshot::of_all_ranks(trainer)?;
     let state = State {
         config: recognised_by(&trainer.config)?,
         fields: Some(recognised_fields(&trainer.config)?),
@@ -142,7 +140,7 @@ fn restore_parts(files: &CheckpointFiles, trainer: &mut Trainer) -> Result<(f64,
         collapse: state.collapse,
         rollbacks: state.rollbacks,
     };
-    snapshot.put_into(trainer)?;
+    snapshot.put_into_all_ranks(trainer)?;
     if trainer.iteration > trainer.config.num_iterations() {
         let (total, done) = (trainer.config.train.total_steps, trainer.steps());
         let text = format!("train.total_steps is {total}, but {done} steps are done already");
@@ -224,63 +222,8 @@ fn recognised_in_0_1_0(config: &Config) -> Result<String> {
     let mut config = config.clone();
     config.train.device = DeviceChoice::Auto;
     config.train.overlap = OverlapChoice::Auto;
+    config.train.stop_after = None;
     let text = config.to_toml()?;
     let known = text.split_inclusive('\n').filter(|line| !ADDED_SINCE_0_1_0.contains(line));
     Ok(sha256(known.collect::<String>().as_bytes()))
-}
-
-fn learner_file(state: &LearnerState) -> Result<TensorFile> {
-    let mut file = TensorFile::default();
-    for (name, tensor) in &state.tensors {
-        let flat = tensor.flatten_all()?;
-        let data = match tensor.dtype() {
-            DType::F64 => Data::F64(flat.to_vec1()?),
-            _ => Data::F32(flat.to_dtype(DType::F32)?.to_vec1()?),
-        };
-        file.insert(name, tensor.dims(), data);
-    }
-    Ok(file)
-}
-
-fn tensors(file: &TensorFile) -> Result<Vec<(String, Tensor)>> {
-    let tensor = |name: &str| -> Result<Tensor> {
-        let array = file.get(name)?;
-        let shape = array.shape.clone();
-        Ok(match &array.data {
-            Data::F64(values) => Tensor::from_slice(values, shape, &Device::Cpu)?,
-            _ => Tensor::from_vec(file.f32(name)?, shape, &Device::Cpu)?,
-        })
-    };
-    file.arrays().keys().map(|name| Ok((name.clone(), tensor(name)?))).collect()
-}
-
-fn envs_file(state: &VecEnvState, position: &Position) -> TensorFile {
-    let mut file = TensorFile::default();
-    let mut put = |name: &str, len: usize, data: Data| file.insert(name, &[len], data);
-    put("states", state.states.len(), Data::F64(state.states.clone()));
-    put("first_states", state.first_states.len(), Data::F64(state.first_states.clone()));
-    put("obs", state.obs.len(), Data::F32(state.obs.clone()));
-    put("episode_steps", state.episode_steps.len(), Data::U32(state.episode_steps.clone()));
-    put("episodes", state.episodes.len(), Data::U64(state.episodes.clone()));
-    put("running.returns", position.returns.len(), Data::F64(position.returns.clone()));
-    put("running.lengths", position.lengths.len(), Data::U32(position.lengths.clone()));
-    put("running.succeeded", position.succeeded.len(), Data::U32(position.succeeded.clone()));
-    file
-}
-
-fn env_state(file: &TensorFile, steps: u64) -> Result<(VecEnvState, Position)> {
-    let state = VecEnvState {
-        states: file.f64("states")?,
-        first_states: file.f64("first_states")?,
-        obs: file.f32("obs")?,
-        episode_steps: file.u32("episode_steps")?,
-        episodes: file.u64("episodes")?,
-    };
-    let position = Position {
-        steps,
-        returns: file.f64("running.returns")?,
-        lengths: file.u32("running.lengths")?,
-        succeeded: file.u32("running.succeeded")?,
-    };
-    Ok((state, position))
 }

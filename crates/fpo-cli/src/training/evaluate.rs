@@ -3,14 +3,16 @@
 //! Only the first episode of each environment counts. The starts and the sampler's noise come from
 //! the evaluation's own seed, so that two evaluations of the same weights give the same numbers.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use fpo_core::Noise;
-use fpo_envs::{Starts, VecEnvOptions};
-use serde::Serialize;
+use fpo_envs::{PartOf, Starts, VecEnvOptions};
+use serde::{Deserialize, Serialize};
 
 use crate::statistics::sample::{mean, standard_error};
+use crate::training::crew::Crew;
 use crate::training::player::Player;
 use crate::training::recording::Recording;
 use crate::training::sampler_report::SamplerReport;
@@ -98,11 +100,57 @@ impl EvalReport {
 pub fn evaluate(
     player: &Player,
     plan: &EvalPlan,
-    mut recording: Option<&mut Recording>,
+    recording: Option<&mut Recording>,
     stop: &AtomicBool,
 ) -> Result<Option<EvalReport>> {
+    let played = play(player, plan, 0..plan.episodes, recording, stop)?;
+    Ok(played.map(|played| report(player, plan, &played)))
+}
+
+/// Plays the episodes of `plan` together with the other ranks of `crew`, each some of them. Returns
+/// `None`, and sets `stop`, if `stop` was set on any rank before its last episode ended.
+///
+/// # Errors
+/// As [`evaluate`], on all ranks, and those of the ranks.
+pub fn evaluate_together(
+    player: &Player,
+    plan: &EvalPlan,
+    crew: &Crew,
+    stop: &AtomicBool,
+) -> Result<Option<EvalReport>> {
+    let share = crew.share(plan.episodes);
+    let own = match share.is_empty() {
+        true => Ok(Some(Played::default())),
+        false => play(player, plan, share, None, stop),
+    };
+    let own = crew.agree(own)?;
+    if crew.any(own.is_none())? {
+        stop.store(true, Ordering::Relaxed);
+        return Ok(None);
+    }
+    let mut played = Played::default();
+    for bytes in crew.gather(&serde_json::to_vec(&own)?)? {
+        let part: Option<Played> =
+            serde_json::from_slice(&bytes).context("the episodes of a rank")?;
+        let part = part.unwrap_or_default();
+        played.episodes.extend(part.episodes);
+        played.divergences += part.divergences;
+        played.has_success |= part.has_success;
+    }
+    Ok(Some(report(player, plan, &played)))
+}
+
+/// Plays the episodes of `plan` whose numbers are in `share`.
+fn play(
+    player: &Player,
+    plan: &EvalPlan,
+    share: Range<usize>,
+    mut recording: Option<&mut Recording>,
+    stop: &AtomicBool,
+) -> Result<Option<Played>> {
     let options = VecEnvOptions {
-        num_envs: plan.episodes,
+        num_envs: share.len(),
+        part_of: Some(PartOf { first: share.start, total: plan.episodes }),
         seed: plan.seed,
         episode_length: plan.episode_length,
         starts: plan.starts,
@@ -111,14 +159,15 @@ pub fn evaluate(
     };
     let mut envs = SteppedEnvs::new(fpo_envs::make(&plan.task, &options)?)?;
     let noise = Noise::new(plan.seed);
-    let mut draws = vec![0.0; plan.episodes * player.noise_len(envs.spec().action_dim)];
-    let mut episodes = vec![Episode::default(); plan.episodes];
+    let width = player.noise_len(envs.spec().action_dim);
+    let mut draws = vec![0.0; share.len() * width];
+    let mut episodes = vec![Episode::default(); share.len()];
     for step in 0.. {
         if stop.load(Ordering::Relaxed) {
             return Ok(None);
         }
         let mut actions = player
-            .act(&noise, step, &envs.obs, &mut draws)
+            .act(&noise, (step, share.start * width), &envs.obs, &mut draws)
             .with_context(|| format!("evaluation step {step}"))?;
         if let Some(recording) = recording.as_deref_mut() {
             recording.before_step(&envs.obs, &draws, &actions);
@@ -138,11 +187,20 @@ pub fn evaluate(
             break;
         }
     }
-    Ok(Some(report(player, plan, &envs, &episodes)))
+    let divergences = envs.envs.divergences();
+    Ok(Some(Played { episodes, divergences, has_success: envs.spec().has_success }))
+}
+
+/// Episodes that were played.
+#[derive(Default, Serialize, Deserialize)]
+struct Played {
+    episodes: Vec<Episode>,
+    divergences: u64,
+    has_success: bool,
 }
 
 /// The first episode of an environment, as far as it has been played.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 struct Episode {
     reward: f64,
     steps: u64,
@@ -150,13 +208,9 @@ struct Episode {
     over: bool,
 }
 
-/// Returns the report on `episodes` that `player` has played in `envs`.
-fn report(
-    player: &Player,
-    plan: &EvalPlan,
-    envs: &SteppedEnvs,
-    episodes: &[Episode],
-) -> EvalReport {
+/// Returns the report on what `player` has played.
+fn report(player: &Player, plan: &EvalPlan, played: &Played) -> EvalReport {
+    let Played { episodes, divergences, has_success } = played;
     let n = episodes.len() as f64;
     let returns: Vec<f64> = episodes.iter().map(|episode| episode.reward).collect();
     let successes = episodes.iter().filter(|episode| episode.success).count();
@@ -168,8 +222,8 @@ fn report(
         return_min: returns.iter().copied().fold(f64::INFINITY, f64::min),
         return_max: returns.iter().copied().fold(f64::NEG_INFINITY, f64::max),
         length_mean: episodes.iter().map(|episode| episode.steps).sum::<u64>() as f64 / n,
-        success_rate: envs.spec().has_success.then_some(successes as f64 / n),
-        divergences: envs.envs.divergences(),
+        success_rate: has_success.then_some(successes as f64 / n),
+        divergences: *divergences,
         sampler: player.sampler_report(),
         returns,
     }

@@ -49,7 +49,8 @@ impl Player {
     }
 
     /// Returns actions before squashing at evaluation step `step`. Fills `draws`, one number per
-    /// element of an action, with the random numbers that were used.
+    /// element of an action, with the random numbers that were used: those from place `first` on of
+    /// the numbers of all episodes, of which only a policy's own sampler can play some.
     ///
     /// # Errors
     /// Those of [`Actor::act`]. With another sampler also those of [`Sampler::sample`], and
@@ -57,14 +58,14 @@ impl Player {
     pub fn act(
         &self,
         noise: &Noise,
-        step: u64,
+        (step, first): (u64, usize),
         obs: &[f32],
         draws: &mut [f32],
     ) -> Result<Vec<f32>> {
         match self {
             Player::Policy(actor) => {
                 match actor.start {
-                    Start::Noise => noise.fill_normal(Purpose::EvalAction, step, draws),
+                    Start::Noise => noise.fill_normal_from(Purpose::EvalAction, step, first, draws),
                     Start::Zero => draws.fill(0.0),
                 }
                 Ok(actor.act(obs, draws)?)

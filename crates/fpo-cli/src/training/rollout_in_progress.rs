@@ -28,20 +28,24 @@ struct Acting<'a> {
     actor: Actor,
     noise: ActionNoise<'a>,
     first_step: u64,
+    /// The number of the first of these environments in the run, which other ranks may share.
+    first_env: usize,
 }
 
 impl<'a> RolloutInProgress<'a> {
     /// Begins a rollout at step `first_step` of every environment, with noise of this correlation.
+    /// The environments are those of the run from number `first_env` on.
     pub fn new(
         envs: &'a mut SteppedEnvs,
         storage: &'a mut RolloutStorage,
         actor: Actor,
         (noise, correlation): (&'a Noise, f64),
-        first_step: u64,
+        (first_step, first_env): (u64, usize),
     ) -> RolloutInProgress<'a> {
-        let len = storage.size().envs * actor.policy.noise_len();
-        let noise = ActionNoise::new(noise, correlation, len);
-        let acting = Acting { actor, noise, first_step };
+        let width = actor.policy.noise_len();
+        let (first, len) = (first_env * width, storage.size().envs * width);
+        let noise = ActionNoise::new(noise, correlation, first, len);
+        let acting = Acting { actor, noise, first_step, first_env };
         let (env_time, sample_time) = (Duration::ZERO, Duration::ZERO);
         RolloutInProgress { envs, storage, env_time, sample_time, acting }
     }
@@ -99,7 +103,8 @@ impl<'a> RolloutInProgress<'a> {
     /// # Errors
     /// Names environment and step of a reward that is not finite.
     pub fn finish(&mut self, t: usize) -> Result<()> {
-        require_finite(&self.envs.reward, 1, "reward").with_context(|| self.acting.at(t))?;
+        require_finite(&self.envs.reward, 1, "reward")
+            .with_context(|| self.acting.at_from(t, 0))?;
         Ok(self.storage.keep_outcome(t, self.envs.outcome())?)
     }
 }
@@ -120,16 +125,21 @@ impl Acting<'_> {
         let draws = &self.noise.draws()[part.start * width..part.end * width];
         let Actions { mut action, chain } = storage
             .with_obs(t, part, |obs| self.actor.act_and_keep(obs, draws))?
-            .with_context(|| match part.start {
-                0 => self.at(t),
-                first => format!("{}, counted from number {first}", self.at(t)),
-            })?;
+            .with_context(|| self.at_from(t, part.start))?;
         storage.keep_action(t, part, &action)?;
         if let Some(chain) = chain {
             storage.keep_chain(t, part, &chain)?;
         }
         self.actor.policy.squash().apply(&mut action);
         Ok(action)
+    }
+
+    /// Returns step `t` in words, for errors that count the environments from number `first` on.
+    fn at_from(&self, t: usize, first: usize) -> String {
+        match self.first_env + first {
+            0 => self.at(t),
+            first => format!("{}, counted from number {first}", self.at(t)),
+        }
     }
 
     /// Returns step `t` in words, for errors.

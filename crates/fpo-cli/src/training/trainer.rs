@@ -1,9 +1,10 @@
 //! Trains iteration by iteration: collects a rollout, updates the statistics, computes the stored
-//! losses, and updates the networks.
+//! losses, and updates the networks. Where several ranks make a run, each has a trainer, and all of
+//! them do this together.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Error, Result};
 use candle_core::Device;
@@ -13,10 +14,14 @@ use fpo_core::{ACTION, Learner, Noise, PhaseTimes, Rate};
 use crate::config::choices::{DivergenceChoice, UpdateChoice};
 use crate::config::resolved::Config;
 use crate::run::metrics::Metrics;
+use crate::terminal::failure::UsageError;
 use crate::terminal::reporter::Phase;
 use crate::training::collapse::CollapseDetector;
-use crate::training::collector::{Collected, Collector, FinishedEpisodes, Plan};
-use crate::training::evaluate::{EvalPlan, EvalReport, evaluate};
+use crate::training::collector::{Collected, Collector, Plan};
+use crate::training::crew::Crew;
+use crate::training::crew::command::Command;
+use crate::training::evaluate::{EvalPlan, EvalReport, evaluate, evaluate_together};
+use crate::training::iteration_metrics::{episode_metrics, time_metrics};
 use crate::training::memory::Memory;
 use crate::training::moved::Before;
 use crate::training::player::Player;
@@ -45,6 +50,8 @@ pub struct Trainer {
     /// made; none, but there, before the evaluation of step 0. They are kept because an
     /// interruption can come in between.
     pub pending: Option<Metrics>,
+    /// The ranks that make the run together.
+    pub crew: Crew,
     noise: Noise,
 }
 
@@ -55,12 +62,30 @@ impl Trainer {
     /// Those of building the environments and the networks. Also if the run would not fit into
     /// memory; nothing large has been allocated then.
     pub fn new(config: Config, device: &Device) -> Result<Trainer> {
+        Trainer::build(config, device, Crew::alone())
+    }
+
+    /// Builds this rank's trainer at the start of a run.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`], and [`UsageError`] for a run that ranks cannot share.
+    pub fn build(config: Config, device: &Device, crew: Crew) -> Result<Trainer> {
+        let (num_envs, size) = (config.env.num_envs, crew.size());
+        if num_envs < size {
+            let text = format!("env.num_envs is {num_envs}, too few for {size} ranks");
+            return Err(UsageError(text).into());
+        }
+        if size > 1 && !device.is_cpu() {
+            let text = "ranks share a run on processors only: give --device cpu, or --ranks off";
+            return Err(UsageError(text.into()).into());
+        }
         let noise = Noise::new(config.train.seed);
-        let envs = build::envs(&config)?;
-        let memory = Memory::of(&config, envs.as_ref(), device);
+        let envs = build::envs_of(&config, crew.share(num_envs))?;
+        let memory = Memory::of(&config, envs.as_ref(), device).on_one_of(size);
         memory.check(&config, device)?;
         let learner = build::learner(&config, envs.spec(), &noise, device)?;
-        let collector = Collector::new(envs)?;
+        let learner = learner.with_reduce(crew.reduce());
+        let collector = Collector::new(envs, num_envs, crew.clone())?;
         let rate = Rate::new(config.optimizer.learning_rate);
         let mut trainer = Trainer {
             config,
@@ -72,6 +97,7 @@ impl Trainer {
             collapse: CollapseDetector::default(),
             rollbacks: 0,
             pending: None,
+            crew,
             noise,
         };
         // The evaluation before any update is due from the beginning.
@@ -114,14 +140,14 @@ impl Trainer {
         }
     }
 
-    /// Collects a rollout and learns from it (Algorithm 1, lines 3–14). Calls `watch` with what is
-    /// going on and how much of it is done; where that breaks, the iteration is given up halfway.
-    /// Returns the iteration's metrics.
-    ///
-    /// # Errors
-    /// Those of [`Collector::collect`], [`Learner::complete`] and [`Learner::update`], and
-    /// [`fpo_core::Error::NonFinite`] if the updated policy makes an action that is not finite.
-    pub fn iterate(&mut self, watch: &mut dyn FnMut(Phase) -> ControlFlow<()>) -> Result<Metrics> {
+    /// Collects a rollout and learns from it (Algorithm 1, lines 3–14), as [`Trainer::iterate`] says,
+    /// without a word to the other ranks before and after it. Sets `is_collected` once the rollout
+    /// is there, which all ranks have then.
+    pub(super) fn learn(
+        &mut self,
+        watch: &mut dyn FnMut(Phase) -> ControlFlow<()>,
+        is_collected: &mut bool,
+    ) -> Result<Metrics> {
         let config = &self.config;
         let plan = Plan {
             length: config.iteration_length(),
@@ -135,11 +161,12 @@ impl Trainer {
         let compares = config.optimizer.schedule.needs_likelihoods()
             || self.evaluation_is_due_after(self.iteration + 1);
         let clock = Instant::now();
-        let divergences = self.collector.stage.envs.divergences();
         let mut watch_rollout = |done| watch(Phase { name: "rollout", done, total: plan.length });
         let collected =
             self.collector.collect(&self.learner, &self.noise, plan, &mut watch_rollout)?;
-        let Collected { storage, first_step, episodes, env_time, sample_time } = collected;
+        let Collected { storage, first_step, episodes, divergences, env_time, sample_time } =
+            collected;
+        *is_collected = true;
 
         // Where the statistics are updated first, L_old is computed under them, so that the first
         // ratio is 1.
@@ -172,8 +199,23 @@ impl Trainer {
         self.rate.begin(rates, base, progress);
         self.learner.set_learning_rate(self.rate.current());
         let total = schedule.num_epochs * schedule.num_minibatches;
-        let mut watch_update = |done| watch(Phase { name: "update", done, total });
-        let steps = self.learner.update(&rollout, schedule, &self.noise, &mut watch_update)?;
+        let (crew, mut unreachable) = (self.crew.clone(), None);
+        let mut watch_update = |done| {
+            let own = watch(Phase { name: "update", done, total });
+            match crew.any(own.is_break()) {
+                Ok(false) => ControlFlow::Continue(()),
+                Ok(true) => ControlFlow::Break(()),
+                Err(error) => {
+                    unreachable = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        };
+        let steps = self.learner.update(&rollout, schedule, &self.noise, &mut watch_update);
+        if let Some(error) = unreachable {
+            return Err(error);
+        }
+        let steps = steps?;
         let used = self.rate.current();
         let kl = match &before {
             Some(before) => before.divergence(self.learner.policy().as_ref())?,
@@ -184,8 +226,10 @@ impl Trainer {
             false => steps.mean("divergence"),
         };
         self.rate.after(rates, divergence, progress);
-        let (actor, obs) = (self.learner.collecting_actor()?, &self.collector.stage.obs);
-        let entropy = probe::action_entropy(&actor, obs, &self.noise, self.iteration)
+        let actor = self.learner.collecting_actor()?;
+        let entropy = self
+            .collector
+            .with_obs(|obs| probe::action_entropy(&actor, obs, &self.noise, self.iteration))?
             .map_err(|error| spoilt(error, self.learner.gradient_steps()))?;
         let whole = clock.elapsed();
         self.iteration += 1;
@@ -203,8 +247,7 @@ impl Trainer {
         let epochs = steps.rows.len() / schedule.num_minibatches;
         metrics.push(("train/epochs".into(), epochs as f64));
         metrics.extend(episode_metrics(&episodes, self.collector.stage.envs.spec().has_success));
-        let diverged = self.collector.stage.envs.divergences() - divergences;
-        metrics.push(("rollout/divergences".into(), diverged as f64));
+        metrics.push(("rollout/divergences".into(), divergences as f64));
         metrics.extend(time_metrics(whole, env_time, sample_time, &self.learner.times));
         let steps_per_s = self.config.steps_per_iteration() as f64 / whole.as_secs_f64();
         metrics.push(("time/steps_per_s".into(), steps_per_s));
@@ -212,6 +255,8 @@ impl Trainer {
     }
 
     /// Evaluates the present policy over the configured episodes. Returns `None` if `stop` was set.
+    /// With several ranks each of them calls this, or on rank 0 calls the others to it, and one
+    /// that is to stop sets `stop` for all.
     ///
     /// # Errors
     /// Those of [`Learner::deployed_actor`] and of [`evaluate`].
@@ -225,7 +270,11 @@ impl Trainer {
             starts: self.config.env.starts,
             action_repeat: self.config.env.action_repeat,
         };
-        evaluate(&player, &plan, None, stop)
+        if self.crew.size() == 1 {
+            return evaluate(&player, &plan, None, stop);
+        }
+        self.crew.tell(&Command::Evaluate)?;
+        self.crew.settle(evaluate_together(&player, &plan, &self.crew, stop))
     }
 }
 
@@ -256,52 +305,4 @@ fn spoilt(error: Error, step: u64) -> Error {
         }
         _ => error,
     }
-}
-
-/// Returns the metrics of an evaluation.
-pub fn eval_metrics(report: &EvalReport) -> Metrics {
-    let mut metrics: Metrics = vec![
-        ("eval/episode_return_mean".into(), report.return_mean),
-        ("eval/episode_return_min".into(), report.return_min),
-        ("eval/episode_return_max".into(), report.return_max),
-        ("eval/episode_length_mean".into(), report.length_mean),
-    ];
-    let optional = [
-        ("eval/episode_return_stderr", report.return_stderr),
-        ("eval/success_rate", report.success_rate),
-    ];
-    metrics.extend(optional.into_iter().filter_map(|(key, value)| Some((key.into(), value?))));
-    metrics
-}
-
-fn episode_metrics(episodes: &FinishedEpisodes, has_success: bool) -> Metrics {
-    let mut metrics = vec![("rollout/episodes".into(), episodes.count as f64)];
-    if episodes.count > 0 {
-        let n = episodes.count as f64;
-        metrics.push(("rollout/episode_return_mean".into(), episodes.returns / n));
-        metrics.push(("rollout/episode_length_mean".into(), episodes.lengths as f64 / n));
-        if has_success {
-            metrics.push(("rollout/success_rate".into(), episodes.successes as f64 / n));
-        }
-    }
-    metrics
-}
-
-/// Returns how the wall-clock time of an iteration was spent. The parts add up to
-/// `time/iteration_s`. While the environments step in halves (`train.overlap`), `env` is the time
-/// in which one half stepped, and `sample` is only the time that sampling for the other half took
-/// beyond it.
-fn time_metrics(whole: Duration, env: Duration, sample: Duration, update: &PhaseTimes) -> Metrics {
-    let PhaseTimes { gae, policy, value, optim } = *update;
-    let known = [
-        ("env", env),
-        ("sample", sample),
-        ("gae", gae),
-        ("policy", policy),
-        ("value", value),
-        ("optim", optim),
-    ];
-    let other = whole.saturating_sub(known.iter().map(|(_, time)| *time).sum());
-    let all = known.into_iter().chain([("other", other), ("iteration", whole)]);
-    all.map(|(name, time)| (format!("time/{name}_s"), time.as_secs_f64())).collect()
 }

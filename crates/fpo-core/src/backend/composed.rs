@@ -8,6 +8,7 @@ use crate::nn::normalizer::DeviceNormalizer;
 use crate::objective::loss::minibatch_loss;
 use crate::objective::step_loss::{LossInputs, StepLoss};
 use crate::policy::{Acted, Policy};
+use crate::reduce::Reduce;
 use crate::rollout::{Minibatch, Transitions};
 use crate::timing::PhaseTimes;
 
@@ -26,6 +27,7 @@ impl Backend for Composed {
         normalizer: &DeviceNormalizer,
         rollout: &Transitions<Tensor, ()>,
         chunk: usize,
+        _reduce: &dyn Reduce,
     ) -> Result<Tensor> {
         let policy = policy.frozen();
         let steps = rollout.obs.dim(0)?;

@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::nn::normalizer::DeviceNormalizer;
 use crate::objective::step_loss::{LossInputs, StepLoss};
 use crate::policy::{Acted, Policy};
+use crate::reduce::Reduce;
 use crate::rollout::{Minibatch, Transitions};
 use crate::timing::PhaseTimes;
 
@@ -27,16 +28,17 @@ pub trait Backend: Send + Sync {
 
     /// Returns the losses `(T, E, N)` of a rollout's actions under the present parameters and
     /// statistics: the `L_old` of the coming update. Composed operations take `chunk` steps at a
-    /// time to bound memory.
+    /// time to bound memory, and all ranks of `reduce` compute the same.
     ///
     /// # Errors
-    /// If a tensor has another shape.
+    /// If a tensor has another shape, and those of the ranks.
     fn losses(
         &mut self,
         policy: &dyn Policy,
         normalizer: &DeviceNormalizer,
         rollout: &Transitions<Tensor, ()>,
         chunk: usize,
+        reduce: &dyn Reduce,
     ) -> Result<Tensor>;
 
     /// Returns the losses of a minibatch, ready to be differentiated. Adds the time that each phase

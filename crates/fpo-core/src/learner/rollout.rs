@@ -108,7 +108,8 @@ impl Learner {
         chunk: usize,
     ) -> Result<Tensor> {
         let normalizer = self.device_normalizer()?;
-        let (policy, backend, times) = (&self.policy, &mut self.backend, &mut self.times);
-        timed(&mut times.policy, || backend.losses(policy.as_ref(), &normalizer, rollout, chunk))
+        let Learner { policy, backend, reduce, times, .. } = self;
+        let (policy, reduce) = (policy.as_ref(), reduce.as_ref());
+        timed(&mut times.policy, || backend.losses(policy, &normalizer, rollout, chunk, reduce))
     }
 }

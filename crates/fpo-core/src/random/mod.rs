@@ -68,8 +68,24 @@ impl Noise {
 
     /// Fills `out` with standard normals.
     pub fn fill_normal(&self, purpose: Purpose, index: u64, out: &mut [f32]) {
+        self.fill_normal_from(purpose, index, 0, out);
+    }
+
+    /// Fills `out` with the normals that stand from place `first` on in an array that
+    /// [`Noise::fill_normal`] fills.
+    pub fn fill_normal_from(&self, purpose: Purpose, index: u64, first: usize, out: &mut [f32]) {
+        if !first.is_multiple_of(2) {
+            // The number belongs to a pair that begins before it.
+            let mut pair = [0.0; 2];
+            self.fill_normal_from(purpose, index, first - 1, &mut pair);
+            if let Some((number, rest)) = out.split_first_mut() {
+                *number = pair[1];
+                self.fill_normal_from(purpose, index, first + 1, rest);
+            }
+            return;
+        }
         let fill = |(chunk, out): (usize, &mut [f32])| {
-            let mut rng = self.stream(purpose, index, chunk * CHUNK);
+            let mut rng = self.stream(purpose, index, first + chunk * CHUNK);
             let mut words = [0; BLOCK];
             for out in out.chunks_mut(BLOCK) {
                 words.iter_mut().for_each(|word| *word = rng.next_u32());
@@ -151,6 +167,16 @@ mod tests {
     fn a_longer_array_starts_with_the_shorter_one() {
         let long = normals(3, Purpose::Action, 7, 3 * CHUNK + 5);
         assert_eq!(long[..CHUNK + 3], normals(3, Purpose::Action, 7, CHUNK + 3)[..]);
+    }
+
+    #[test]
+    fn a_part_of_an_array_has_the_numbers_of_the_whole() {
+        let whole = normals(3, Purpose::Action, 7, 3 * CHUNK + 5);
+        for (first, len) in [(0, 3), (1, 0), (1, 1), (5, 300), (CHUNK - 1, CHUNK + 3), (260, 77)] {
+            let mut part = vec![0.0; len];
+            Noise::new(3).fill_normal_from(Purpose::Action, 7, first, &mut part);
+            assert_eq!(part, whole[first..first + len], "{len} from {first} on");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! (environment-major, as in the official code). A minibatch names `B` of them: the fused kernels
 //! read them where they lie, the composed operations gather them as `(U, B, …)`.
 
+mod gathered;
 pub(crate) mod storage;
 pub(crate) mod stored;
 

@@ -49,17 +49,17 @@ pub struct StepOutcome<'a> {
 pub struct RolloutStorage {
     size: RolloutSize,
     location: DeviceLocation,
-    arrays: Transitions<HostTensor, ()>,
-    cuts: Cuts,
+    pub(in crate::rollout) arrays: Transitions<HostTensor, ()>,
+    pub(in crate::rollout) cuts: Cuts,
 }
 
 /// Steps after which the step limit cut an episode.
 #[derive(Debug, Default)]
-struct Cuts {
+pub(in crate::rollout) struct Cuts {
     /// Their numbers among the `T·E` steps, time-major.
-    at: Vec<usize>,
+    pub(in crate::rollout) at: Vec<usize>,
     /// The raw observations they led to, one row each.
-    obs: Vec<f32>,
+    pub(in crate::rollout) obs: Vec<f32>,
 }
 
 /// A rollout whose tensors, on the CPU, are the memory of a [`RolloutStorage`]: it borrows the
@@ -176,6 +176,17 @@ impl RolloutStorage {
     pub fn with_all_obs<R>(&self, look: impl FnOnce(&[f32]) -> R) -> Result<R> {
         let obs = &self.arrays.obs;
         obs.read(0..obs.dims().iter().product(), look)
+    }
+
+    /// Calls `look` with the observations after the last step, `E × O`.
+    ///
+    /// # Errors
+    /// If the memory cannot be read.
+    pub fn with_last_obs<R>(&self, look: impl FnOnce(&[f32]) -> R) -> Result<R> {
+        let RolloutSize { length, unroll_length, envs, obs_dim, .. } = self.size;
+        let unrolls = length / unroll_length;
+        let cells = self.cells(unrolls.saturating_sub(1), &(0..envs), obs_dim);
+        self.arrays.bootstrap_obs.read(cells, look)
     }
 
     /// Returns what the kept observations, actions and rewards are like.

@@ -17,7 +17,7 @@ use self::next_start::{NextStart, Schedule};
 use self::stepper::{EnvRow, Stepper};
 use self::workers::WorkerPool;
 use crate::error::{EnvError, check_len};
-use crate::options::{AutoReset, VecEnvOptions};
+use crate::options::{AutoReset, PartOf, VecEnvOptions};
 use crate::spec::EnvSpec;
 use crate::task::Task;
 use crate::vec_env::{StepOutput, VecEnv, VecEnvState};
@@ -26,6 +26,7 @@ use crate::vec_env::{StepOutput, VecEnv, VecEnvState};
 pub struct Batch<T: Task> {
     stepper: Stepper<T>,
     num_envs: usize,
+    part: PartOf,
     workers: WorkerPool<T::Worker>,
     now: VecEnvState,
     next_starts: Vec<NextStart>,
@@ -66,6 +67,11 @@ impl<T: Task> Batch<T> {
             return Err(EnvError::Option { what, got, expected });
         }
         let n = options.num_envs;
+        let part = options.part_of.unwrap_or(PartOf { first: 0, total: n });
+        if part.first.checked_add(n).is_none_or(|end| end > part.total) {
+            let got = format!("{n} environments from {} on, of {}", part.first, part.total);
+            return Err(EnvError::Option { what: "part_of", got, expected: "a part of them" });
+        }
         let now = VecEnvState {
             states: vec![0.0; n * state_len],
             first_states: Vec::new(),
@@ -94,7 +100,7 @@ impl<T: Task> Batch<T> {
             divergences: AtomicU64::new(0),
         };
         let (workers, stagger) = (WorkerPool::new(), options.stagger);
-        Ok(Self { stepper, num_envs: n, workers, now, next_starts, stagger, started: false })
+        Ok(Self { stepper, num_envs: n, part, workers, now, next_starts, stagger, started: false })
     }
 
     /// Returns the task that this batch runs.
@@ -134,6 +140,7 @@ impl<T: Task> VecEnv for Batch<T> {
         self.started = false;
         let (stepper, workers) = (&self.stepper, &self.workers);
         let (grain, state_len, obs_dim) = (stepper.grain, stepper.state_len, stepper.spec.obs_dim);
+        let part = self.part;
         (
             self.now.states.par_chunks_mut(grain * state_len),
             self.now.obs.par_chunks_mut(grain * obs_dim),
@@ -144,14 +151,15 @@ impl<T: Task> VecEnv for Batch<T> {
                 workers.with(&stepper.task, |worker| {
                     let rows = states.chunks_mut(state_len).zip(obs.chunks_mut(obs_dim));
                     for (offset, (state, obs)) in rows.enumerate() {
-                        stepper.draw(worker, (chunk * grain + offset, 0), 0.., state, obs)?;
+                        let env = part.first + chunk * grain + offset;
+                        stepper.draw(worker, (env, 0), 0.., state, obs)?;
                     }
                     Ok(())
                 })
             })?;
         let limit = if self.stagger { self.stepper.spec.episode_length } else { 0 };
         for (env, steps) in self.now.episode_steps.iter_mut().enumerate() {
-            *steps = (env * limit / self.num_envs) as u32;
+            *steps = ((part.first + env) * limit / part.total) as u32;
         }
         self.now.episodes.fill(0);
         self.next_starts.iter_mut().for_each(NextStart::discard);
@@ -176,7 +184,7 @@ impl<T: Task> VecEnv for Batch<T> {
         }
         let n = end - first;
         let first_len = self.first_len();
-        let (stepper, now) = (&self.stepper, &mut self.now);
+        let (stepper, now, part) = (&self.stepper, &mut self.now, self.part);
         let (state_len, obs_dim) = (stepper.state_len, stepper.spec.obs_dim);
         let action_dim = stepper.spec.action_dim;
         check_len("actions", actions.len(), n * action_dim)?;
@@ -235,7 +243,7 @@ impl<T: Task> VecEnv for Batch<T> {
                             }
                         };
                         let mut row = EnvRow {
-                            env,
+                            env: part.first + env,
                             next_start: &mut next_starts[i],
                             state: &mut states[i * state_len..(i + 1) * state_len],
                             obs: &mut obs[cells.clone()],

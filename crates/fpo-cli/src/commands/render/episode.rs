@@ -83,7 +83,7 @@ pub fn play(player: &Player, plan: &EvalPlan, limit: usize) -> Result<Vec<Episod
             break;
         }
         let mut actions = player
-            .act(&noise, call as u64, &envs.obs, &mut draws)
+            .act(&noise, (call as u64, 0), &envs.obs, &mut draws)
             .with_context(|| format!("step {call} of the episodes"))?;
         player.squash().apply(&mut actions);
         envs.step(&actions)?;

@@ -12,8 +12,8 @@ use crate::run::metrics::Metrics;
 use crate::terminal::reporter::Phase;
 use crate::training::collapse::{Evaluation, Iteration};
 use crate::training::evaluate::EvalReport;
+use crate::training::iteration_metrics::eval_metrics;
 use crate::training::policy_file;
-use crate::training::trainer::eval_metrics;
 
 impl Session {
     /// Completes the metrics of the last iteration: adds an evaluation if the schedule asks for

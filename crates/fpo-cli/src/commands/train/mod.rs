@@ -3,6 +3,7 @@
 mod completion;
 mod divergence;
 pub mod operator;
+pub mod ranks;
 mod rescue;
 mod session;
 
@@ -27,6 +28,7 @@ use crate::text::shell::path;
 use crate::training::changes::Change;
 use crate::training::checkpoint::recognised_fields;
 use crate::training::initial::{Initial, is_gone};
+use crate::training::snapshot::Snapshot;
 use crate::training::trainer::Trainer;
 use crate::training::{checkpoint, device, policy_file};
 
@@ -54,7 +56,7 @@ fn start_in(
     let initial = Initial::pin(&mut config)?;
     let device = device::open(config.train.device, &mut Notes)?;
     device::set_precision(&device, config.train.precision)?;
-    let mut trainer = Trainer::new(config, &device)?;
+    let mut trainer = Trainer::lead(config, &device, operator.crew.clone())?;
     let (run, _lock) = RunDir::create(&choose()?)?;
     run.save_config(&trainer.config.to_toml()?)?;
     if let Some(initial) = initial {
@@ -70,6 +72,10 @@ fn start_in(
 fn begin_with(initial: &Initial, trainer: &mut Trainer, run: &RunDir) -> Result<()> {
     initial.keep(run)?;
     initial.put_into(trainer)?;
+    if trainer.crew.size() > 1 {
+        // The other ranks get it from here.
+        Snapshot::of_all_ranks(trainer)?.put_into_all_ranks(trainer)?;
+    }
     Notes.message(&initial.to_string());
     Ok(())
 }
@@ -204,7 +210,7 @@ fn go_on(
     }
     let device = device::open(config.train.device, &mut Notes)?;
     device::set_precision(&device, config.train.precision)?;
-    let mut trainer = Trainer::new(config, &device)?;
+    let mut trainer = Trainer::lead(config, &device, operator.crew.clone())?;
     let elapsed = match checkpoint::newest(run, &mut Notes)? {
         Some(files) => {
             let (elapsed, changes) = checkpoint::restore(&files, &mut trainer)?;

@@ -11,6 +11,7 @@ use crate::run::metrics::MetricsLog;
 use crate::terminal::progress::Progress;
 use crate::terminal::reporter::Reporter;
 use crate::terminal::stop::Stop;
+use crate::training::crew::Crew;
 use crate::training::device;
 use crate::training::trainer::Trainer;
 
@@ -21,6 +22,8 @@ pub struct Operator {
     pub stop: Stop,
     /// Whether they want plain lines also where a dashboard could be drawn.
     pub plain: bool,
+    /// The ranks that make the run together, of which this is rank 0.
+    pub crew: Crew,
 }
 
 impl Operator {
@@ -29,7 +32,7 @@ impl Operator {
     /// # Errors
     /// If signals cannot be caught.
     pub fn on_signals() -> Result<Operator> {
-        Ok(Operator { stop: Stop::on_signals()?, plain: false })
+        Ok(Operator { stop: Stop::on_signals()?, plain: false, crew: Crew::alone() })
     }
 
     /// Trains to the end of the run, which took `elapsed` seconds until now.

@@ -20,6 +20,14 @@ impl Session {
         if !self.trainer.learner.resumes_exactly() {
             return error.context("the run stopped");
         }
+        if !self.trainer.crew.is_settled() {
+            // No rank could say what its environments are at.
+            let how = self.how_to_resume();
+            return error.context(format!(
+                "the run stopped, and its ranks have lost each other; go on from its last \
+                 checkpoint with: {how}"
+            ));
+        }
         let steps = self.trainer.steps();
         if self.save().is_ok() {
             let how = self.how_to_resume();

@@ -1,7 +1,7 @@
 //! A run that is going on: trains, evaluates, records and saves until it is done or stopped.
 
 use std::ops::ControlFlow;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
@@ -11,6 +11,7 @@ use crate::run::metrics::{Metrics, MetricsLog};
 use crate::terminal::failure::{Stopped, describe, is_divergence};
 use crate::terminal::reporter::{Reporter, Wishes};
 use crate::terminal::stop::Stop;
+use crate::text::duration::seconds;
 use crate::text::shell::path;
 use crate::training::evaluate::EvalReport;
 use crate::training::snapshot::Snapshot;
@@ -68,6 +69,10 @@ impl Session {
 
     fn train(&mut self, mut stop: Stop) -> Result<()> {
         self.greet();
+        let limit = self.trainer.config.train.stop_after.as_deref();
+        if let Some(seconds) = limit.and_then(seconds) {
+            stop.also_after(Duration::from_secs(seconds))?;
+        }
         stop.set_last_words(&format!(
             "left at once: what came after the last checkpoint is not saved; go on with: {}",
             self.how_to_resume()
@@ -115,39 +120,28 @@ impl Session {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Makes an iteration and returns its metrics. Where a stop is asked for meanwhile, gives the
-    /// iteration up, and the trainer is what it was before: an iteration can take minutes, and a
-    /// resumed run makes it again to the same bits.
+    /// Makes an iteration and returns its metrics. Where a stop is asked for meanwhile, here or on
+    /// another rank, gives the iteration up, and the trainer is what it was before: an iteration
+    /// can take minutes, and a resumed run makes it again to the same bits.
     ///
     /// # Errors
-    /// Those of [`Trainer::iterate`]; also then the trainer is what it was before, unless its
-    /// optimiser's state cannot be saved.
+    /// Those of [`Snapshot::guard`].
     fn iterate(&mut self, stop: &mut Stop) -> Result<Option<Metrics>> {
         let done = self.trainer.steps();
         let Session { trainer, reporter, .. } = self;
-        let start = match trainer.learner.resumes_exactly() {
-            true => Some(Snapshot::of(trainer)?),
-            false => None,
-        };
         let mut watch = |phase| {
             stop.announce(reporter.as_mut());
             reporter.phase(done, phase);
-            match start.is_some() && stop.is_asked() {
+            match stop.is_asked() {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             }
         };
-        let ended = trainer.iterate(&mut watch);
-        let Err(error) = ended else { return ended.map(Some) };
-        if let Some(start) = start
-            && !is_divergence(&error)
-        {
-            start.put_into(trainer)?;
+        let made = Snapshot::guard(trainer, &mut watch)?;
+        if made.is_none() {
+            stop.ask();
         }
-        match error.downcast_ref::<fpo_core::Error>() {
-            Some(fpo_core::Error::Interrupted) => Ok(None),
-            _ => Err(error),
-        }
+        Ok(made)
     }
 
     /// Does what whoever looks on has wished for. It leaves no trace in the run: an evaluation that
@@ -171,6 +165,10 @@ impl Session {
         let policy = self.trainer.learner.policy().params().layout().len();
         let learner = &self.trainer.learner;
         let value = learner.value().params().layout().len();
+        let ranks = match self.trainer.crew.size() {
+            1 => String::new(),
+            size => format!(" · {size} ranks"),
+        };
         let from = match self.trainer.iteration {
             0 => String::new(),
             _ => format!(", continued at step {}", self.trainer.steps()),
@@ -183,7 +181,7 @@ impl Session {
             .map(|(who, sight)| format!("\nthe {who} does not see {}", sight.hides.join(", ")))
             .collect();
         let text = format!(
-            "fpo {} · {} on {} (obs {}, act {}) · {} environments · {}\n\
+            "fpo {} · {} on {} (obs {}, act {}) · {} environments · {}{ranks}\n\
              policy {policy} parameters · value {value} · {} iterations of {} steps, {} gradient \
              steps each\n{}{unseen}\nrun: {}{from}",
             env!("CARGO_PKG_VERSION"),

@@ -61,7 +61,7 @@ fn the_written_configuration_has_every_field() {
     let text = load("", &[]).unwrap().to_toml().unwrap();
     let table: toml::Table = toml::from_str(&text).unwrap();
     let fields: usize = table.values().map(|section| section.as_table().unwrap().len()).sum();
-    // Fifteen more fields are optional and not set.
+    // Sixteen more fields are optional and not set.
     assert_eq!((table.len(), fields), (9, 72), "{text}");
 }
 

@@ -156,6 +156,8 @@ fn a_value_out_of_range_says_what_is_allowed() {
         ("optimizer.epsilon=0", "above 0"),
         ("optimizer.weight_decay=-1", "0 and up"),
         ("optimizer.max_grad_norm=0", "above 0"),
+        ("train.stop_after=0s", "1 second to 365 days"),
+        ("train.stop_after=1d25d", "1 second to 365 days"),
         ("eval.episodes=0", "1 to"),
         ("eval.count=1000001", "0 to 1000000"),
         ("checkpoint.interval_s=-1", "0 to 1e9"),

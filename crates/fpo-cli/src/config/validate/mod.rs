@@ -15,7 +15,10 @@ use crate::config::layers::Origins;
 use crate::config::learning::PolicyConfig;
 use crate::config::resolved::Config;
 use crate::config::sections::{CheckpointConfig, EnvConfig, EvalConfig, TrainConfig};
+use crate::text::duration::seconds;
 
+/// The seconds of a year, the longest limit of time.
+const YEAR: u64 = 365 * 86_400;
 /// Largest number of environments, unrolls in a minibatch, or episodes of an evaluation.
 const MANY: usize = 1 << 20;
 /// Largest length or repetition count, and width of a layer.
@@ -73,6 +76,12 @@ impl Check<'_> {
         let between = (Bound::Excluded(0.0), Bound::Excluded(1.0));
         self.within("train.rollback_factor", factor, between, "above 0, below 1")?;
         self.within("train.max_rollbacks", most, 1..=1000, "1 to 1000")?;
+        if let Some(limit) = &train.stop_after
+            && seconds(limit).is_none_or(|seconds| !(1..=YEAR).contains(&seconds))
+        {
+            let allowed = "1 second to 365 days, in a form such as \"90s\", \"1h30m\" or \"2d\"";
+            return Err(self.out_of_range("train.stop_after", limit, allowed));
+        }
         if train.init.as_ref().is_some_and(String::is_empty) {
             return Err(self.out_of_range(
                 "train.init",

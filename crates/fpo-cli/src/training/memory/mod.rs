@@ -68,6 +68,13 @@ impl Memory {
         }
     }
 
+    /// Returns the same for one of `size` ranks, which holds the rollout of all ranks besides the
+    /// one that it collects.
+    pub fn on_one_of(self, size: usize) -> Memory {
+        let own = if size > 1 { self.rollout / size as u64 } else { 0 };
+        Memory { rollout: self.rollout + own, ..self }
+    }
+
     /// Returns the bytes of all parts together.
     pub fn total(&self) -> u64 {
         self.rollout + self.learner + self.environments

@@ -23,6 +23,24 @@ pub(crate) struct Estimate {
     pub(crate) has_target: bool,
 }
 
+impl Estimate {
+    /// Returns the bits of its numbers, for other ranks.
+    pub(crate) fn words(&self) -> [u32; 4] {
+        let Estimate { value, target, advantage, has_target } = *self;
+        [value.to_bits(), target.to_bits(), advantage.to_bits(), u32::from(has_target)]
+    }
+
+    /// Returns the estimate of these bits.
+    pub(crate) fn from_words(&[value, target, advantage, has_target]: &[u32; 4]) -> Estimate {
+        Estimate {
+            value: f32::from_bits(value),
+            target: f32::from_bits(target),
+            advantage: f32::from_bits(advantage),
+            has_target: has_target != 0,
+        }
+    }
+}
+
 /// Fills in targets and advantages of sub-sequence `sequence` from its values and `bootstrap`, the
 /// value after its last step.
 pub(crate) fn estimate_sequence(

@@ -48,10 +48,20 @@ fn blocks_per_chunk(blocks: usize) -> usize {
     (blocks / ENOUGH_CHUNKS).clamp(1, MOST_BLOCKS_PER_CHUNK)
 }
 
+/// Returns how many of `items` items, of which each block has `per_block`, make a chunk.
+pub(crate) fn chunk_len(items: usize, per_block: usize) -> usize {
+    per_block * blocks_per_chunk(items.div_ceil(per_block))
+}
+
+/// Returns how many of `chunks` chunks, two at least, belong to the left subtree.
+pub(crate) fn left_of(chunks: usize) -> usize {
+    chunks.next_power_of_two() / 2
+}
+
 /// Cuts `items`, of which each block has `per_block`, into one part per chunk. Returns each part
 /// with the number of its first item.
 pub(crate) fn parts<T>(items: &mut [T], per_block: usize) -> Vec<(usize, &mut [T])> {
-    let size = per_block * blocks_per_chunk(items.len().div_ceil(per_block));
+    let size = chunk_len(items.len(), per_block);
     items.chunks_mut(size).enumerate().map(|(chunk, part)| (chunk * size, part)).collect()
 }
 
@@ -65,7 +75,7 @@ pub(crate) fn sum_of<T: Send, R: Send>(
     if parts.len() < 2 {
         return parts.pop().map(work);
     }
-    let right = parts.split_off(parts.len().next_power_of_two() / 2);
+    let right = parts.split_off(left_of(parts.len()));
     let sums = rayon::join(|| sum_of(parts, work, add), || sum_of(right, work, add));
     match sums {
         (Some(left), Some(right)) => Some(add(left, right)),
@@ -106,14 +116,19 @@ impl<T> Pool<T> {
 impl Pool<AlignedVec> {
     /// Adds `right` to `left`, and takes it back.
     pub(crate) fn add(&self, mut left: AlignedVec, right: AlignedVec) -> AlignedVec {
-        let sums = left.iter_mut().zip(&*right);
-        vectorized(
-            #[inline(always)]
-            || sums.for_each(|(left, right)| *left += right),
-        );
+        add(&mut left, &right);
         self.give(right);
         left
     }
+}
+
+/// Adds `right` to `left`.
+pub(crate) fn add(left: &mut [f32], right: &[f32]) {
+    let sums = left.iter_mut().zip(right);
+    vectorized(
+        #[inline(always)]
+        || sums.for_each(|(left, right)| *left += right),
+    );
 }
 
 #[cfg(test)]

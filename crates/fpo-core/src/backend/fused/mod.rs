@@ -16,6 +16,7 @@ mod loss_rows;
 mod policy_outcome;
 mod policy_pass;
 pub(crate) mod sampling;
+mod shared;
 pub(crate) mod single;
 mod steps;
 mod surprise;
@@ -42,6 +43,7 @@ use crate::objective::gae::{Advantages, Truncation};
 use crate::objective::loss::{ValueTerms, policy_loss};
 use crate::objective::step_loss::{LossInputs, StepLoss};
 use crate::policy::{Acted, Policy};
+use crate::reduce::Reduce;
 use crate::rollout::{Minibatch, MinibatchTensors, Transitions};
 use crate::simd::isa::{Isa, run};
 use crate::tensor::differentiated::Differentiated;
@@ -76,10 +78,11 @@ impl Backend for Fused {
         normalizer: &DeviceNormalizer,
         rollout: &Transitions<Tensor, ()>,
         chunk: usize,
+        reduce: &dyn Reduce,
     ) -> Result<Tensor> {
         let isa = self.isa;
         let Some(pass) = self.policy_pass(policy) else {
-            return Composed.losses(policy, normalizer, rollout, chunk);
+            return Composed.losses(policy, normalizer, rollout, chunk, reduce);
         };
         let Transitions { obs, action, stored, t, .. } = rollout;
         let (steps, envs, samples, _) = t.dims4()?;
@@ -109,8 +112,9 @@ impl Backend for Fused {
                 picks: &picks,
             };
             let map = ObsMap { mean, std };
-            run(isa, Losses { policy: pass, params, batch, map, samples, losses: &mut losses });
-        })?;
+            let (ranks, losses) = (reduce.ranks(), &mut losses[..]);
+            run(isa, Losses { policy: pass, params, batch, map, samples, ranks, losses })
+        })??;
         Ok(Tensor::from_vec(losses, (steps, envs, samples), t.device())?)
     }
 
@@ -155,6 +159,7 @@ impl Backend for Fused {
                         aim: Aim { objective, ratio_weight },
                         batch,
                         map,
+                        ranks: reduce.ranks(),
                         estimates,
                         shaping: Shaping::new(objective, advantages),
                         bonuses: &bonuses,
@@ -162,7 +167,7 @@ impl Backend for Fused {
                     };
                     run(isa, step)
                 })
-            })?
+            })??
         })?;
         let samples = minibatch.rollout.t.dim(2)?;
         let ratios = n * objective.ratio.count(samples) as f64;
@@ -201,7 +206,7 @@ impl Fused {
         minibatch: &Minibatch,
         times: &mut PhaseTimes,
     ) -> Result<(ValueOutcome, Vec<f32>)> {
-        let LossInputs { value, objective, normalizer, .. } = *inputs;
+        let LossInputs { value, objective, normalizer, reduce, .. } = *inputs;
         let Fused { isa, value: pass, estimates, .. } = self;
         *pass = pass.take().filter(|pass| pass.is_for(value.mlp()));
         let pass = pass.get_or_insert_with(|| run(*isa, BuildValue(value)));
@@ -214,12 +219,21 @@ impl Fused {
         let outcome = timed(&mut whole, || {
             with_slices([flat], |[params]| {
                 with_batch(minibatch, normalizer, |batch, map| {
-                    let gradient = &mut gradient;
-                    let step =
-                        ValueStep { pass, params, objective, batch, map, estimates, gradient };
+                    let (ranks, estimates) = (reduce.ranks(), &mut estimates[..]);
+                    let gradient = &mut gradient[..];
+                    let step = ValueStep {
+                        pass,
+                        params,
+                        objective,
+                        batch,
+                        map,
+                        ranks,
+                        estimates,
+                        gradient,
+                    };
                     run(*isa, step)
                 })
-            })?
+            })??
         })?;
         let [gae, all] = outcome.time.map(|time| time.as_secs_f64());
         let gae = whole.mul_f64(if all > 0.0 { gae / all } else { 0.0 });

@@ -1,5 +1,6 @@
 //! What the policy's part of a gradient step adds up besides the gradient.
 
+use crate::backend::fused::shared::Outcome;
 use crate::objective::Objective;
 
 /// What the policy maximises.
@@ -74,9 +75,53 @@ impl PolicyOutcome {
         self.clipped += f64::from(u8::from((ratio - 1.0).abs() > clip));
         if guarded.abs() > bound { 0.0 } else { (slope + ratio_weight) * ratio }
     }
+}
 
-    /// Returns the sums over both.
-    pub(crate) fn and(self, other: PolicyOutcome) -> PolicyOutcome {
+impl Outcome for PolicyOutcome {
+    const COUNT: usize = 11;
+
+    fn numbers(&self) -> Vec<f64> {
+        let PolicyOutcome { loss_old, loss_new, surrogate, weighted_ratio, ratio, .. } = *self;
+        let PolicyOutcome { ratio_squares, divergence, ratio_min, ratio_max, .. } = *self;
+        let PolicyOutcome { clipped, entropy, .. } = *self;
+        let first = [loss_old, loss_new, surrogate, weighted_ratio, ratio, ratio_squares];
+        let rest = [divergence, ratio_min, ratio_max, clipped, entropy];
+        first.into_iter().chain(rest).collect()
+    }
+
+    fn from_numbers(numbers: &[f64]) -> PolicyOutcome {
+        let &[
+            loss_old,
+            loss_new,
+            surrogate,
+            weighted_ratio,
+            ratio,
+            ratio_squares,
+            divergence,
+            ratio_min,
+            ratio_max,
+            clipped,
+            entropy,
+        ] = numbers
+        else {
+            return PolicyOutcome::NOTHING;
+        };
+        PolicyOutcome {
+            loss_old,
+            loss_new,
+            surrogate,
+            weighted_ratio,
+            ratio,
+            ratio_squares,
+            divergence,
+            ratio_min,
+            ratio_max,
+            clipped,
+            entropy,
+        }
+    }
+
+    fn and(self, other: PolicyOutcome) -> PolicyOutcome {
         PolicyOutcome {
             loss_old: self.loss_old + other.loss_old,
             loss_new: self.loss_new + other.loss_new,

@@ -3,7 +3,7 @@
 //! A block consists of some transitions with all their losses ([`super::loss_rows`]).
 
 use crate::backend::fused::batch::{Batch, ObsMap};
-use crate::backend::fused::chunks::{Pool, for_each, parts, sum_of};
+use crate::backend::fused::chunks::{Pool, chunk_len, for_each, parts, sum_of};
 use crate::backend::fused::flow_rows::{FlowForm, FlowRows};
 use crate::backend::fused::gaussian_rows::GaussianRows;
 use crate::backend::fused::kernels::gradients::Write;
@@ -11,9 +11,12 @@ use crate::backend::fused::kernels::normal::Shape;
 use crate::backend::fused::kernels::perceptron::{Keep, Perceptron};
 use crate::backend::fused::loss_rows::{Buffers, LossRows};
 use crate::backend::fused::policy_outcome::{Aim, PolicyOutcome};
+use crate::backend::fused::shared::{Outcome, Shares};
+use crate::error::Result;
 use crate::objective::gae::Truncation;
 use crate::policy::KernelForm;
 use crate::policy::gaussian_config::GaussianConfig;
+use crate::reduce::communicator::Communicator;
 use crate::simd::aligned::AlignedVec;
 use crate::simd::vector::Simd;
 
@@ -64,8 +67,12 @@ impl PolicyPass {
 
     /// Writes the gradient of `−mean surrogate − entropy_coefficient · mean entropy − ratio_weight
     /// · mean ratio` with respect to `params` to `gradient`, for advantages as the surrogate sees
-    /// them, one per transition of `batch`.
-    #[allow(clippy::too_many_arguments, reason = "a pass reads five things and writes one")]
+    /// them, one per transition of `batch`. With `ranks` each of them computes its chunks, and all
+    /// get the gradient.
+    ///
+    /// # Errors
+    /// Those of the ranks.
+    #[allow(clippy::too_many_arguments, reason = "a pass reads six things and writes one")]
     pub(crate) fn run<S: Simd>(
         &mut self,
         s: S,
@@ -73,13 +80,14 @@ impl PolicyPass {
         aim: Aim,
         batch: &Batch,
         map: ObsMap,
+        ranks: Option<&dyn Communicator>,
         advantages: &mut [f32],
         gradient: &mut [f32],
-    ) -> PolicyOutcome {
+    ) -> Result<PolicyOutcome> {
         let samples = batch.data.t.len() / batch.data.reward.len();
         let transitions = self.prepare(s, params, samples);
         let PolicyPass { kind, net, sums, buffers, .. } = self;
-        let run = Run { transitions, buffers, sums };
+        let run = Run { transitions, buffers, sums, ranks };
         match kind {
             Kind::Flow(form) => {
                 let source = &form.source(params);
@@ -94,6 +102,10 @@ impl PolicyPass {
     }
 
     /// Writes the loss of every sample of every transition of `batch` to `losses`, in their order.
+    ///
+    /// # Errors
+    /// Those of the ranks.
+    #[allow(clippy::too_many_arguments, reason = "a pass reads six things and writes one")]
     pub(crate) fn losses<S: Simd>(
         &mut self,
         s: S,
@@ -101,20 +113,19 @@ impl PolicyPass {
         batch: &Batch,
         map: ObsMap,
         samples: usize,
+        ranks: Option<&dyn Communicator>,
         losses: &mut [f32],
-    ) {
+    ) -> Result<()> {
         let transitions = self.prepare(s, params, samples);
         let PolicyPass { kind, net, sums, buffers, .. } = self;
-        let run = Run { transitions, buffers, sums };
+        let run = Run { transitions, buffers, sums, ranks };
         match kind {
             Kind::Flow(form) => {
                 let source = &form.source(params);
                 let rows = FlowRows { s, form, net, batch, map, samples, source };
-                run.losses(rows, losses);
+                run.losses(rows, losses)
             }
-            Kind::Gaussian(config) => {
-                run.losses(gaussian_rows(s, config, net, batch, map), losses);
-            }
+            Kind::Gaussian(config) => run.losses(gaussian_rows(s, config, net, batch, map), losses),
         }
     }
 
@@ -145,6 +156,8 @@ struct Run<'a> {
     transitions: usize,
     buffers: &'a Pool<Buffers>,
     sums: &'a Pool<AlignedVec>,
+    /// The ranks that share the pass, if it is shared.
+    ranks: Option<&'a dyn Communicator>,
 }
 
 impl Run<'_> {
@@ -154,8 +167,8 @@ impl Run<'_> {
         aim: Aim,
         advantages: &mut [f32],
         gradient: &mut [f32],
-    ) -> PolicyOutcome {
-        let Run { transitions, buffers, sums } = *self;
+    ) -> Result<PolicyOutcome> {
+        let Run { transitions, buffers, sums, ranks } = *self;
         let pass = Pass { rows, aim };
         let layout = rows.net().gradient();
         let chunk = |(first, advantages): (usize, &mut [f32])| {
@@ -171,24 +184,40 @@ impl Run<'_> {
             buffers.give(own);
             (sum, outcome)
         };
-        let add = |left: (AlignedVec, PolicyOutcome), right: (AlignedVec, PolicyOutcome)| {
-            (sums.add(left.0, right.0), left.1.and(right.1))
+        let parts = parts(advantages, transitions);
+        let total = match ranks {
+            None => {
+                let add = |left: (AlignedVec, PolicyOutcome),
+                           right: (AlignedVec, PolicyOutcome)| {
+                    (sums.add(left.0, right.0), left.1.and(right.1))
+                };
+                sum_of(parts, &chunk, &add)
+            }
+            Some(ranks) => {
+                let (shares, len) = (Shares::new(ranks, parts.len()), layout.len() + rows.tail());
+                shares.sum_of(parts, len, sums, &chunk, |_| ())?
+            }
         };
-        let total = sum_of(parts(advantages, transitions), &chunk, &add);
-        let Some((total, outcome)) = total else { return PolicyOutcome::NOTHING };
+        let Some((total, outcome)) = total else { return Ok(PolicyOutcome::NOTHING) };
         layout.write(&total, gradient);
         // What follows the network's parameters lies behind its accumulators too.
         let network = gradient.len() - rows.tail();
         gradient[network..].copy_from_slice(&total[layout.len()..]);
         sums.give(total);
-        outcome
+        Ok(outcome)
     }
 
-    fn losses<S: Simd>(&self, rows: impl LossRows<S>, losses: &mut [f32]) {
-        let Run { transitions, buffers, .. } = *self;
+    fn losses<S: Simd>(&self, rows: impl LossRows<S>, losses: &mut [f32]) -> Result<()> {
+        let Run { transitions, buffers, ranks, .. } = *self;
         let samples = rows.samples();
         let per_block = transitions * samples;
-        for_each(parts(losses, per_block), |(first, losses)| {
+        let chunk_len = chunk_len(losses.len(), per_block);
+        let mut parts = parts(losses, per_block);
+        let shares = ranks.map(|ranks| Shares::new(ranks, parts.len()));
+        if let Some(shares) = shares {
+            parts = shares.own(parts).collect();
+        }
+        for_each(parts, |(first, losses)| {
             let first = first / samples;
             let mut own = buffers.take(|| rows.buffers(transitions));
             for (k, losses) in losses.chunks_mut(per_block).enumerate() {
@@ -198,6 +227,15 @@ impl Run<'_> {
             }
             buffers.give(own);
         });
+        match shares {
+            Some(shares) => shares.complete(
+                losses,
+                chunk_len,
+                |loss| [loss.to_bits()],
+                |&[word]| f32::from_bits(word),
+            ),
+            None => Ok(()),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::nn::normalizer::DeviceNormalizer;
 use crate::nn::value_net::ValueNet;
 use crate::objective::Objective;
 use crate::policy::KernelForm;
+use crate::reduce::communicator::Communicator;
 use crate::rollout::{Minibatch, Transitions};
 use crate::simd::isa::Kernel;
 use crate::simd::vector::Simd;
@@ -45,16 +46,17 @@ pub(crate) struct ValueStep<'a> {
     pub(crate) objective: &'a Objective,
     pub(crate) batch: Batch<'a>,
     pub(crate) map: ObsMap<'a>,
+    pub(crate) ranks: Option<&'a dyn Communicator>,
     pub(crate) estimates: &'a mut [Estimate],
     pub(crate) gradient: &'a mut [f32],
 }
 
 impl Kernel for ValueStep<'_> {
-    type Output = ValueOutcome;
+    type Output = Result<ValueOutcome>;
 
-    fn run<S: Simd>(self, s: S) -> ValueOutcome {
-        let ValueStep { pass, params, objective, batch, map, estimates, gradient } = self;
-        pass.run(s, params, objective, &batch, map, estimates, gradient)
+    fn run<S: Simd>(self, s: S) -> Result<ValueOutcome> {
+        let ValueStep { pass, params, objective, batch, map, ranks, estimates, gradient } = self;
+        pass.run(s, params, objective, &batch, map, ranks, estimates, gradient)
     }
 }
 
@@ -65,6 +67,7 @@ pub(crate) struct PolicyStep<'a> {
     pub(crate) aim: Aim<'a>,
     pub(crate) batch: Batch<'a>,
     pub(crate) map: ObsMap<'a>,
+    pub(crate) ranks: Option<&'a dyn Communicator>,
     pub(crate) estimates: &'a [Estimate],
     pub(crate) shaping: Shaping,
     pub(crate) bonuses: &'a [f32],
@@ -72,14 +75,14 @@ pub(crate) struct PolicyStep<'a> {
 }
 
 impl Kernel for PolicyStep<'_> {
-    type Output = PolicyOutcome;
+    type Output = Result<PolicyOutcome>;
 
-    fn run<S: Simd>(self, s: S) -> PolicyOutcome {
-        let PolicyStep { pass, params, aim, batch, map, estimates, shaping, .. } = self;
+    fn run<S: Simd>(self, s: S) -> Result<PolicyOutcome> {
+        let PolicyStep { pass, params, aim, batch, map, ranks, estimates, shaping, .. } = self;
         // Each advantage is copied once; the parts into which the copies are cut define the chunks.
         let mut advantages: Vec<f32> = estimates.iter().map(|step| shaping.apply(step)).collect();
         advantages.iter_mut().zip(self.bonuses).for_each(|(advantage, bonus)| *advantage += bonus);
-        pass.run(s, params, aim, &batch, map, &mut advantages, self.gradient)
+        pass.run(s, params, aim, &batch, map, ranks, &mut advantages, self.gradient)
     }
 }
 
@@ -127,14 +130,15 @@ pub(crate) struct Losses<'a> {
     pub(crate) batch: Batch<'a>,
     pub(crate) map: ObsMap<'a>,
     pub(crate) samples: usize,
+    pub(crate) ranks: Option<&'a dyn Communicator>,
     pub(crate) losses: &'a mut [f32],
 }
 
 impl Kernel for Losses<'_> {
-    type Output = ();
+    type Output = Result<()>;
 
-    fn run<S: Simd>(self, s: S) {
-        let Losses { policy, params, batch, map, samples, losses } = self;
-        policy.losses(s, params, &batch, map, samples, losses);
+    fn run<S: Simd>(self, s: S) -> Result<()> {
+        let Losses { policy, params, batch, map, samples, ranks, losses } = self;
+        policy.losses(s, params, &batch, map, samples, ranks, losses)
     }
 }

@@ -8,11 +8,14 @@ use std::time::{Duration, Instant};
 
 use crate::backend::fused::advantage::{Estimate, estimate_sequence};
 use crate::backend::fused::batch::{Batch, ObsMap};
-use crate::backend::fused::chunks::{Pool, parts, sum_of};
+use crate::backend::fused::chunks::{Pool, chunk_len, parts, sum_of};
 use crate::backend::fused::kernels::gradients::Write;
 use crate::backend::fused::kernels::perceptron::{Block, Keep, Perceptron};
+use crate::backend::fused::shared::{Outcome, Shares};
+use crate::error::Result;
 use crate::nn::mlp::{Activation, Mlp};
 use crate::objective::Objective;
+use crate::reduce::communicator::Communicator;
 use crate::simd::aligned::AlignedVec;
 use crate::simd::vector::Simd;
 
@@ -41,7 +44,21 @@ pub(crate) struct ValueOutcome {
     pub(crate) time: [Duration; 2],
 }
 
-impl ValueOutcome {
+impl Outcome for ValueOutcome {
+    const COUNT: usize = 2;
+
+    fn numbers(&self) -> Vec<f64> {
+        vec![self.squares, self.errors]
+    }
+
+    /// Other ranks' times are not known here.
+    fn from_numbers(numbers: &[f64]) -> ValueOutcome {
+        match *numbers {
+            [squares, errors] => ValueOutcome { squares, errors, ..ValueOutcome::default() },
+            _ => ValueOutcome::default(),
+        }
+    }
+
     fn and(self, other: ValueOutcome) -> ValueOutcome {
         ValueOutcome {
             squares: self.squares + other.squares,
@@ -72,7 +89,11 @@ impl ValuePass {
 
     /// Writes values, advantages and targets, one per transition of `batch`, to `estimates`, and
     /// the gradient of `value_coefficient · mean (R − V)²` with respect to `params` to `gradient`.
-    #[allow(clippy::too_many_arguments, reason = "a pass reads four things and writes two")]
+    /// With `ranks` each of them computes its chunks, and all get all estimates and the gradient.
+    ///
+    /// # Errors
+    /// Those of the ranks.
+    #[allow(clippy::too_many_arguments, reason = "a pass reads five things and writes two")]
     pub(crate) fn run<S: Simd>(
         &mut self,
         s: S,
@@ -80,9 +101,10 @@ impl ValuePass {
         objective: &Objective,
         batch: &Batch,
         map: ObsMap,
+        ranks: Option<&dyn Communicator>,
         estimates: &mut [Estimate],
         gradient: &mut [f32],
-    ) -> ValueOutcome {
+    ) -> Result<ValueOutcome> {
         self.net.pack(s, params);
         let length = batch.unroll_length;
         let sequences = (BLOCK_ROWS / length).max(1);
@@ -106,13 +128,31 @@ impl ValuePass {
             blocks.give(block);
             (own, outcome)
         };
+        let chunk_len = chunk_len(estimates.len(), sequences * length);
         let parts = parts(estimates, sequences * length);
-        let total =
-            sum_of(parts, &chunk, &|left, right| (sums.add(left.0, right.0), left.1.and(right.1)));
-        let Some((total, outcome)) = total else { return ValueOutcome::default() };
+        let total = match ranks {
+            None => {
+                let add = |left: (AlignedVec, ValueOutcome), right: (AlignedVec, ValueOutcome)| {
+                    (sums.add(left.0, right.0), left.1.and(right.1))
+                };
+                sum_of(parts, &chunk, &add)
+            }
+            Some(ranks) => {
+                let shares = Shares::new(ranks, parts.len());
+                let (len, mut own) = (net.gradient().len(), ValueOutcome::default());
+                let look = |outcome: &ValueOutcome| own = own.and(*outcome);
+                let mut total = shares.sum_of(parts, len, sums, &chunk, look)?;
+                if let Some((_, outcome)) = &mut total {
+                    outcome.time = own.time;
+                }
+                shares.complete(estimates, chunk_len, Estimate::words, Estimate::from_words)?;
+                total
+            }
+        };
+        let Some((total, outcome)) = total else { return Ok(ValueOutcome::default()) };
         net.gradient().write(&total, gradient);
         sums.give(total);
-        outcome
+        Ok(outcome)
     }
 }
 

@@ -41,7 +41,7 @@ impl<'a> Sampled<'a> {
         let mut draws = vec![0.0; obs.len()];
         let mut actions = self
             .player
-            .act(&self.noise, self.calls, &obs, &mut draws)
+            .act(&self.noise, (self.calls, 0), &obs, &mut draws)
             .with_context(|| format!("drawing actions, batch {}", self.calls))?;
         self.calls += 1;
         let raw = pairs(&actions);
