@@ -71,9 +71,10 @@ impl Terminal {
         resize(&master, (columns, rows));
         let modes = format!("{:?}", tcgetattr(&end).unwrap());
         let stdio = || end.try_clone().unwrap();
-        // The program leads a session that has the terminal, as one that a shell starts.
-        let child = Command::new("setsid")
-            .args(["--ctty", "--wait"])
+        // The program leads a session that has the terminal, as one that a shell starts, and
+        // obeys its hang-up even where whoever runs the tests ignores it, as nohup does.
+        let child = Command::new("env")
+            .args(["--default-signal=HUP", "setsid", "--ctty", "--wait"])
             .arg(program)
             .args(args)
             .current_dir(folder)
