@@ -15,7 +15,7 @@ import sys
 
 COLOURS = ("#1f6fb4", "#c2571a", "#3a8a4d", "#7a4aa8")
 INK, GRID = "#222222", "#dddddd"
-PANEL, PLOT, HEIGHT, TOP, LEFT = 180, 128, 150, 74, 44
+PANEL, PLOT, HEIGHT, TOP, LEFT = 200, 150, 150, 74, 44
 # How far the points of neighbouring entries are apart, in pixels.
 BESIDE = 8
 
@@ -64,7 +64,7 @@ def draw_panel(left, name, points, entries):
         return middle + BESIDE * (entry - (len(entries) - 1) / 2)
 
     out = [text(left + PLOT / 2, TOP - 12, name, size=13)]
-    for value in {low, 0.0, high}:
+    for value in sorted({low, 0.0, high}):
         out.append(f'<path d="M{left} {height(value):.1f}h{PLOT}" stroke="{GRID}"/>')
         out.append(text(left - 5, height(value) + 4, f"{value:.4g}", "end", size=10))
     for k, (degree, _) in enumerate(points):
