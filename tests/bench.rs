@@ -5,7 +5,7 @@
 #[allow(dead_code, reason = "this file needs only some of it")]
 mod common;
 
-use common::{fail, fpo, succeed};
+use common::{fail, fpo, root, succeed};
 use serde_json::Value;
 use tempfile::tempdir;
 
@@ -53,6 +53,68 @@ fn what_cannot_be_measured_is_said_before_anything_is() {
     fail(dir.path(), &["bench", "envs", "--envs", "0"], 2, &["--envs", "0"]);
     fail(dir.path(), &["bench", "envs", "--auto-reset", "never"], 2, &["`fresh` or `first`"]);
     fail(dir.path(), &["bench", "learner", "--devices", "tpu"], 2, &["tpu", "`cuda`"]);
+}
+
+/// A training and networks that take no time, for `fpo bench ranks`.
+const TINY: &str = "[env]\ntask = 'GridWorld/two_walls'\nnum_envs = 8\n\
+                    [train]\nunroll_length = 4\nbatch_size = 4\nnum_minibatches = 2\n\
+                    num_epochs = 1\n[value]\nhidden = [8]\n";
+
+fn cost_model(folder: &std::path::Path, args: &[&str]) -> (i32, String) {
+    let mut command = std::process::Command::new("python3");
+    command.arg(root().join("scripts/cost_model.py")).args(args).current_dir(folder);
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &common::stderr(&output);
+    (output.status.code().unwrap(), text)
+}
+
+#[test]
+fn what_one_process_measures_foretells_many_hosts() {
+    let dir = tempdir().unwrap();
+    std::fs::write(dir.path().join("tiny.toml"), TINY).unwrap();
+    let args = ["bench", "ranks", "--sizes", "tiny.toml", "--config", "tiny.toml", "--repeats=2"];
+    let text = succeed(dir.path(), &[&args[..], &["--json", "one.json"]].concat());
+    for word in ["gradient step", "tiny.toml, 16 transitions", "1 rank", "iteration"] {
+        assert!(text.contains(word), "no {word:?} in\n{text}");
+    }
+    let file: Value =
+        serde_json::from_slice(&std::fs::read(dir.path().join("one.json")).unwrap()).unwrap();
+    let names: Vec<_> = file["results"].as_array().unwrap().iter().map(|m| &m["name"]).collect();
+    assert_eq!(names, ["gradient_step", "iteration"]);
+    assert_eq!(file["results"][1]["shape"]["gradient_steps"], 2);
+
+    assert_eq!(cost_model(dir.path(), &["--check"]).0, 0);
+    let (code, text) = cost_model(dir.path(), &["one.json", "--hosts", "1,8", "--fastest"]);
+    assert_eq!(code, 0, "{text}");
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    assert_eq!(lines[0], "network: 2 µs a message, 100 Gbit/s");
+    assert_eq!(lines[1], "gradient step (tiny.toml, 16 transitions)");
+    assert!(lines[3].starts_with('1') && lines[3].ends_with("1.0       100 %"), "{text}");
+    assert!(lines[4].starts_with('8') && !lines[4].ends_with("100 %"), "{text}");
+    assert_eq!(lines[5], "iteration (tiny.toml, 16 transitions, 2 gradient steps)");
+    let longer = ["one.json", "--hosts", "4", "--gradient-steps", "64"];
+    assert!(cost_model(dir.path(), &longer).1.contains("64 gradient steps"));
+
+    std::fs::write(dir.path().join("bad.json"), "{\"results\": 3}").unwrap();
+    for (args, code, words) in [
+        (&["none.json"][..], 1, "none.json: No such file"),
+        (&["bad.json"], 1, "bad.json is not what `fpo bench ranks --json` writes"),
+        (&["one.json", "one.json"], 1, "one.json has no measurements of several ranks"),
+        (&["one.json", "--hosts", "0"], 2, "--hosts: 0 must be greater than 0"),
+        (&[], 2, "BENCH.json is needed"),
+    ] {
+        let found = cost_model(dir.path(), args);
+        assert!(found.0 == code && found.1.contains(words), "{args:?}: {found:?}");
+    }
+}
+
+#[test]
+fn ranks_are_measured_by_themselves() {
+    let dir = tempdir().unwrap();
+    for more in [&["learner"][..], &["--threads", "2"], &["--devices", "cpu"]] {
+        let words = ["`fpo bench ranks` is made by itself", "--repeats"];
+        fail(dir.path(), &[&["bench", "ranks"], more].concat(), 2, &words);
+    }
 }
 
 #[cfg(not(feature = "cuda"))]

@@ -21,7 +21,7 @@ use crate::pages::{commands, pages};
 
 /// Commands that are not run, each with the reason; one that ends in `…` stands for all that begin
 /// so.
-const READ_ONLY: [(&str, &str); 38] = [
+const READ_ONLY: [(&str, &str); 39] = [
     ("fpo bench …", "measures for minutes"),
     ("fpo doctor --caches", "measures for seconds, and shows nothing here"),
     ("fpo doctor", "says what this machine has, and another has other things"),
@@ -53,6 +53,7 @@ const READ_ONLY: [(&str, &str); 38] = [
         "python3 scripts/conditioning_figure.py …",
         "needs a long sweep; tests/conditioning.rs has one",
     ),
+    ("python3 scripts/cost_model.py …", "needs measurements; tests/bench.rs has them"),
     ("python3 scripts/play_…", "needs the suite or the Playground"),
     ("fpo train configs/desk/cartpole_balance.toml --set train.num_epochs=2 …", "trains long"),
     ("fpo train configs/desk/cartpole_balance.toml configs/desk/…", "trains long"),

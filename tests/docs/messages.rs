@@ -52,7 +52,8 @@ fn quoted() -> Vec<String> {
 #[test]
 fn the_messages_that_the_page_explains_are_in_the_program() {
     let sources = sources(&["crates/fpo-cli/src", "crates/fpo-core/src", "crates/fpo-envs/src"])
-        + &fs::read_to_string(root().join("scripts/setup.sh")).unwrap();
+        + &fs::read_to_string(root().join("scripts/setup.sh")).unwrap()
+        + &fs::read_to_string(root().join("scripts/cost_model.py")).unwrap();
     let messages = quoted();
     assert!(messages.len() > 80, "{}", messages.len());
     let mut missing = Vec::new();

@@ -77,6 +77,36 @@ fn runs_under_mpirun_have_the_bits_of_one_process() {
 }
 
 #[test]
+fn ranks_under_mpirun_are_measured_and_one_of_them_says_how() {
+    let dir = tempdir().unwrap();
+    let text = "[env]\ntask = 'GridWorld/two_walls'\nnum_envs = 8\n[train]\n\
+                unroll_length = 4\nbatch_size = 4\nnum_minibatches = 2\nnum_epochs = 1\n";
+    let (config, json) = (dir.path().join("tiny.toml"), dir.path().join("two.json"));
+    std::fs::write(&config, text).unwrap();
+    let [config, json] = [&config, &json].map(|path| path.to_str().unwrap());
+    let bench = ["bench", "ranks", "--sizes", config, "--config", config, "--repeats", "2"];
+    for launcher in launchers() {
+        let output = mpirun(&launcher, 2, &[&bench[..], &["--json", json]].concat());
+        assert!(output.status.success(), "{}: {}", launcher.display(), stderr(&output));
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(text.matches("exchange").count(), 1, "one rank prints: {text}");
+        let file = std::fs::read(json).unwrap();
+        let file: serde_json::Value = serde_json::from_slice(&file).unwrap();
+        let results = file["results"].as_array().unwrap();
+        assert!(results.iter().all(|m| m["ranks"] == 2 && m["ms_median"].as_f64() > Some(0.0)));
+        let of = |name: &str| results.iter().filter(|m| m["name"] == name).count();
+        let counts = ["exchange", "gradient_step", "iteration"].map(of);
+        assert_eq!(counts, [3, 1, 1], "each network, one number a rank");
+
+        // A file that cannot be written is said once, and before anything is measured.
+        let output = mpirun(&launcher, 2, &[&bench[..], &["--json", "nowhere/a.json"]].concat());
+        let text = stderr(&output);
+        assert_eq!(text.matches("cannot write nowhere/a.json").count(), 1, "{text}");
+        assert!(!output.status.success());
+    }
+}
+
+#[test]
 fn where_mpi_cannot_be_loaded_there_are_no_runs_of_each_rank() {
     let dir = tempdir().unwrap();
     let out = dir.path().join("run");

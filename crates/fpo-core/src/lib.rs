@@ -98,6 +98,8 @@ pub use algorithm::{ALGORITHMS, Registry};
 pub use backend::Backend;
 pub use backend::choice::Compute;
 pub use backend::fused::chunks::{MOST_BLOCK_ROWS, max_accumulators};
+pub use backend::fused::policy_pass::policy_chunks;
+pub use backend::fused::value_pass::value_chunks;
 pub use diagnostics::knn_entropy::{
     DEFAULT_NEIGHBOURS, MIN_DISTANCE, knn_entropy, mean_knn_entropy,
 };

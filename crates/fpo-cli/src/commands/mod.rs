@@ -31,7 +31,7 @@ use candle_core::Device;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use fpo_core::Registry;
 
-use crate::commands::bench::args::BenchArgs;
+use crate::commands::bench::args::{BenchArgs, Part};
 use crate::commands::bench::bench;
 use crate::commands::completions::{CompletionsArgs, ManArgs, completions, man};
 use crate::commands::device_arg::parse_device;
@@ -233,8 +233,11 @@ impl Cli {
     /// Returns whether another process, number 0 of those that a launcher has started, speaks for
     /// this one.
     pub fn is_spoken_for(&self) -> bool {
-        let joins =
-            matches!(&self.command, Command::Train(args) if args.ranks == RanksChoice::Auto);
+        let joins = match &self.command {
+            Command::Train(args) => args.ranks == RanksChoice::Auto,
+            Command::Bench(args) => args.wants(Part::Ranks),
+            _ => false,
+        };
         joins && launcher().is_some_and(|launcher| launcher.rank > 0)
     }
 

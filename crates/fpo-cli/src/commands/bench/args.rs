@@ -74,14 +74,18 @@ pub enum Part {
     Envs,
     /// Whole iterations of training
     Train,
-    /// All of these
+    /// Exchanges between the ranks that mpirun or srun has started, and training on them; only by
+    /// itself
+    Ranks,
+    /// All but ranks
     All,
 }
 
 impl BenchArgs {
     /// Returns whether `part` was asked for.
     pub fn wants(&self, part: Part) -> bool {
-        self.parts.iter().any(|&asked| asked == part || asked == Part::All)
+        let all = part != Part::Ranks;
+        self.parts.iter().any(|&asked| asked == part || (asked == Part::All && all))
     }
 }
 

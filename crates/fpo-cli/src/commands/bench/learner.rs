@@ -8,25 +8,28 @@
 //! policy's network: for a sample, for a step of a chain, or for a Gaussian's likelihood.
 
 use std::ops::ControlFlow;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use candle_core::{Device, Tensor};
 use fpo_core::{
-    Learner, MinibatchSchedule, Noise, Policy, Purpose, Rollout, Source, StepMetrics, Stored,
-    Transitions,
+    Learner, MinibatchSchedule, Noise, PhaseTimes, Policy, Purpose, Reduce, Rollout, Source,
+    StepMetrics, Stored, Transitions,
 };
 
-use crate::commands::bench::measurement::{Case, Kind, Measurement};
+use crate::commands::bench::measurement::{Case, Kind, Measurement, PhaseTime};
 use crate::commands::bench::sizes::Sizes;
 use crate::commands::bench::stats::{Repeats, Timing};
+use crate::statistics::sample::median;
 use crate::training::build;
 
 /// Stored losses differ from the present losses by normal noise of this deviation, so that ratios
 /// differ from 1.
 const LOSS_NOISE: f32 = 0.02;
 
-/// Times gradient steps on minibatches of `batch_size` sequences.
+/// Times gradient steps on minibatches of `batch_size` sequences, which the ranks of `reduce`
+/// share.
 ///
 /// # Errors
 /// If the learner fails, or if a step left the parameters as they were.
@@ -34,12 +37,14 @@ pub fn measure(
     sizes: &Sizes,
     batch_size: usize,
     device: &Device,
+    reduce: Arc<dyn Reduce>,
     repeats: Repeats,
     case: Case,
     peak: Option<f64>,
 ) -> Result<Measurement> {
     let noise = Noise::new(sizes.config.train.seed);
-    let mut learner = build::learner(&sizes.config, &sizes.spec, &noise, device)?;
+    let mut learner =
+        build::learner(&sizes.config, &sizes.spec, &noise, device)?.with_reduce(reduce);
     let unroll_length = sizes.config.train.unroll_length;
     let schedule = MinibatchSchedule {
         unroll_length,
@@ -51,14 +56,17 @@ pub fn measure(
     let rollout = random_rollout(sizes, batch_size, &mut learner, &noise)?;
     let normalizer = learner.device_normalizer()?;
 
+    let mut parts: Vec<PhaseTimes> = Vec::new();
     let mut step = || -> Result<_> {
         let order = noise.permutation(Purpose::Shuffle, learner.epochs(), batch_size);
         device.synchronize()?;
+        learner.times = PhaseTimes::default();
         let clock = Instant::now();
         let rows = learner
             .epoch(&rollout, &order, schedule, &normalizer, &mut |_| ControlFlow::Continue(()))?;
         device.synchronize()?;
         let taken = clock.elapsed();
+        parts.push(learner.times);
         let metrics = StepMetrics::collect(&rows, learner.gradient_steps() - 1)?;
         let norm = metrics.summary().into_iter().find(|(name, _)| *name == "grad_norm");
         ensure!(norm.is_some_and(|(_, norm)| norm > 0.0), "a gradient step had no gradient");
@@ -67,11 +75,26 @@ pub fn measure(
     Repeats::exactly(2).take(&mut step)?;
     let durations = repeats.take(&mut step)?;
 
-    let measured = Measurement::new(Kind::GradientStep, case, Timing::of(&durations, 1.0)?);
+    let mut measured = Measurement::new(Kind::GradientStep, case, Timing::of(&durations, 1.0)?);
+    measured.phases = phases(&parts[parts.len() - durations.len()..], measured.time.ms_median);
     match flop(sizes, learner.policy().as_ref(), batch_size * unroll_length) {
         Some(flop) => measured.with_flop(flop, peak),
         None => Ok(measured),
     }
+}
+
+/// Returns the medians of the parts of gradient steps.
+fn phases(steps: &[PhaseTimes], ms_total: f64) -> Vec<PhaseTime> {
+    let part = |name: &str, of: fn(&PhaseTimes) -> Duration| {
+        let ms_median = median(steps.iter().map(|times| of(times).as_secs_f64() * 1e3));
+        PhaseTime { name: name.into(), ms_median, share: ms_median / ms_total }
+    };
+    vec![
+        part("gae", |times| times.gae),
+        part("policy", |times| times.policy),
+        part("value", |times| times.value),
+        part("optim", |times| times.optim),
+    ]
 }
 
 /// Returns a rollout of random numbers. Only chains are really taken by the policy, because the
@@ -157,6 +180,8 @@ fn flop(sizes: &Sizes, policy: &dyn Policy, transitions: usize) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use fpo_core::Alone;
+
     use super::*;
 
     fn flop(sizes: &Sizes, transitions: usize) -> f64 {
@@ -180,7 +205,8 @@ mod tests {
         let sizes = Sizes::named("desk").unwrap();
         let case = Case { transitions: Some(60), ..Case::default() };
         let repeats = Repeats::exactly(3);
-        let measured = measure(&sizes, 2, &Device::Cpu, repeats, case, None).unwrap();
+        let measured =
+            measure(&sizes, 2, &Device::Cpu, Arc::new(Alone), repeats, case, None).unwrap();
         assert_eq!(measured.time.runs, 3);
         assert!(measured.gflops.unwrap() > 0.0 && measured.peak_share.is_none());
     }
@@ -191,7 +217,8 @@ mod tests {
             for steps in ["all", "final_half"] {
                 let sizes = Sizes::small(kind, &format!("scored_steps = '{steps}'"));
                 let (case, repeats) = (Case::default(), Repeats::exactly(2));
-                let measured = measure(&sizes, 2, &Device::Cpu, repeats, case, None).unwrap();
+                let measured =
+                    measure(&sizes, 2, &Device::Cpu, Arc::new(Alone), repeats, case, None).unwrap();
                 assert!(measured.gflops.is_some(), "{kind}");
             }
         }

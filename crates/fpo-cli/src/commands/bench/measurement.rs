@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use fpo_envs::AutoReset;
 use serde::{Deserialize, Serialize};
 
+use crate::commands::bench::shape::Shape;
 use crate::commands::bench::stats::Timing;
 use crate::terminal::humanize::grouped;
 
@@ -23,6 +24,8 @@ pub enum Kind {
     EnvStep,
     /// One iteration of training: rollout and update.
     Iteration,
+    /// A sum of numbers over ranks: slices of them from each to each, and the slices' sums to all.
+    Exchange,
 }
 
 /// What tells cases of one kind apart; what does not apply is left out.
@@ -55,6 +58,12 @@ pub struct Case {
     /// Threads of the pool that did the work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threads: Option<usize>,
+    /// Numbers that every rank has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numbers: Option<usize>,
+    /// Ranks, each with as many threads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranks: Option<usize>,
 }
 
 /// A part of an iteration.
@@ -96,6 +105,9 @@ pub struct Measurement {
     /// Parts of the call.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub phases: Vec<PhaseTime>,
+    /// What ranks can share of it, and what they exchange.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<Shape>,
 }
 
 /// Above this share of the measured peak a result is an error of the measurement: clock rates
@@ -114,6 +126,7 @@ impl Measurement {
             steps_per_s: None,
             bytes_per_env: None,
             phases: Vec::new(),
+            shape: None,
         }
     }
 
@@ -154,6 +167,7 @@ impl fmt::Display for Kind {
             Kind::Sample => "sample",
             Kind::EnvStep => "env step",
             Kind::Iteration => "iteration",
+            Kind::Exchange => "exchange",
         })
     }
 }
@@ -173,6 +187,8 @@ impl fmt::Display for Case {
             self.device.clone(),
             self.auto_reset.map(|_| "restarts at the first state".into()),
             counted(self.threads, "thread", "threads"),
+            counted(self.numbers, "number", "numbers"),
+            counted(self.ranks, "rank", "ranks"),
         ];
         f.write_str(&parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
     }

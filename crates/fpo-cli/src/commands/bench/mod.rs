@@ -16,8 +16,10 @@ pub mod machine;
 pub mod measurement;
 pub mod peak;
 mod plan;
+pub mod ranks;
 pub mod report;
 pub mod sampler;
+pub mod shape;
 pub mod sizes;
 pub mod stats;
 pub mod table;
@@ -29,7 +31,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::commands::bench::args::BenchArgs;
+use crate::commands::bench::args::{BenchArgs, Part};
 use crate::commands::bench::bench_file::BenchFile;
 use crate::commands::bench::machine::Machine;
 use crate::commands::bench::ticker::Ticker;
@@ -46,18 +48,25 @@ pub fn bench(args: &BenchArgs) -> Result<()> {
     }
     let to_stdout = args.json.as_deref() == Some(Path::new("-"));
     let output = args.json.as_deref().filter(|_| !to_stdout);
-    if let Some(path) = output {
-        durable::check_output(path).with_context(|| cannot_write(path))?;
+    let ready = || match output {
+        Some(path) => durable::check_output(path).with_context(|| cannot_write(path)),
+        None => Ok(()),
+    };
+    let show = |file: &BenchFile| {
+        if let Some(path) = output {
+            let json = serde_json::to_string_pretty(file)?;
+            durable::write_output(path, json.as_bytes()).with_context(|| cannot_write(path))?;
+        }
+        match to_stdout {
+            true => print_json(file, true),
+            false => print(&report::text(file)),
+        }
+    };
+    if args.wants(Part::Ranks) {
+        return ranks::measure(args, ready, show);
     }
-    let file = measure(args)?;
-    if let Some(path) = output {
-        let json = serde_json::to_string_pretty(&file)?;
-        durable::write_output(path, json.as_bytes()).with_context(|| cannot_write(path))?;
-    }
-    match to_stdout {
-        true => print_json(&file, true),
-        false => print(&report::text(&file)),
-    }
+    ready()?;
+    show(&measure(args)?)
 }
 
 fn measure(args: &BenchArgs) -> Result<BenchFile> {

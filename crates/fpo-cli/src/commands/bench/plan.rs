@@ -23,6 +23,7 @@ use crate::host;
 use crate::startup;
 use crate::terminal::failure::UsageError;
 use crate::training::build;
+use crate::training::crew::Crew;
 use crate::training::device;
 
 /// Tasks from the lightest physics to the heaviest.
@@ -86,7 +87,10 @@ impl Job {
             }
             Work::Learner { sizes, batch_size, device, repeats } => {
                 let sizes = sizes.as_ref();
-                pool.install(|| learner::measure(sizes, batch_size, &device, repeats, case, peak))
+                pool.install(|| {
+                    let alone = Crew::alone().reduce();
+                    learner::measure(sizes, batch_size, &device, alone, repeats, case, peak)
+                })
             }
             Work::Sampler { sizes, envs, device, repeats } => {
                 let sizes = sizes.as_ref();
@@ -96,7 +100,7 @@ impl Job {
                 pool.install(|| envs::measure(&task, envs, effort, case))
             }
             Work::Train { config, device, repeats } => {
-                pool.install(|| train::measure(*config, &device, repeats, case))
+                pool.install(|| train::measure(*config, &device, Crew::alone(), repeats, case))
             }
         };
         measured.context(label)

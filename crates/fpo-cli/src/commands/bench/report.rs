@@ -6,6 +6,7 @@ use crate::commands::bench::against_cpu;
 use crate::commands::bench::bench_file::BenchFile;
 use crate::commands::bench::machine::Machine;
 use crate::commands::bench::measurement::{Kind, Measurement};
+use crate::commands::bench::ranks;
 use crate::commands::bench::table::{Table, duration};
 use crate::terminal::humanize::grouped;
 
@@ -22,6 +23,7 @@ pub fn text(file: &BenchFile) -> String {
         computing("sample", &of_kind(Kind::Sample)),
         env_steps(&of_kind(Kind::EnvStep)),
         iterations(&of_kind(Kind::Iteration)),
+        exchanges(&of_kind(Kind::Exchange)),
         against_cpu::table(&file.against_cpu),
     ];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
@@ -79,6 +81,17 @@ fn operations(measured: &[&Measurement]) -> String {
     for m in measured {
         let (median, best) = (duration(m.time.ms_median), duration(m.time.ms_min));
         table.row([m.case.to_string(), median, spread(m), best]);
+    }
+    table.text()
+}
+
+fn exchanges(measured: &[&Measurement]) -> String {
+    let mut table = Table::new(&["exchange", "median", "spread", "best", "Gbit/s each way"]);
+    for m in measured {
+        let (median, best) = (duration(m.time.ms_median), duration(m.time.ms_min));
+        let (numbers, ranks) = (m.case.numbers.unwrap_or(0), m.case.ranks.unwrap_or(1));
+        let rate = ranks::bits_sent(numbers, ranks) / (m.time.ms_median * 1e6);
+        table.row([m.case.to_string(), median, spread(m), best, format!("{rate:.2}")]);
     }
     table.text()
 }

@@ -11,23 +11,25 @@ use crate::commands::bench::stats::{Repeats, Timing};
 use crate::config::resolved::Config;
 use crate::run::metrics::Metrics;
 use crate::statistics::sample::median;
+use crate::training::crew::Crew;
 use crate::training::trainer::Trainer;
 
 /// Names between `time/` and `_s` that are not those of phases: the whole iteration, and a rate.
 const NO_PHASES: [&str; 2] = ["iteration", "steps_per"];
 
-/// Times iterations under `config`, after a first one that does not count.
+/// Times iterations under `config` on the ranks of `crew`, which this one leads, after a first one that does not count.
 ///
 /// # Errors
 /// Those of training.
 pub fn measure(
     config: Config,
     device: &Device,
+    crew: Crew,
     repeats: Repeats,
     case: Case,
 ) -> Result<Measurement> {
     let steps = config.steps_per_iteration() as usize;
-    let mut trainer = Trainer::new(config, device)?;
+    let mut trainer = Trainer::lead(config, device, crew)?;
     trainer.iterate(&mut |_| ControlFlow::Continue(()))?;
     let mut all_metrics = Vec::new();
     let durations = repeats.take(|| {
@@ -90,7 +92,8 @@ mod tests {
                     num_epochs = 1\n[value]\nhidden = [8]\n";
         let config = Config::from_toml_str(text, "test").unwrap();
         let repeats = Repeats::exactly(2);
-        let measured = measure(config, &Device::Cpu, repeats, Case::default()).unwrap();
+        let measured =
+            measure(config, &Device::Cpu, Crew::alone(), repeats, Case::default()).unwrap();
         assert_eq!(measured.time.runs, 2);
         assert!(!measured.phases.is_empty());
         let shares: f64 = measured.phases.iter().map(|phase| phase.share).sum();

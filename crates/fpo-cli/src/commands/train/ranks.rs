@@ -68,7 +68,7 @@ pub fn follow(crew: &Crew, config: Option<Result<Config>>) -> Result<()> {
 
 /// Returns the error of a process that could not reach the others. It speaks for itself: nobody else
 /// can know of it.
-fn unreached(error: Error) -> Error {
+pub(crate) fn unreached(error: Error) -> Error {
     speak();
     match launcher() {
         Some(launcher) if launcher.rank > 0 => error.context(format!("rank {}", launcher.rank)),
@@ -77,7 +77,7 @@ fn unreached(error: Error) -> Error {
 }
 
 /// Returns an error of rank 0 with its number, unless it is one of all ranks or names another.
-fn named(error: Error) -> Error {
+pub(crate) fn named(error: Error) -> Error {
     let is_of_all = error.is::<Stopped>() || is_divergence(&error) || exit_code(&error) == USAGE;
     match is_of_all || describe(&error).starts_with("rank ") {
         true => error,
@@ -87,7 +87,7 @@ fn named(error: Error) -> Error {
 
 /// Leaves the other processes: in good order, or by ending all of them, because they would wait for
 /// this one for ever.
-fn leave(mpi: &Arc<Mpi>, ended: Result<()>, in_order: bool) -> Result<()> {
+pub(crate) fn leave(mpi: &Arc<Mpi>, ended: Result<()>, in_order: bool) -> Result<()> {
     if in_order {
         mpi.finalize();
         return ended;

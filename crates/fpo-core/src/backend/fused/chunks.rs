@@ -53,6 +53,11 @@ pub(crate) fn chunk_len(items: usize, per_block: usize) -> usize {
     per_block * blocks_per_chunk(items.div_ceil(per_block))
 }
 
+/// Returns how many chunks `items` items make, of which each block has `per_block`.
+pub(crate) fn count(items: usize, per_block: usize) -> usize {
+    items.div_ceil(chunk_len(items, per_block).max(1))
+}
+
 /// Returns how many of `chunks` chunks, two at least, belong to the left subtree.
 pub(crate) fn left_of(chunks: usize) -> usize {
     chunks.next_power_of_two() / 2

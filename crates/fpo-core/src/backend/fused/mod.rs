@@ -14,13 +14,13 @@ mod gaussian_rows;
 mod kernels;
 mod loss_rows;
 mod policy_outcome;
-mod policy_pass;
+pub(crate) mod policy_pass;
 pub(crate) mod sampling;
 mod shared;
 pub(crate) mod single;
 mod steps;
 mod surprise;
-mod value_pass;
+pub(crate) mod value_pass;
 
 use candle_core::{DType, Tensor};
 

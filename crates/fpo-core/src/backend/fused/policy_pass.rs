@@ -3,7 +3,7 @@
 //! A block consists of some transitions with all their losses ([`super::loss_rows`]).
 
 use crate::backend::fused::batch::{Batch, ObsMap};
-use crate::backend::fused::chunks::{Pool, chunk_len, for_each, parts, sum_of};
+use crate::backend::fused::chunks::{Pool, chunk_len, count, for_each, parts, sum_of};
 use crate::backend::fused::flow_rows::{FlowForm, FlowRows};
 use crate::backend::fused::gaussian_rows::GaussianRows;
 use crate::backend::fused::kernels::gradients::Write;
@@ -38,6 +38,16 @@ pub(crate) struct PolicyPass {
 enum Kind {
     Flow(FlowForm),
     Gaussian(GaussianConfig),
+}
+
+/// Returns how many chunks a pass of the policy over so many `transitions`, each with `losses`
+/// losses, has: more threads, on all ranks together, gain nothing.
+pub fn policy_chunks(transitions: usize, losses: usize) -> usize {
+    count(transitions, transitions_of_block(losses))
+}
+
+fn transitions_of_block(losses: usize) -> usize {
+    (BLOCK_ROWS / losses.max(1)).max(1)
 }
 
 impl PolicyPass {
@@ -132,7 +142,7 @@ impl PolicyPass {
     /// Packs the weights, and returns the number of transitions in a block.
     fn prepare<S: Simd>(&mut self, s: S, params: &[f32], samples: usize) -> usize {
         self.net.pack(s, params);
-        let transitions = (BLOCK_ROWS / samples).max(1);
+        let transitions = transitions_of_block(samples);
         if self.size != (transitions, samples) {
             (self.buffers, self.size) = (Pool::default(), (transitions, samples));
         }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::backend::fused::advantage::{Estimate, estimate_sequence};
 use crate::backend::fused::batch::{Batch, ObsMap};
-use crate::backend::fused::chunks::{Pool, chunk_len, parts, sum_of};
+use crate::backend::fused::chunks::{Pool, chunk_len, count, parts, sum_of};
 use crate::backend::fused::kernels::gradients::Write;
 use crate::backend::fused::kernels::perceptron::{Block, Keep, Perceptron};
 use crate::backend::fused::shared::{Outcome, Shares};
@@ -68,6 +68,16 @@ impl Outcome for ValueOutcome {
     }
 }
 
+/// Returns how many chunks a pass of the value network over so many `transitions` has, in
+/// sub-sequences of `unroll_length` steps: more threads, on all ranks together, gain nothing.
+pub fn value_chunks(transitions: usize, unroll_length: usize) -> usize {
+    count(transitions, sequences_of_block(unroll_length) * unroll_length.max(1))
+}
+
+fn sequences_of_block(unroll_length: usize) -> usize {
+    (BLOCK_ROWS / unroll_length.max(1)).max(1)
+}
+
 impl ValuePass {
     /// Returns weights and buffers for a network of `sizes`.
     pub(crate) fn new<S: Simd>(s: S, sizes: &[usize], activation: Activation) -> ValuePass {
@@ -107,7 +117,7 @@ impl ValuePass {
     ) -> Result<ValueOutcome> {
         self.net.pack(s, params);
         let length = batch.unroll_length;
-        let sequences = (BLOCK_ROWS / length).max(1);
+        let sequences = sequences_of_block(length);
         let rows = sequences * (length + 1);
         if self.block_rows != rows {
             (self.blocks, self.block_rows) = (Pool::default(), rows);
