@@ -85,6 +85,7 @@ fn ranks_under_mpirun_are_measured_and_one_of_them_says_how() {
     std::fs::write(&config, text).unwrap();
     let [config, json] = [&config, &json].map(|path| path.to_str().unwrap());
     let bench = ["bench", "ranks", "--sizes", config, "--config", config, "--repeats", "2"];
+    let text_of_few = text.replace("num_envs = 8", "num_envs = 1").replace("= 4\n", "= 2\n");
     for launcher in launchers() {
         let output = mpirun(&launcher, 2, &[&bench[..], &["--json", json]].concat());
         assert!(output.status.success(), "{}: {}", launcher.display(), stderr(&output));
@@ -98,7 +99,17 @@ fn ranks_under_mpirun_are_measured_and_one_of_them_says_how() {
         let counts = ["exchange", "gradient_step", "iteration"].map(of);
         assert_eq!(counts, [3, 1, 1], "each network, one number a rank");
 
-        // A file that cannot be written is said once, and before anything is measured.
+        // Whatever cannot be done is said once, be it known to all ranks or only to rank 0.
+        let few = dir.path().join("few.toml");
+        std::fs::write(&few, &text_of_few).unwrap();
+        let few = few.to_str().unwrap();
+        let args = ["bench", "ranks", "--sizes", config, "--config", few, "--repeats", "2"];
+        let output = mpirun(&launcher, 2, &args);
+        let text = stderr(&output);
+        assert_eq!(text.matches("env.num_envs is 1, too few for 2 ranks").count(), 1, "{text}");
+        assert_eq!(output.status.code(), Some(2), "{text}");
+
+        // A file that cannot be written is named once, and before anything is measured.
         let output = mpirun(&launcher, 2, &[&bench[..], &["--json", "nowhere/a.json"]].concat());
         let text = stderr(&output);
         assert_eq!(text.matches("cannot write nowhere/a.json").count(), 1, "{text}");

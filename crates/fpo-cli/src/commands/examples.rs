@@ -80,7 +80,7 @@ pub(crate) const BENCH: &str = "\
 Examples:
   fpo bench --quick
   fpo bench learner --sizes desk --threads 1,2
-  mpirun -n 2 fpo bench ranks --json ranks.json
+  fpo bench ranks --json ranks.json
   fpo bench --compare before.json after.json";
 
 /// Of `fpo doctor`.

@@ -54,7 +54,7 @@ pub fn measure(
 ) -> Result<()> {
     let Some(mpi) = join(RanksChoice::Auto).map_err(unreached)? else {
         ready()?;
-        return show(&Plan::of(args)?.measure(args, &Crew::alone())?);
+        return Plan::of(args)?.measure(args, &Crew::alone(), show).0;
     };
     let crew = Crew::of(mpi.clone());
     let leads = crew.rank() == 0;
@@ -67,13 +67,8 @@ pub fn measure(
     });
     match agreed {
         Ok(plan) => {
-            let measured = plan.measure(args, &crew);
-            let in_order = measured.is_ok();
-            let ended = match leads {
-                true => measured.map_err(named).and_then(|file| show(&file)),
-                false => measured.map(drop),
-            };
-            leave(&mpi, ended, in_order)
+            let (ended, in_order) = plan.measure(args, &crew, show);
+            leave(&mpi, if leads { ended.map_err(named) } else { ended }, in_order)
         }
         // All ranks have the same error, and rank 0 says it.
         Err(error) => {
@@ -102,23 +97,51 @@ impl Plan {
         Ok(Plan { sizes: sizes.collect::<Result<_>>()?, config, name })
     }
 
-    /// Measures on all ranks of `crew`. All but rank 0 return nothing of the iterations.
-    fn measure(self, args: &BenchArgs, crew: &Crew) -> Result<BenchFile> {
-        let repeats = |many: usize| match (args.repeats, args.quick) {
-            (Some(count), _) => Repeats::exactly(count as usize),
-            (None, true) => Repeats::exactly(3),
-            (None, false) => Repeats::exactly(many),
+    /// Measures on all ranks of `crew`, and shows the results on rank 0. Returns also whether no
+    /// other rank waits for this one.
+    fn measure(
+        self,
+        args: &BenchArgs,
+        crew: &Crew,
+        show: impl FnOnce(&BenchFile) -> Result<()>,
+    ) -> (Result<()>, bool) {
+        let mut ticker = (crew.rank() == 0).then(|| Ticker::on_stderr(self.sizes.len() + 2));
+        let mut tick = |what: &str| ticker.iter_mut().for_each(|ticker| ticker.next(what));
+        let mut results = match self.steps(args, crew, &mut tick) {
+            Ok(results) => results,
+            Err(error) => return (Err(error), false),
         };
+        tick("iterations");
+        if crew.rank() > 0 {
+            let stop = Stop::on_signals();
+            let ended = stop.and_then(|stop| member::follow(crew, &Registry::default(), &stop));
+            let in_order = ended.is_ok();
+            return (ended, in_order);
+        }
+        let measured = self.iterations(args, crew);
+        let in_order = crew.size() == 1 || crew.dismiss();
+        drop(ticker);
+        let shown = measured.and_then(|measured| {
+            results.push(measured);
+            show(&BenchFile::new(Machine::describe(), results))
+        });
+        (shown, in_order)
+    }
+
+    /// Measures what all ranks of `crew` do alike: exchanges and gradient steps.
+    fn steps(
+        &self,
+        args: &BenchArgs,
+        crew: &Crew,
+        tick: &mut dyn FnMut(&str),
+    ) -> Result<Vec<Measurement>> {
+        let repeats = |many| repeats(args, many);
         let mut shapes = Vec::with_capacity(self.sizes.len());
         for sizes in &self.sizes {
             let batch_size = sizes.batch_sizes.last().copied().unwrap_or(1);
             shapes.push((batch_size, Shape::of(&sizes.config, &sizes.spec, batch_size)?));
         }
-        let ours = Case { ranks: Some(crew.size()), ..Case::default() };
         let mut results = Vec::new();
-        let mut ticker = (crew.rank() == 0).then(|| Ticker::on_stderr(self.sizes.len() + 2));
-        let mut tick = |what: &str| ticker.iter_mut().for_each(|ticker| ticker.next(what));
-
         tick("exchanges");
         if let Some(ranks) = crew.ranks() {
             // One number for each rank: what is left is the time of the messages themselves.
@@ -127,44 +150,57 @@ impl Plan {
             numbers.sort_unstable();
             numbers.dedup();
             for numbers in numbers {
-                let case = Case { numbers: Some(numbers), ..ours.clone() };
+                let ranks_and = Case { ranks: Some(ranks.size()), ..Case::default() };
+                let case = Case { numbers: Some(numbers), ..ranks_and };
                 results.push(exchange(ranks, numbers, repeats(100), case)?);
             }
         }
-        let ours = Case {
-            device: Some("cpu".into()),
-            threads: Some(rayon::current_num_threads()),
-            ..ours
-        };
         for (sizes, (batch_size, shape)) in self.sizes.iter().zip(shapes) {
             tick(&format!("gradient steps ({})", sizes.name));
             let case = Case {
                 sizes: Some(sizes.name.clone()),
                 transitions: Some(shape.transitions),
-                ..ours.clone()
+                ..ours(crew)
             };
             let (device, reduce, repeats) = (&Device::Cpu, crew.reduce(), repeats(15));
             let step = learner::measure(sizes, batch_size, device, reduce, repeats, case, None)?;
             results.push(Measurement { shape: Some(shape), ..step });
         }
-        tick("iterations");
-        if crew.rank() > 0 {
-            member::follow(crew, &Registry::default(), &Stop::on_signals()?)?;
-            return Ok(BenchFile::new(Machine::default(), results));
-        }
+        Ok(results)
+    }
+
+    /// Measures iterations of training, which this rank leads.
+    fn iterations(self, args: &BenchArgs, crew: &Crew) -> Result<Measurement> {
         let spec = fpo_envs::spec(&self.config.env.task)?;
         let shape = Shape::of(&self.config, &spec, self.config.train.batch_size)?;
         let case = Case {
             sizes: Some(self.name),
             task: Some(self.config.env.task.clone()),
             envs: Some(self.config.env.num_envs),
-            ..ours
+            ..ours(crew)
         };
-        let (device, crew_of_run) = (&Device::Cpu, crew.clone());
-        let measured = train::measure(self.config, device, crew_of_run, repeats(5), case);
-        ensure!(crew.dismiss() || measured.is_err(), "the ranks have lost each other");
-        results.push(Measurement { shape: Some(shape), ..measured? });
-        Ok(BenchFile::new(Machine::describe(), results))
+        let (config, repeats) = (self.config, repeats(args, 5));
+        let measured = train::measure(config, &Device::Cpu, crew.clone(), repeats, case)?;
+        Ok(Measurement { shape: Some(shape), ..measured })
+    }
+}
+
+/// Returns as many repeats as were asked for, or `many`: equally many on all ranks.
+fn repeats(args: &BenchArgs, many: usize) -> Repeats {
+    match (args.repeats, args.quick) {
+        (Some(count), _) => Repeats::exactly(count as usize),
+        (None, true) => Repeats::exactly(3),
+        (None, false) => Repeats::exactly(many),
+    }
+}
+
+/// Returns what all cases of computing have in common.
+fn ours(crew: &Crew) -> Case {
+    Case {
+        device: Some("cpu".into()),
+        threads: Some(rayon::current_num_threads()),
+        ranks: Some(crew.size()),
+        ..Case::default()
     }
 }
 
