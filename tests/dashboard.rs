@@ -72,9 +72,9 @@ impl Terminal {
         let modes = format!("{:?}", tcgetattr(&end).unwrap());
         let stdio = || end.try_clone().unwrap();
         // The program leads a session that has the terminal, as one that a shell starts, and
-        // obeys its hang-up even where whoever runs the tests ignores it, as nohup does.
+        // obeys its signals even where whoever runs the tests ignores them, as nohup does.
         let child = Command::new("env")
-            .args(["--default-signal=HUP", "setsid", "--ctty", "--wait"])
+            .args(["--default-signal", "setsid", "--ctty", "--wait"])
             .arg(program)
             .args(args)
             .current_dir(folder)
