@@ -24,7 +24,8 @@ type Result<T, E = fpo_core::Error> = std::result::Result<T, E>;
 /// What is wrong with a rank.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
-    /// It hears the sum of a gradient wrong, as if its memory had failed.
+    /// The sum of a gradient that it receives has a wrong bit, as if its memory had failed, so that
+    /// its parameters are no longer those of the others.
     Hears,
     /// It ends without a word.
     Ends,

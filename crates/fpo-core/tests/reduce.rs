@@ -1,6 +1,6 @@
 //! A learner with another participant: the numbers that belong to all of a minibatch pass through
-//! the seam, in composed operations and in the fused kernels alike. And learners that share the work
-//! on the same minibatch, who get the bits of a learner alone.
+//! the seam, in composed operations and in the fused kernels alike. And learners that share the
+//! work on the same minibatch, who get the bits of a learner alone.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 

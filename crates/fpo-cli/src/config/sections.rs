@@ -120,8 +120,8 @@ pub struct TrainConfig {
     /// After this many returns the run ends. Range 1 to 1000. Default 3 (ours).
     pub max_rollbacks: u64,
     /// Wall-clock time after which the program saves the run and stops, as a signal would: such as
-    /// `"90s"`, `"45m"`, `"1h30m"` or `"2d"`, at least a second and at most 365 days. It counts from
-    /// when the program starts training, each time that it does. Default: not set, no limit.
+    /// `"90s"`, `"45m"`, `"1h30m"` or `"2d"`, at least a second and at most 365 days. It counts
+    /// from when the program starts training, each time that it does. Default: not set, no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop_after: Option<String>,
     /// A policy file, or the folder of a run, whose weights and observation statistics the run

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::os::fd::AsFd;
 use std::thread;
 use std::time::Duration;
 
@@ -29,17 +30,16 @@ impl Keyboard {
             if self.is_gone {
                 thread::sleep(wait);
             } else {
-                self.listen(wait);
+                self.listen(io::stdin(), wait);
             }
         }
         self.keys.pop_front()
     }
 
-    /// Waits for bytes of the terminal, and reads them.
-    fn listen(&mut self, wait: Duration) {
-        let stdin = io::stdin();
-        let mut terminal = [PollFd::new(&stdin, PollFlags::IN)];
-        match poll(&mut terminal, Timespec::try_from(wait).ok().as_ref()) {
+    /// Waits for bytes of the `terminal`, and reads them.
+    fn listen(&mut self, terminal: impl AsFd, wait: Duration) {
+        let mut awaited = [PollFd::new(&terminal, PollFlags::IN)];
+        match poll(&mut awaited, Timespec::try_from(wait).ok().as_ref()) {
             // What began like an arrow was the escape key.
             Ok(0) => return self.unread.clear(),
             Ok(_) => {}
@@ -47,7 +47,7 @@ impl Keyboard {
             Err(_) => return self.is_gone = true,
         }
         let mut bytes = [0; 64];
-        match read(&stdin, &mut bytes) {
+        match read(&terminal, &mut bytes) {
             Ok(count @ 1..) => self.pressed(&bytes[..count]),
             Err(Errno::INTR | Errno::AGAIN) => {}
             Ok(0) | Err(_) => self.is_gone = true,
@@ -83,6 +83,8 @@ fn length(bytes: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     fn keys(parts: &[&str]) -> Vec<Key> {
@@ -100,5 +102,19 @@ mod tests {
         assert_eq!(keys(&["\x1b[15~\x1b[<0;1;1M", "ßs"]), [save]);
         assert_eq!(keys(&["\x1bs"]), [save]);
         assert_eq!(keys(&["\x1b["]), []);
+    }
+
+    #[test]
+    fn what_was_pressed_before_the_terminal_went_away_is_read_and_then_nothing_is_awaited() {
+        let (terminal, mut other_end) = io::pipe().unwrap();
+        other_end.write_all(b"s").unwrap();
+        let mut keyboard = Keyboard::default();
+        keyboard.listen(&terminal, Duration::ZERO);
+        assert_eq!((keyboard.keys.pop_front(), keyboard.is_gone), (Some(Key::Save), false));
+        keyboard.listen(&terminal, Duration::ZERO);
+        assert!(!keyboard.is_gone, "nothing was pressed, and the terminal is there");
+        drop(other_end);
+        keyboard.listen(&terminal, Duration::ZERO);
+        assert!(keyboard.is_gone);
     }
 }

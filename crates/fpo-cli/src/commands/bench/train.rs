@@ -17,7 +17,8 @@ use crate::training::trainer::Trainer;
 /// Names between `time/` and `_s` that are not those of phases: the whole iteration, and a rate.
 const NO_PHASES: [&str; 2] = ["iteration", "steps_per"];
 
-/// Times iterations under `config` on the ranks of `crew`, which this one leads, after a first one that does not count.
+/// Times iterations under `config` on the ranks of `crew`, which this one leads, after a first one
+/// that does not count.
 ///
 /// # Errors
 /// Those of training.

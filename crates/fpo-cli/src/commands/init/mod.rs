@@ -146,8 +146,8 @@ impl Start<'_> {
             format!("Sizes are for the CPU of a machine with {threads}{memory}."),
             String::new(),
             "What has its default is left out, but for what is changed first. As sources, \
-             \"paper\" is arXiv 2507.21053, \"official\" the program of its authors, \"FPO++\" is arXiv \
-             2602.02481, and \"ours\" a choice made here; defaults are those of \"fpo\". \
+             \"paper\" is arXiv 2507.21053, \"official\" the program of its authors, \"FPO++\" is \
+             arXiv 2602.02481, and \"ours\" a choice made here; defaults are those of \"fpo\". \
              docs/configuration-keys.md has every field."
                 .into(),
             String::new(),

@@ -17,7 +17,8 @@ use crate::training::crew::{Crew, member};
 
 /// Joins the other processes of the launcher, if there are any, and does `work` on rank 0: with
 /// this rank's crew, and with the configuration that `load` gives, which all ranks must have alike.
-/// There is none for a run that goes on. The other ranks follow.
+/// A run that is resumed reads its configuration from its folder, so that `load` is `None` there.
+/// The other ranks do what rank 0 tells them.
 ///
 /// # Errors
 /// Those of `load` and of `work`, and where the ranks cannot reach each other or differ.
@@ -66,8 +67,8 @@ pub fn follow(crew: &Crew, config: Option<Result<Config>>) -> Result<()> {
     member::follow(crew, &Registry::default(), &stop)
 }
 
-/// Returns the error of a process that could not reach the others. It speaks for itself: nobody else
-/// can know of it.
+/// Returns the error of a process that could not reach the others. It speaks for itself: nobody
+/// else can know of it.
 pub(crate) fn unreached(error: Error) -> Error {
     speak();
     match launcher() {

@@ -40,21 +40,6 @@ pub(crate) struct PolicyOutcome {
 }
 
 impl PolicyOutcome {
-    /// That of no transitions.
-    pub(crate) const NOTHING: PolicyOutcome = PolicyOutcome {
-        loss_old: 0.0,
-        loss_new: 0.0,
-        surrogate: 0.0,
-        weighted_ratio: 0.0,
-        ratio: 0.0,
-        ratio_squares: 0.0,
-        divergence: 0.0,
-        ratio_min: f64::INFINITY,
-        ratio_max: f64::NEG_INFINITY,
-        clipped: 0.0,
-        entropy: 0.0,
-    };
-
     /// Adds a ratio, given as its logarithm before it is bounded, and its surrogate. Returns the
     /// derivative, with respect to that logarithm, of the surrogate and of the weighted ratio.
     pub(crate) fn add_ratio(&mut self, aim: Aim, log_ratio: f64, advantage: f64) -> f64 {
@@ -78,19 +63,22 @@ impl PolicyOutcome {
 }
 
 impl Outcome for PolicyOutcome {
-    const COUNT: usize = 11;
+    const NOTHING: PolicyOutcome = PolicyOutcome {
+        loss_old: 0.0,
+        loss_new: 0.0,
+        surrogate: 0.0,
+        weighted_ratio: 0.0,
+        ratio: 0.0,
+        ratio_squares: 0.0,
+        divergence: 0.0,
+        ratio_min: f64::INFINITY,
+        ratio_max: f64::NEG_INFINITY,
+        clipped: 0.0,
+        entropy: 0.0,
+    };
 
-    fn numbers(&self) -> Vec<f64> {
-        let PolicyOutcome { loss_old, loss_new, surrogate, weighted_ratio, ratio, .. } = *self;
-        let PolicyOutcome { ratio_squares, divergence, ratio_min, ratio_max, .. } = *self;
-        let PolicyOutcome { clipped, entropy, .. } = *self;
-        let first = [loss_old, loss_new, surrogate, weighted_ratio, ratio, ratio_squares];
-        let rest = [divergence, ratio_min, ratio_max, clipped, entropy];
-        first.into_iter().chain(rest).collect()
-    }
-
-    fn from_numbers(numbers: &[f64]) -> PolicyOutcome {
-        let &[
+    fn numbers(&mut self) -> Vec<&mut f64> {
+        let PolicyOutcome {
             loss_old,
             loss_new,
             surrogate,
@@ -102,11 +90,8 @@ impl Outcome for PolicyOutcome {
             ratio_max,
             clipped,
             entropy,
-        ] = numbers
-        else {
-            return PolicyOutcome::NOTHING;
-        };
-        PolicyOutcome {
+        } = self;
+        vec![
             loss_old,
             loss_new,
             surrogate,
@@ -118,7 +103,7 @@ impl Outcome for PolicyOutcome {
             ratio_max,
             clipped,
             entropy,
-        }
+        ]
     }
 
     fn and(self, other: PolicyOutcome) -> PolicyOutcome {

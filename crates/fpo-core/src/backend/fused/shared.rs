@@ -25,14 +25,11 @@ use crate::simd::aligned::AlignedVec;
 
 /// What a pass adds up besides the gradient.
 pub(crate) trait Outcome: Copy + Send {
-    /// How many numbers it has.
-    const COUNT: usize;
+    /// That of no chunks.
+    const NOTHING: Self;
 
-    /// Returns its numbers.
-    fn numbers(&self) -> Vec<f64>;
-
-    /// Returns the outcome with these numbers.
-    fn from_numbers(numbers: &[f64]) -> Self;
+    /// Returns the numbers that other ranks must know.
+    fn numbers(&mut self) -> Vec<&mut f64>;
 
     /// Returns the sums over both.
     fn and(self, other: Self) -> Self;
@@ -135,25 +132,31 @@ impl<'a> Shares<'a> {
         let subtrees: Vec<_> = (0..size).map(|rank| self.subtrees(rank)).collect();
 
         // A message has the slice of a subtree's gradient, and the subtree's outcome.
-        let message = |to: usize| slice(to).len() + 2 * O::COUNT;
+        let mut nothing = O::NOTHING;
+        let count = nothing.numbers().len();
+        let message = |to: usize| slice(to).len() + 2 * count;
         let send_counts: Vec<_> = (0..size).map(|to| own.len() * message(to)).collect();
         let receive_counts: Vec<_> =
             subtrees.iter().map(|subtrees| subtrees.len() * message(rank)).collect();
         let mut send = Vec::with_capacity(send_counts.iter().sum());
         for to in 0..size {
-            for (gradient, outcome) in &own {
+            for (gradient, mut outcome) in
+                own.iter().map(|(gradient, outcome)| (gradient, *outcome))
+            {
                 send.extend(gradient[slice(to)].iter().map(|x| x.to_bits()));
-                send.extend(outcome.numbers().into_iter().flat_map(words));
+                send.extend(outcome.numbers().into_iter().flat_map(|x| words(*x)));
             }
         }
         let mut received = vec![0; receive_counts.iter().sum()];
         self.ranks.all_to_all(&send, &send_counts, &mut received, &receive_counts)?;
 
         let read = |words: &[u32]| -> (Vec<f32>, O) {
-            let (gradient, outcome) = words.split_at(slice(rank).len());
+            let (gradient, numbers) = words.split_at(slice(rank).len());
             let gradient = gradient.iter().map(|&word| f32::from_bits(word)).collect();
-            let numbers: Vec<f64> = outcome.as_chunks().0.iter().map(number).collect();
-            (gradient, O::from_numbers(&numbers))
+            let mut outcome = O::NOTHING;
+            let numbers = numbers.as_chunks().0.iter().map(number);
+            outcome.numbers().into_iter().zip(numbers).for_each(|(x, number)| *x = number);
+            (gradient, outcome)
         };
         let all = subtrees.into_iter().flatten().zip(received.chunks_exact(message(rank)));
         let mut all = all.map(|(subtree, words)| (subtree, read(words))).peekable();
@@ -226,14 +229,10 @@ mod tests {
     struct Sum(f64);
 
     impl Outcome for Sum {
-        const COUNT: usize = 1;
+        const NOTHING: Sum = Sum(0.0);
 
-        fn numbers(&self) -> Vec<f64> {
-            vec![self.0]
-        }
-
-        fn from_numbers(numbers: &[f64]) -> Sum {
-            Sum(numbers[0])
+        fn numbers(&mut self) -> Vec<&mut f64> {
+            vec![&mut self.0]
         }
 
         fn and(self, other: Sum) -> Sum {

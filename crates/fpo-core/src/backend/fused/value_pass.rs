@@ -34,7 +34,7 @@ pub(crate) struct ValuePass {
 }
 
 /// The sums and the times of a pass.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(crate) struct ValueOutcome {
     /// Σ (R − V)² over the transitions that have a target.
     pub(crate) squares: f64,
@@ -45,18 +45,13 @@ pub(crate) struct ValueOutcome {
 }
 
 impl Outcome for ValueOutcome {
-    const COUNT: usize = 2;
+    const NOTHING: ValueOutcome =
+        ValueOutcome { squares: 0.0, errors: 0.0, time: [Duration::ZERO; 2] };
 
-    fn numbers(&self) -> Vec<f64> {
-        vec![self.squares, self.errors]
-    }
-
-    /// Other ranks' times are not known here.
-    fn from_numbers(numbers: &[f64]) -> ValueOutcome {
-        match *numbers {
-            [squares, errors] => ValueOutcome { squares, errors, ..ValueOutcome::default() },
-            _ => ValueOutcome::default(),
-        }
+    /// The times of other ranks are theirs.
+    fn numbers(&mut self) -> Vec<&mut f64> {
+        let ValueOutcome { squares, errors, time: _ } = self;
+        vec![squares, errors]
     }
 
     fn and(self, other: ValueOutcome) -> ValueOutcome {
@@ -129,7 +124,7 @@ impl ValuePass {
             let mut block = blocks.take(|| net.block(rows, 0, 0));
             let mut own = sums.take(|| AlignedVec::zeros(net.gradient().len()));
             let clock = Instant::now();
-            let mut outcome = ValueOutcome::default();
+            let mut outcome = ValueOutcome::NOTHING;
             for (k, estimates) in estimates.chunks_mut(sequences * length).enumerate() {
                 let (first, write) = (first + k * sequences, Write::for_block(k));
                 pass.block(first, estimates, &mut block, write, &mut own, &mut outcome);
@@ -149,7 +144,7 @@ impl ValuePass {
             }
             Some(ranks) => {
                 let shares = Shares::new(ranks, parts.len());
-                let (len, mut own) = (net.gradient().len(), ValueOutcome::default());
+                let (len, mut own) = (net.gradient().len(), ValueOutcome::NOTHING);
                 let look = |outcome: &ValueOutcome| own = own.and(*outcome);
                 let mut total = shares.sum_of(parts, len, sums, &chunk, look)?;
                 if let Some((_, outcome)) = &mut total {
@@ -159,7 +154,7 @@ impl ValuePass {
                 total
             }
         };
-        let Some((total, outcome)) = total else { return Ok(ValueOutcome::default()) };
+        let Some((total, outcome)) = total else { return Ok(ValueOutcome::NOTHING) };
         net.gradient().write(&total, gradient);
         sums.give(total);
         Ok(outcome)

@@ -159,9 +159,11 @@ fn sentences(text: &str) -> Vec<String> {
 #[test]
 fn definitions_are_read_as_rustfmt_writes_them() {
     let text = "/// About\n/// it.\n#[derive(Debug)]\npub struct Some {\n\
-                    /// First. Range 1 to 2.\n    /// Default 3 (ours).\n    #[serde(default)]\n    \
+                    /// First. Range 1 to 2.\n    /// Default 3 (ours).\n    \
+                #[serde(default)]\n    \
                 pub one: Option<f64>,\n}\n\
-                pub enum Other {\n    /// A.\n    #[default]\n    PerPair,\n    /// B.\n    Deep {\n\
+                pub enum Other {\n    /// A.\n    #[default]\n    PerPair,\n    /// B.\n    \
+                Deep {\n\
                         /// C.\n        to: f64,\n    },\n}\n";
     let one = definition(text, "Some").unwrap();
     assert_eq!((one.doc.as_str(), one.items.len()), ("About it.", 1));
