@@ -4,7 +4,9 @@
 Needs numpy and safetensors only, and shows all there is to running a policy elsewhere:
 
     obs_norm = (obs - normalizer.mean) / normalizer.std, and 0 for groups that the policy hides
-    a flow:      x = noise at t = 1; for each time t of the schedule with its factors (k, g)
+    a flow:      x = width * noise at t = 1, where the width is source_std, times exp of the
+                 source_log_scale or of 4 * tanh(h / 4) for the output h of the network of widths;
+                 for each time t of the schedule with its factors (k, g)
                  x = k * x + g * output_scale * network(obs_norm, x, embed(t)); action = x
     a Gaussian:  mean, s = network(obs_norm); action = mean + (softplus(s) + min_std) * noise
     the control is tanh(action)
@@ -46,21 +48,30 @@ class Policy:
         check_numbers(tensors)
         self.mean, self.std = tensors["normalizer.mean"], tensors["normalizer.std"]
         self.seen = seen(self.info.get("sight"), len(self.mean))
-        self.source_std = self.config.get("source_std", 1.0) * np.exp(
-            tensors.get("policy.source_log_scale", np.float32(0))
-        )
+        self.log_scale = tensors.get("policy.source_log_scale", np.float32(0))
         count = len(self.config["hidden"]) + 1
-        self.layers = [
-            (tensors[f"policy.{k}.weight"], tensors[f"policy.{k}.bias"]) for k in range(count)
-        ]
+        self.layers, self.widths = (
+            [(tensors[f"{name}.{k}.weight"], tensors[f"{name}.{k}.bias"]) for k in range(count)]
+            if f"{name}.0.weight" in tensors
+            else []
+            for name in ("policy", "width")
+        )
 
-    def network(self, *inputs):
+    def network(self, *inputs, layers=None):
         """The perceptron on its inputs side by side."""
+        layers = layers or self.layers
         h = np.concatenate(inputs, axis=1).astype(np.float32)
-        for weight, bias in self.layers[:-1]:
+        for weight, bias in layers[:-1]:
             h = self.activation(h @ weight + bias)
-        weight, bias = self.layers[-1]
+        weight, bias = layers[-1]
         return h @ weight + bias
+
+    def source_std(self, obs_norm):
+        """The width of the noise that a flow starts from."""
+        log_scale = self.log_scale
+        if self.widths:
+            log_scale = 4 * np.tanh(self.network(obs_norm, layers=self.widths) / 4)
+        return np.float32(self.config.get("source_std", 1.0)) * np.exp(log_scale)
 
     def embed(self, t, rows):
         """The cosines and sines of `t * 2^k`, for each of `rows` rows."""
@@ -81,7 +92,7 @@ class Policy:
         if self.config["kind"] == "gaussian":
             mean, s = np.split(self.network(obs_norm), 2, axis=1)
             return mean + (np.logaddexp(0, s) + np.float32(self.config["min_std"])) * x
-        x = np.float32(self.source_std) * x
+        x = self.source_std(obs_norm).astype(np.float32) * x
         scale = self.config["output_scale"]
         for t, (keep, gain) in zip(self.config["schedule"], self.config["step_factors"]):
             output = self.network(obs_norm, x, self.embed(t, len(x)))

@@ -20,7 +20,7 @@ use fpo_core::sampler::Start;
 use fpo_core::{
     Activation, Actor, ChainPolicy, Compute, DenoisingMdp, DeviceNormalizer, FlatParams,
     FlowConfig, FlowPolicy, GaussianConfig, GaussianPolicy, Noise, Policy, PolicyFile, Purpose,
-    Reduction, SourceWidth, Squash,
+    Reduction, SourceWidth, Squash, StepTimes,
 };
 use interpreter::Model;
 use tempfile::tempdir;
@@ -114,14 +114,22 @@ fn the_graph_of_a_flow_gives_its_actions() {
 
 #[test]
 fn the_graph_of_a_flow_with_a_learned_source_starts_from_its_width() {
-    let config = FlowConfig {
-        loss_reduction: Reduction::Nats,
-        source_std: 0.7,
-        source_width: SourceWidth::Learned,
-        ..FlowConfig::new(OBS, ACT)
-    };
-    let policy = FlowPolicy::new(config, &Noise::new(0), DType::F32, &Device::Cpu).unwrap();
-    compare(drawn(&policy, 1), "learned source");
+    for (source_width, activation, step_times) in [
+        (SourceWidth::Learned, Activation::Silu, StepTimes::Start),
+        (SourceWidth::PerState, Activation::Silu, StepTimes::Middle),
+        (SourceWidth::PerState, Activation::Relu, StepTimes::Start),
+    ] {
+        let config = FlowConfig {
+            loss_reduction: Reduction::Nats,
+            source_std: 0.7,
+            source_width,
+            activation,
+            step_times,
+            ..FlowConfig::new(OBS, ACT)
+        };
+        let policy = FlowPolicy::new(config, &Noise::new(0), DType::F32, &Device::Cpu).unwrap();
+        compare(drawn(&policy, 1), &format!("{source_width:?}"));
+    }
 }
 
 #[test]

@@ -270,6 +270,7 @@ fn compute(node: &Node, inputs: &[&Array]) -> Array {
         ("Sigmoid", [x]) => each(x, |x| 1.0 / (1.0 + (-x).exp())),
         ("Softplus", [x]) => each(x, |x| x.max(0.0) + (-x.abs()).exp().ln_1p()),
         ("Tanh", [x]) => each(x, f32::tanh),
+        ("Exp", [x]) => each(x, f32::exp),
         ("Gemm", [a, b, c]) => {
             let factor = |name: &str| attributes.get(name).copied().unwrap_or(1.0);
             let scaled = each(&product(a, b), |x| factor("alpha") * x);

@@ -109,6 +109,7 @@ pub use flow::config::{FlowConfig, Reduction, Squash};
 pub use flow::denoising::{DenoisingMdp, ScoredSteps};
 pub use flow::draws::{SampleDraws, SampleNoise, SampleTimes};
 pub use flow::source::SourceWidth;
+pub use flow::steps::StepTimes;
 pub use flow::{path, sampler, time};
 pub use learner::ema::{Ema, EmaConfig};
 pub use learner::state::{Counters, LearnerState};

@@ -95,13 +95,18 @@ fn steps_without_a_part_in_the_update_are_left_out_by_kernels_and_composed_opera
     compare(problems.map(Problem::excluding));
 }
 
+/// Overall with even seeds, and per state with odd ones.
+fn learned_width(seed: u64) -> SourceWidth {
+    [SourceWidth::Learned, SourceWidth::PerState][seed as usize % 2]
+}
+
 #[test]
 fn what_is_hidden_is_hidden_from_kernels_and_composed_operations_alike() {
     let flows = (900..916).map(Problem::random);
     let chains = (916..924).map(Problem::random_chain);
     let gaussians = (924..930).map(Problem::random_gaussian);
     let learned =
-        (930..934).map(|seed| Problem::random(seed).with_source(0.8, SourceWidth::Learned));
+        (930..934).map(|seed| Problem::random(seed).with_source(0.8, learned_width(seed)));
     let own = (934..938).map(|seed| Problem::random(seed).maximising(Arc::new(ExponentialWeights)));
     compare(flows.chain(chains).chain(gaussians).chain(learned).chain(own).map(Problem::hiding));
 }
@@ -110,7 +115,7 @@ fn what_is_hidden_is_hidden_from_kernels_and_composed_operations_alike() {
 fn losses_in_nats_with_any_source_equal_composed_operations_in_f64() {
     let fixed = (800..812).map(|seed| Problem::random(seed).with_source(0.6, SourceWidth::Fixed));
     let learned =
-        (812..836).map(|seed| Problem::random(seed).with_source(0.8, SourceWidth::Learned));
+        (812..836).map(|seed| Problem::random(seed).with_source(0.8, learned_width(seed)));
     compare(fixed.chain(learned));
 }
 
@@ -119,7 +124,7 @@ fn losses_in_nats_with_any_source_equal_composed_operations_in_f64() {
 fn losses_without_weight_leave_the_learned_width_its_gradient() {
     let problems = (846..852).flat_map(|seed| {
         [0.0, 1.0].map(|time| {
-            let mut problem = Problem::random(seed).with_source(0.8, SourceWidth::Learned);
+            let mut problem = Problem::random(seed).with_source(0.8, learned_width(seed));
             (problem.flow.output_mode, problem.time) = (Quantity::Noise, Some(time));
             problem
         })
@@ -189,7 +194,7 @@ fn gradients_equal_finite_differences() {
     let chains = (520..526).map(Problem::random_chain);
     let gaussians = (630..636).map(Problem::random_gaussian);
     let learned =
-        (840..846).map(|seed| Problem::random(seed).with_source(0.7, SourceWidth::Learned));
+        (840..846).map(|seed| Problem::random(seed).with_source(0.7, learned_width(seed)));
     for mut problem in flows.chain(chains).chain(gaussians).chain(learned) {
         // A step across a kink of ReLU would spoil the difference.
         let seed = problem.seed;
@@ -224,7 +229,7 @@ fn avx2_and_avx512_give_the_same_bits() {
     let flows = (200..210).map(Problem::random);
     let gaussians = (640..646).map(Problem::random_gaussian);
     let learned =
-        (850..854).map(|seed| Problem::random(seed).with_source(0.7, SourceWidth::Learned));
+        (850..854).map(|seed| Problem::random(seed).with_source(0.7, learned_width(seed)));
     let chains = (530..534).map(Problem::random_chain);
     for problem in flows.chain(chains).chain(gaussians).chain(learned) {
         let seed = problem.seed;
@@ -239,7 +244,7 @@ fn any_number_of_threads_gives_the_same_bits() {
     let flows = (300..304).map(Problem::random);
     let gaussians = (650..653).map(Problem::random_gaussian);
     let learned =
-        (860..862).map(|seed| Problem::random(seed).with_source(0.7, SourceWidth::Learned));
+        (860..862).map(|seed| Problem::random(seed).with_source(0.7, learned_width(seed)));
     let chains = (540..542).map(Problem::random_chain);
     for problem in flows.chain(chains).chain(gaussians).chain(learned) {
         let seed = problem.seed;
@@ -262,9 +267,11 @@ fn any_number_of_threads_gives_the_same_bits() {
 fn samples_and_chains_equal_composed_operations() {
     let chains = (540..560).map(Problem::random_chain);
     let gaussians = (660..680).map(Problem::random_gaussian);
-    let width = |seed| [SourceWidth::Fixed, SourceWidth::Learned][seed as usize % 2];
+    let width =
+        |seed| [SourceWidth::Fixed, SourceWidth::Learned, SourceWidth::PerState][seed as usize % 3];
     let sources = (870..880).map(|seed| Problem::random(seed).with_source(0.6, width(seed)));
-    let wide = (880..884).map(|seed| Problem::random_chain(seed).with_source(1.5, width(0)));
+    let wide =
+        (880..884).map(|seed| Problem::random_chain(seed).with_source(1.5, SourceWidth::Fixed));
     let flows = (400..420).map(Problem::random).chain(sources);
     for problem in flows.chain(chains).chain(wide).chain(gaussians) {
         let composed: Learner = problem.learner(Compute::Composed, DType::F64);

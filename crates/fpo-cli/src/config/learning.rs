@@ -5,7 +5,7 @@
 //! "FPO++" is arXiv 2602.02481.
 
 use fpo_core::path::{Path, Quantity};
-use fpo_core::{Activation, FlowConfig, GaussianConfig, Reduction, SourceWidth, Squash};
+use fpo_core::{Activation, FlowConfig, GaussianConfig, Reduction, SourceWidth, Squash, StepTimes};
 use serde::{Deserialize, Serialize};
 
 use crate::config::choices::TimesChoice;
@@ -38,14 +38,19 @@ pub struct PolicyConfig {
     /// Standard deviation of the noise that a flow starts from, before squashing; where it is
     /// learned, the initial one. Range above 0. Default 1 (paper).
     pub source_std: f64,
-    /// Whether that width is `"fixed"`, or `"learned"`, one number for each action dimension, which
-    /// needs `loss_reduction` = `"nats"`, `path` = `"linear"` and `prediction` = `"velocity"`. For
+    /// Whether that width is `"fixed"`, or learned: `"learned"` is one number for each action
+    /// dimension, `"per_state"` one for each state too, by a network with `hidden` layers. Both
+    /// need `loss_reduction` = `"nats"`, `path` = `"linear"` and `prediction` = `"velocity"`. For
     /// `"fpo"` and `"fpo++"`. Default `"fixed"` (paper).
     pub source_width: SourceWidth,
     /// The network's output is multiplied by this. Range above 0. Default 0.25 (official).
     pub output_scale: f64,
     /// Euler steps from noise to action. Range 1 to 1000. Default 10 (paper).
     pub flow_steps: usize,
+    /// The time of each step at which the network is asked: its `"start"`, or its `"middle"`, which
+    /// keeps the spread of actions better and needs `path` = `"linear"` and `prediction` =
+    /// `"velocity"`. For `"fpo"` and `"fpo++"`. Default `"start"` (paper).
+    pub step_times: StepTimes,
     /// Inputs that encode the flow time: cosines and sines of `t · 2^k`. Range even, 2 to 64.
     /// Default 8 (official).
     pub time_embedding: usize,
@@ -78,6 +83,7 @@ impl Default for PolicyConfig {
             source_width: flow.source_width,
             output_scale: flow.output_scale,
             flow_steps: flow.flow_steps,
+            step_times: flow.step_times,
             time_embedding: flow.time_embedding,
             training_times: TimesChoice::Grid,
             times_beta: 1.0,
@@ -104,6 +110,7 @@ impl PolicyConfig {
             source_width: self.source_width,
             output_scale: self.output_scale,
             flow_steps: self.flow_steps,
+            step_times: self.step_times,
             time_embedding: self.time_embedding,
             squash: self.squash,
         }

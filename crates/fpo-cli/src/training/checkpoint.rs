@@ -28,7 +28,7 @@ use crate::training::trainer::Trainer;
 const STATE: &str = "state.json";
 
 /// The lines of a configuration in TOML whose fields version 0.1.0 did not have, at their defaults.
-const ADDED_SINCE_0_1_0: [&str; 10] = [
+const ADDED_SINCE_0_1_0: [&str; 11] = [
     "mean_ratio_weight = 0.0\n",
     "on_divergence = \"stop\"\n",
     "rollback_factor = 0.5\n",
@@ -39,6 +39,7 @@ const ADDED_SINCE_0_1_0: [&str; 10] = [
     "noise_correlation = 0.0\n",
     "source_std = 1.0\n",
     "source_width = \"fixed\"\n",
+    "step_times = \"start\"\n",
 ];
 
 #[derive(Serialize, Deserialize)]

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, require};
 use crate::flow::path::{Parametrization, Path, Quantity};
-use crate::flow::source::{LOG_SCALE, SourceWidth};
+use crate::flow::source::{LOG_SCALE, SourceWidth, WIDTH_NETWORK};
+use crate::flow::steps::StepTimes;
 use crate::nn::mlp::{Activation, Mlp, validate_dim, validate_hidden};
 
 /// How squared errors over action dimensions become one loss.
@@ -79,6 +80,9 @@ pub struct FlowConfig {
     pub output_scale: f64,
     /// Euler steps of the sampler.
     pub flow_steps: usize,
+    /// The time of each step at which the network is asked.
+    #[serde(default, skip_serializing_if = "StepTimes::is_start")]
+    pub step_times: StepTimes,
     /// Length of the time embedding, even.
     pub time_embedding: usize,
     /// How actions reach the environment.
@@ -110,6 +114,7 @@ impl FlowConfig {
             source_width: SourceWidth::Fixed,
             output_scale: 0.25,
             flow_steps: 10,
+            step_times: StepTimes::Start,
             time_embedding: 8,
             squash: Squash::Tanh,
         }
@@ -130,11 +135,15 @@ impl FlowConfig {
         require(scale > 0.0 && scale.is_finite(), "output_scale", scale, "above 0")?;
         let std = self.source_std;
         require(std > 0.0 && std.is_finite(), "source_std", std, "above 0")?;
-        let in_nats = self.loss_reduction == Reduction::Nats
-            && self.path == Path::Linear
-            && self.prediction == Quantity::Velocity;
+        let straight = self.path == Path::Linear && self.prediction == Quantity::Velocity;
+        if !self.step_times.is_start() && !straight {
+            let needs = "`step_times` = `middle` needs `path` = `linear` and `prediction` = \
+                         `velocity`, of which a step is the velocity times its length";
+            return Err(Error::Invalid(needs.into()));
+        }
+        let in_nats = self.loss_reduction == Reduction::Nats && straight;
         if !self.source_width.is_fixed() && !in_nats {
-            let needs = "`source_width` = `learned` needs `loss_reduction` = `nats`, `path` = \
+            let needs = "a learned `source_width` needs `loss_reduction` = `nats`, `path` = \
                          `linear` and `prediction` = `velocity`, with which the loss is one of a \
                          likelihood";
             return Err(Error::Invalid(needs.into()));
@@ -183,6 +192,17 @@ impl FlowConfig {
         Ok(match self.source_width {
             SourceWidth::Fixed => mlp,
             SourceWidth::Learned => mlp.followed_by(LOG_SCALE, &[self.action_dim]),
+            SourceWidth::PerState => mlp.followed_by_network(&self.width_mlp()),
         })
+    }
+
+    /// Returns the sizes of the network of widths per state.
+    pub(crate) fn width_sizes(&self) -> Vec<usize> {
+        [&[self.obs_dim], &self.hidden[..], &[self.action_dim]].concat()
+    }
+
+    /// Returns the network of widths per state.
+    pub(crate) fn width_mlp(&self) -> Mlp {
+        Mlp::new(WIDTH_NETWORK, &self.width_sizes(), self.activation)
     }
 }

@@ -8,4 +8,5 @@ pub mod path;
 pub mod sampler;
 pub(crate) mod source;
 pub(crate) mod source_terms;
+pub(crate) mod steps;
 pub mod time;

@@ -16,7 +16,8 @@ pub(crate) struct SourceTerms {
 }
 
 impl SourceTerms {
-    /// Returns the terms of a policy of these settings; its parameters θ are the last of `params`.
+    /// Returns the terms of a policy of these settings whose width is the same in all states; its
+    /// parameters θ, if it has any, are the last of `params`.
     pub(crate) fn new(config: &FlowConfig, params: &[f32]) -> SourceTerms {
         let (dim, base) = (config.action_dim, config.source_std);
         if config.source_width.is_fixed() {

@@ -127,7 +127,7 @@ impl Learner {
         self.policy.params().var().device()
     }
 
-    fn dtype(&self) -> DType {
+    pub(super) fn dtype(&self) -> DType {
         self.policy.params().var().dtype()
     }
 }

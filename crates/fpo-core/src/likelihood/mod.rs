@@ -23,8 +23,10 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::error::{Error, Result};
 use crate::flow::config::FlowConfig;
+use crate::flow::source::{SourceWidth, log_scale};
 use crate::flow::source_terms::SourceTerms;
-use crate::flow::time::{embedding, grid};
+use crate::flow::steps::FlowStep;
+use crate::flow::time::embedding;
 use crate::likelihood::network::{Network, solve};
 use crate::policy::flow::FlowPolicy;
 use crate::policy::{KernelForm, Policy};
@@ -39,7 +41,16 @@ const TOLERANCE: f64 = 1e-11;
 pub struct FlowLikelihood {
     network: Network,
     config: FlowConfig,
-    std: Vec<f64>,
+    width: Width,
+}
+
+/// The width of the source.
+#[derive(Clone, Debug)]
+enum Width {
+    /// Standard deviations, the same in all states.
+    Overall(Vec<f64>),
+    /// The network that yields them for each state.
+    PerState(Network),
 }
 
 /// Where an action came from, and how likely it is.
@@ -77,9 +88,26 @@ impl FlowLikelihood {
     fn with(config: &FlowConfig, flat: &Tensor) -> Result<FlowLikelihood> {
         let (config, flat) = (config.clone(), flat.detach());
         let flat = flat.to_dtype(DType::F32)?.to_device(&Device::Cpu)?.to_vec1::<f32>()?;
-        let std = SourceTerms::new(&config, &flat).std.into_iter().map(f64::from).collect();
+        let width = match config.source_width {
+            SourceWidth::PerState => Width::PerState(Network::of_widths(&config, &flat)),
+            _ => {
+                let std = SourceTerms::new(&config, &flat).std;
+                Width::Overall(std.into_iter().map(f64::from).collect())
+            }
+        };
         let network = Network::new(&config, &flat);
-        Ok(FlowLikelihood { network, config, std })
+        Ok(FlowLikelihood { network, config, width })
+    }
+
+    /// Returns the standard deviations of the source at the normalised observation `obs`.
+    fn std(&self, obs: &[f64]) -> Vec<f64> {
+        let base = self.config.source_std;
+        match &self.width {
+            Width::Overall(std) => std.clone(),
+            Width::PerState(network) => {
+                network.output(obs).into_iter().map(|h| base * log_scale(h).exp()).collect()
+            }
+        }
     }
 
     /// Returns the origin of `action`, before squashing, at the normalised observation `obs`, or
@@ -88,7 +116,7 @@ impl FlowLikelihood {
     /// # Errors
     /// [`Error::Invalid`] if the lengths are not those of the policy.
     pub fn origin(&self, obs: &[f64], action: &[f64]) -> Result<Option<Origin>> {
-        let FlowConfig { obs_dim, action_dim, flow_steps, .. } = self.config;
+        let FlowConfig { obs_dim, action_dim, .. } = self.config;
         if (obs.len(), action.len()) != (obs_dim, action_dim) {
             return Err(Error::Invalid(format!(
                 "an observation of {} numbers and an action of {}; the policy has {obs_dim} and \
@@ -98,30 +126,30 @@ impl FlowLikelihood {
             )));
         }
         let shared = self.network.shared(obs);
-        let times = grid(flow_steps);
+        let steps = self.config.steps();
         let mut x = action.to_vec();
         let mut log_det = 0.0;
-        for pair in times.windows(2).rev() {
-            let step = self.step(&shared, pair[0], pair[1]);
+        for step in steps.into_iter().rev() {
+            let step = self.step(&shared, step);
             let Some(found) = step.invert(&x) else { return Ok(None) };
             (x, log_det) = (found.0, log_det + found.1);
         }
-        let noise: Vec<f64> = x.iter().zip(&self.std).map(|(x, std)| x / std).collect();
-        let normal =
-            noise.iter().zip(&self.std).map(|(z, std)| -0.5 * (z * z + TAU.ln()) - std.ln());
+        let std = self.std(obs);
+        let noise: Vec<f64> = x.iter().zip(&std).map(|(x, std)| x / std).collect();
+        let normal = noise.iter().zip(&std).map(|(z, std)| -0.5 * (z * z + TAU.ln()) - std.ln());
         Ok(Some(Origin { log_prob: normal.sum::<f64>() - log_det, noise }))
     }
 
     /// Returns the action that the sampler draws from unit normals `noise`, in f64.
     pub fn action(&self, obs: &[f64], noise: &[f64]) -> Vec<f64> {
         let shared = self.network.shared(obs);
-        let start = noise.iter().zip(&self.std).map(|(z, std)| z * std).collect();
-        let step = |x: Vec<f64>, pair: &[f64]| self.step(&shared, pair[0], pair[1]).forward(&x).0;
-        grid(self.config.flow_steps).windows(2).fold(start, step)
+        let start = noise.iter().zip(self.std(obs)).map(|(z, std)| z * std).collect();
+        let step = |x: Vec<f64>, step| self.step(&shared, step).forward(&x).0;
+        self.config.steps().into_iter().fold(start, step)
     }
 
-    fn step<'a>(&'a self, shared: &'a [f64], t: f64, end: f64) -> Step<'a> {
-        let (keep, gain) = self.config.parametrization().step(t, end);
+    fn step<'a>(&'a self, shared: &'a [f64], step: FlowStep) -> Step<'a> {
+        let FlowStep { t, keep, gain } = step;
         let first = self.network.first(shared, &embedding(t, self.config.time_embedding));
         Step { network: &self.network, first, keep, gain: gain * self.config.output_scale }
     }

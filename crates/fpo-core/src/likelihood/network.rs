@@ -30,19 +30,39 @@ fn add_product(x: &[f64], weight: &[f64], from: usize, sums: &mut [f64]) {
 impl Network {
     /// Returns the network of a flow whose parameters `flat` begin with its layers.
     pub(super) fn new(config: &FlowConfig, flat: &[f32]) -> Network {
+        Network::of(config, &config.sizes(), flat)
+    }
+
+    /// Returns the network of the widths of a flow whose parameters `flat` end with its layers.
+    pub(super) fn of_widths(config: &FlowConfig, flat: &[f32]) -> Network {
+        let sizes = config.width_sizes();
+        let own: usize = sizes.windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum();
+        Network::of(config, &sizes, &flat[flat.len() - own..])
+    }
+
+    fn of(config: &FlowConfig, sizes: &[usize], flat: &[f32]) -> Network {
         let mut rest = flat;
         let mut take = |count: usize| {
             let (own, next) = rest.split_at(count);
             rest = next;
             own.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>()
         };
-        let sizes = config.sizes();
         let layers = sizes
             .windows(2)
             .map(|pair| Layer { weight: take(pair[0] * pair[1]), bias: take(pair[1]) })
             .collect();
         let FlowConfig { activation, obs_dim, action_dim, .. } = *config;
         Network { layers, activation, obs_dim, action_dim }
+    }
+
+    /// Returns the output of a network on observations alone.
+    pub(super) fn output(&self, obs: &[f64]) -> Vec<f64> {
+        self.layers[1..].iter().fold(self.shared(obs), |mut values, layer| {
+            values.iter_mut().for_each(|z| *z = self.activation.value(*z));
+            let mut next = layer.bias.clone();
+            add_product(&values, &layer.weight, 0, &mut next);
+            next
+        })
     }
 
     /// Returns the first layer's share of an observation, with its bias.

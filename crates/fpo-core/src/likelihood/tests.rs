@@ -8,6 +8,7 @@ use super::*;
 use crate::flow::config::Reduction;
 use crate::flow::path::Path;
 use crate::flow::source::SourceWidth;
+use crate::flow::steps::StepTimes;
 use crate::nn::mlp::Activation;
 use crate::policy::Policy;
 use crate::random::{Noise, Purpose};
@@ -37,8 +38,14 @@ fn configs() -> Vec<FlowConfig> {
         source_width: SourceWidth::Learned,
         ..base(4)
     };
+    let per_state = FlowConfig {
+        source_width: SourceWidth::PerState,
+        step_times: StepTimes::Middle,
+        ..learned.clone()
+    };
     let cosine = FlowConfig { path: Path::Cosine, flow_steps: 6, ..base(3) };
-    vec![base(1), base(2), FlowConfig { activation: Activation::Relu, ..base(2) }, cosine, learned]
+    let relu = FlowConfig { activation: Activation::Relu, ..base(2) };
+    vec![base(1), base(2), relu, cosine, learned, per_state]
 }
 
 #[test]

@@ -75,6 +75,12 @@ impl Mlp {
         self
     }
 
+    /// Returns the same perceptron, in whose layout the tensors of another one follow.
+    pub(crate) fn followed_by_network(mut self, next: &Mlp) -> Mlp {
+        self.layout.append(&next.layout);
+        self
+    }
+
     /// Returns the number of its own parameters, which come first in the layout.
     pub(crate) fn parameters(&self) -> usize {
         self.sizes.windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum()
@@ -97,12 +103,24 @@ impl Mlp {
 
     /// Returns Lecun-uniform weights and zero biases, drawn from the stream of `purpose`.
     pub fn init(&self, noise: &Noise, purpose: Purpose) -> Vec<f32> {
+        self.init_layers(noise, purpose, 0, self.sizes.len() - 1)
+    }
+
+    /// Returns the same, with weights of zero from layer `layers` on; layer k has the draws of
+    /// index `first + k`.
+    pub(crate) fn init_layers(
+        &self,
+        noise: &Noise,
+        purpose: Purpose,
+        first: usize,
+        layers: usize,
+    ) -> Vec<f32> {
         let mut values = vec![0.0; self.layout.len()];
         let mut offset = 0;
-        for (k, pair) in self.sizes.windows(2).enumerate() {
+        for (k, pair) in self.sizes.windows(2).take(layers).enumerate() {
             let (fan_in, out) = (pair[0], pair[1]);
             let weights = &mut values[offset..offset + fan_in * out];
-            noise.fill_uniform(purpose, k as u64, weights);
+            noise.fill_uniform(purpose, (first + k) as u64, weights);
             let limit = (3.0 / fan_in as f64).sqrt() as f32;
             weights.iter_mut().for_each(|w| *w = limit * (2.0 * *w - 1.0));
             offset += fan_in * out + out;

@@ -30,6 +30,13 @@ impl Layout {
         self.entries.len() - 1
     }
 
+    /// Appends all tensors of `other`.
+    pub(crate) fn append(&mut self, other: &Layout) {
+        for entry in &other.entries {
+            self.push(entry.name.clone(), &entry.shape);
+        }
+    }
+
     /// Returns the number of scalars.
     pub fn len(&self) -> usize {
         self.len

@@ -6,11 +6,12 @@ use candle_core::{DType, Device, Tensor};
 use crate::error::Result;
 use crate::flow::config::FlowConfig;
 use crate::flow::denoising::DenoisingMdp;
-use crate::flow::source::{LOG_SCALE, SourceWidth};
+use crate::flow::source::{LOG_SCALE, LOG_SCALE_RANGE, SourceWidth, WIDTH_NETWORK};
 use crate::flow::source_terms::SourceTerms;
-use crate::flow::time::{embed, grid};
+use crate::flow::steps::FlowStep;
+use crate::flow::time::embed;
 use crate::onnx::graph::Graph;
-use crate::onnx::network::{Layer, Parameters, activate, constants, hidden, no_layers};
+use crate::onnx::network::{Layer, NETWORK, Parameters, activate, constants, hidden, no_layers};
 use crate::tensor::transfer::to_host;
 
 /// Adds the steps of a flow at the normalised `obs`, and returns the name of the action.
@@ -24,30 +25,30 @@ pub(super) fn action(
     parameters: &Parameters,
     obs: &str,
 ) -> Result<String> {
-    let FlowConfig { obs_dim, action_dim, flow_steps, activation, .. } = *config;
-    let mut layers = parameters.layers(config.hidden.len() + 1)?;
+    let FlowConfig { obs_dim, action_dim, activation, .. } = *config;
+    let mut layers = parameters.layers(NETWORK, config.hidden.len() + 1)?;
     let (last_weight, last_bias) =
         layers.pop().ok_or_else(no_layers)?.constants(graph, &format!("policy.{}", layers.len()));
-    let times = grid(flow_steps);
+    let steps = config.steps();
+    let times: Vec<f64> = steps.iter().map(|step| step.t).collect();
     let first = &layers[0];
     let width = first.bias.len();
-    let shares = time_shares(config, &times[..flow_steps], first)?;
+    let shares = time_shares(config, &times, first)?;
     let of_obs = graph.constant("policy.0.weight.obs", &[obs_dim, width], first.rows(0, obs_dim));
     let of_x = first.rows(obs_dim, action_dim);
     let of_x = graph.constant("policy.0.weight.x", &[action_dim, width], of_x);
     let bias = graph.constant("policy.0.bias", &[width], &first.bias);
     let obs_share = graph.node("obs.share", "Gemm", &[obs, &of_obs, &bias]);
-    let between = constants(graph, &layers[1..], 1);
+    let between = constants(graph, NETWORK, &layers[1..], 1);
 
     let mut draws = Draws::new(graph, config, chain);
     let mut x = draws.of(graph, 0);
-    if let Some(width) = source(config, parameters)? {
-        let width = graph.constant("source.std", &[action_dim], &width);
+    if let Some(width) = source(graph, config, parameters, obs)? {
         x = graph.node("start", "Mul", &[&x, &width]);
     }
-    for (k, (pair, share)) in times.windows(2).zip(shares.chunks_exact(width)).enumerate() {
+    for (k, (step, share)) in steps.into_iter().zip(shares.chunks_exact(width)).enumerate() {
         let scope = format!("step{k}");
-        let (keep, gain) = config.parametrization().step(pair[0], pair[1]);
+        let FlowStep { keep, gain, .. } = step;
         let share = graph.constant(&format!("{scope}.time"), &[1, width], share);
         let known = graph.node(&format!("{scope}.known"), "Add", &[&obs_share, &share]);
         let sum = graph.node(&format!("{scope}.layer0"), "Gemm", &[&x, &of_x, &known]);
@@ -78,15 +79,48 @@ fn time_shares(config: &FlowConfig, times: &[f64], first: &Layer) -> Result<Vec<
     to_host(&embed(&times, time_embedding)?.matmul(&weight)?.to_dtype(DType::F32)?)
 }
 
-/// Returns the width of the noise that a flow starts from, for each action dimension, or `None`
-/// where it is 1.
-fn source(config: &FlowConfig, parameters: &Parameters) -> Result<Option<Vec<f32>>> {
+/// Adds the width of the noise that a flow starts from, for each action dimension, and returns its
+/// name, or `None` where it is 1.
+fn source(
+    graph: &mut Graph,
+    config: &FlowConfig,
+    parameters: &Parameters,
+    obs: &str,
+) -> Result<Option<String>> {
     let theta = match config.source_width {
         SourceWidth::Fixed => &[],
         SourceWidth::Learned => parameters.get(LOG_SCALE)?,
+        SourceWidth::PerState => return width_of_state(graph, config, parameters, obs).map(Some),
     };
     let SourceTerms { std, .. } = SourceTerms::new(config, theta);
-    Ok(std.iter().any(|&std| std != 1.0).then_some(std))
+    let differs = std.iter().any(|&std| std != 1.0);
+    Ok(differs.then(|| graph.constant("source.std", &[config.action_dim], &std)))
+}
+
+/// Adds `source_std · exp(R·tanh(h/R))` for the output h of the network of widths at `obs`, and
+/// returns its name.
+fn width_of_state(
+    graph: &mut Graph,
+    config: &FlowConfig,
+    parameters: &Parameters,
+    obs: &str,
+) -> Result<String> {
+    let layers = parameters.layers(WIDTH_NETWORK, config.hidden.len() + 1)?;
+    let mut layers = constants(graph, WIDTH_NETWORK, &layers, 0);
+    let (weight, bias) = layers.pop().ok_or_else(no_layers)?;
+    let (first_weight, first_bias) = layers.first().ok_or_else(no_layers)?;
+    let first = graph.node("width.layer0", "Gemm", &[obs, first_weight, first_bias]);
+    let h = activate(graph, config.activation, &first);
+    let h = hidden(graph, config.activation, &layers[1..], WIDTH_NETWORK, h);
+    let range = LOG_SCALE_RANGE as f32;
+    let scaled = [("alpha", 1.0 / range), ("beta", 1.0 / range)];
+    let h = graph.node_with("width.output", "Gemm", &[&h, &weight, &bias], &scaled);
+    let bounded = graph.node("width.bounded", "Tanh", &[&h]);
+    let range = graph.constant("width.range", &[1], &[range]);
+    let log = graph.node("width.log", "Mul", &[&bounded, &range]);
+    let width = graph.node("width.relative", "Exp", &[&log]);
+    let base = graph.constant("width.base", &[1], &[config.source_std as f32]);
+    Ok(graph.node("source.std", "Mul", &[&width, &base]))
 }
 
 /// The parts of the input `noise`: what actions start from and, for a chain, what disturbs the

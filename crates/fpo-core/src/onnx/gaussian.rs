@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::onnx::graph::Graph;
-use crate::onnx::network::{Parameters, activate, constants, hidden, no_layers};
+use crate::onnx::network::{NETWORK, Parameters, activate, constants, hidden, no_layers};
 use crate::policy::gaussian_config::GaussianConfig;
 
 /// Adds the action of a Gaussian at the normalised `obs`, and returns its name.
@@ -16,9 +16,9 @@ pub(super) fn action(
     obs: &str,
 ) -> Result<String> {
     let GaussianConfig { action_dim, activation, min_std, .. } = *config;
-    let mut layers = parameters.layers(config.hidden.len() + 1)?;
+    let mut layers = parameters.layers(NETWORK, config.hidden.len() + 1)?;
     let last = layers.pop().ok_or_else(no_layers)?;
-    let names = constants(graph, &layers, 0);
+    let names = constants(graph, NETWORK, &layers, 0);
     let first = graph.node("layer0", "Gemm", &[obs, &names[0].0, &names[0].1]);
     let x = activate(graph, activation, &first);
     let x = hidden(graph, activation, &names[1..], "network", x);

@@ -10,6 +10,9 @@ use crate::onnx::graph::Graph;
 use crate::policy::Policy;
 use crate::tensor::transfer::to_host;
 
+/// What the names of the tensors of a policy's network begin with.
+pub(super) const NETWORK: &str = "policy";
+
 /// A layer `x·W + b` on the host.
 pub(super) struct Layer {
     /// W, `(inputs, outputs)`, row-major.
@@ -67,14 +70,14 @@ impl Parameters {
         self.0.get(name).map(Vec::as_slice).ok_or_else(missing)
     }
 
-    /// Returns the `count` layers of the network.
+    /// Returns the `count` layers of the network whose tensors' names begin with `name`.
     ///
     /// # Errors
     /// [`Error::State`] names a tensor that is missing.
-    pub(super) fn layers(&self, count: usize) -> Result<Vec<Layer>> {
+    pub(super) fn layers(&self, name: &str, count: usize) -> Result<Vec<Layer>> {
         let layer = |k: usize| {
-            let weight = self.get(&format!("policy.{k}.weight"))?.to_vec();
-            Ok(Layer { weight, bias: self.get(&format!("policy.{k}.bias"))?.to_vec() })
+            let weight = self.get(&format!("{name}.{k}.weight"))?.to_vec();
+            Ok(Layer { weight, bias: self.get(&format!("{name}.{k}.bias"))?.to_vec() })
         };
         (0..count).map(layer).collect()
     }
@@ -106,15 +109,16 @@ pub(super) fn hidden(
     })
 }
 
-/// Adds the numbers of `layers` to `graph`, the first of which is layer `first` of the network, and
-/// returns the names of their weights and biases.
+/// Adds the numbers of `layers` to `graph`, the first of which is layer `first` of the network
+/// `name`, and returns the names of their weights and biases.
 pub(super) fn constants(
     graph: &mut Graph,
+    name: &str,
     layers: &[Layer],
     first: usize,
 ) -> Vec<(String, String)> {
     let named = layers.iter().enumerate();
-    named.map(|(k, layer)| layer.constants(graph, &format!("policy.{}", first + k))).collect()
+    named.map(|(k, layer)| layer.constants(graph, &format!("{name}.{}", first + k))).collect()
 }
 
 /// The error for a network without layers, which no policy has.

@@ -30,11 +30,16 @@ impl ChainPolicy {
     ///
     /// # Errors
     /// [`Error::OutOfRange`] if the noise's σ is out of range, and [`Error::Invalid`] for a flow
-    /// whose source is learned: the likelihoods of its steps do not depend on that.
+    /// whose source is learned, on which the likelihoods of its steps do not depend, or whose steps
+    /// are asked elsewhere than at their start.
     pub fn new(flow: FlowPolicy, mdp: DenoisingMdp) -> Result<ChainPolicy> {
         mdp.validate()?;
-        if flow.config().source_width == SourceWidth::Learned {
+        if flow.config().source_width != SourceWidth::Fixed {
             let what = "a chain cannot learn the width of its source; it must be `fixed`";
+            return Err(Error::Invalid(what.into()));
+        }
+        if !flow.config().step_times.is_start() {
+            let what = "a chain is asked at the start of its steps; `step_times` must be `start`";
             return Err(Error::Invalid(what.into()));
         }
         let spec = ChainPolicy::spec_of(flow.spec(), flow.config().flow_steps, &mdp);
@@ -60,7 +65,7 @@ impl ChainPolicy {
     /// If a tensor operation fails.
     pub fn states(&self, obs: &Tensor, noise: &Tensor) -> Result<Tensor> {
         let draw = |k: usize| noise.narrow(1, k, 1)?.squeeze(1)?.contiguous();
-        let start = self.flow.source(&draw(0)?)?;
+        let start = self.flow.source(obs, &draw(0)?)?;
         let states = RefCell::new(vec![start.clone()]);
         self.flow.integrate(obs, &start, |k, x| {
             let x = (x + (draw(k + 1)? * self.mdp.sigma)?)?;

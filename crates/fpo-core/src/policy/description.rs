@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::flow::config::FlowConfig;
-use crate::flow::time::grid;
 use crate::policy::gaussian_config::GaussianConfig;
 
 /// The `kind` of a flow.
@@ -21,7 +20,7 @@ struct FlowDescription {
     kind: String,
     #[serde(flatten)]
     config: FlowConfig,
-    /// Times of the steps, from 1 (noise) to 0 (action).
+    /// Times at which the steps ask the network, from 1 (noise) down, and 0 (action).
     schedule: Vec<f64>,
     /// `[k, g]` of each step `x ← k·x + g·output`, the network's output times its scale.
     step_factors: Vec<[f64; 2]>,
@@ -53,7 +52,7 @@ pub(crate) fn gaussian(config: &GaussianConfig) -> Result<Value> {
 pub(crate) fn read_flow(description: Value) -> Result<FlowConfig> {
     let described: FlowDescription =
         serde_json::from_value(description.clone()).map_err(unreadable)?;
-    only_known(&description, &described, &["source_std", "source_width"])?;
+    only_known(&description, &described, &["source_std", "source_width", "step_times"])?;
     let FlowDescription { config, schedule, step_factors, .. } = described;
     config.validate()?;
     let count = config.flow_steps;
@@ -104,13 +103,9 @@ fn unreadable(error: serde_json::Error) -> Error {
 
 /// Returns the times of a flow's steps, and the factors of each step.
 fn steps(config: &FlowConfig) -> (Vec<f64>, Vec<[f64; 2]>) {
-    let schedule = grid(config.flow_steps);
-    let factors = |pair: &[f64]| {
-        let (keep, gain) = config.parametrization().step(pair[0], pair[1]);
-        [keep, gain]
-    };
-    let step_factors = schedule.windows(2).map(factors).collect();
-    (schedule, step_factors)
+    let steps = config.steps();
+    let schedule = steps.iter().map(|step| step.t).chain([0.0]).collect();
+    (schedule, steps.iter().map(|step| [step.keep, step.gain]).collect())
 }
 
 /// Returns whether two lists are equal up to rounding, because sines and cosines of another machine

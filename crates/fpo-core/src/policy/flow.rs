@@ -23,15 +23,14 @@ use crate::flow::draws::SampleDraws;
 use crate::flow::path::Path;
 use crate::flow::sampler::VelocityField;
 use crate::flow::source::SourceWidth;
-use crate::flow::source_terms::SourceTerms;
 use crate::flow::time::upload;
 use crate::nn::mlp::Mlp;
 use crate::nn::params::FlatParams;
 use crate::policy::flow_constants::Constants;
+use crate::policy::learned_source::LearnedSource;
 use crate::policy::{Acted, Evaluated, KernelForm, Policy, PolicySpec, description};
 use crate::random::{Noise, Purpose};
 use crate::rollout::stored::Source;
-use crate::tensor::transfer::to_host;
 
 /// A velocity field with its parameters.
 #[derive(Clone, Debug)]
@@ -55,7 +54,13 @@ impl FlowPolicy {
         device: &Device,
     ) -> Result<FlowPolicy> {
         let mlp = config.mlp()?;
-        let values = mlp.init(noise, Purpose::PolicyInit);
+        let mut values = mlp.init(noise, Purpose::PolicyInit);
+        if config.source_width == SourceWidth::PerState {
+            let width = config.width_mlp();
+            let (own, layers) = (mlp.parameters(), mlp.sizes().len() - 1);
+            let hidden = width.init_layers(noise, Purpose::PolicyInit, layers, layers - 1);
+            values[own..].copy_from_slice(&hidden);
+        }
         let params = FlatParams::new(mlp.layout().clone(), values, dtype, device)?;
         Ok(FlowPolicy::assemble(config, mlp, params))
     }
@@ -124,19 +129,6 @@ impl FlowPolicy {
         Ok(self.mlp.forward_rows(flat, &obs, Some(&flow), scale)?.reshape(x_t.shape())?)
     }
 
-    /// Returns the width of the source as numbers of the host.
-    fn source_terms(&self) -> Result<SourceTerms> {
-        let theta = match self.config.source_width {
-            SourceWidth::Fixed => Vec::new(),
-            SourceWidth::Learned => {
-                let flat = self.params.flat();
-                let (first, count) = (self.mlp.parameters(), self.config.action_dim);
-                to_host(&flat.narrow(0, first, count)?.detach().to_dtype(DType::F32)?)?
-            }
-        };
-        Ok(SourceTerms::new(&self.config, &theta))
-    }
-
     /// Returns the constants, which the first call brings to the parameters' device.
     pub(super) fn constants(&self) -> Result<&Constants> {
         if let Some(constants) = self.constants.get() {
@@ -156,12 +148,13 @@ impl VelocityField for FlowPolicy {
         self.config.flow_steps
     }
 
-    fn source(&self, unit: &Tensor) -> Result<Tensor> {
-        if self.config.source_std == 1.0 && self.config.source_width == SourceWidth::Fixed {
-            return Ok(unit.clone());
+    fn source(&self, obs: &Tensor, unit: &Tensor) -> Result<Tensor> {
+        let base = self.config.source_std;
+        match self.config.source_width {
+            SourceWidth::Fixed if base == 1.0 => Ok(unit.clone()),
+            SourceWidth::Fixed => Ok((unit * base)?),
+            _ => Ok(unit.broadcast_mul(&LearnedSource::new(self, obs)?.std()?.detach())?),
         }
-        let std: Vec<f64> = self.source_terms()?.std.into_iter().map(f64::from).collect();
-        Ok(unit.broadcast_mul(&upload(&std, std.len(), unit)?)?)
     }
 
     fn velocity(&self, obs: &Tensor, x: &Tensor, t: f64) -> Result<Tensor> {
@@ -189,7 +182,8 @@ impl Policy for FlowPolicy {
     }
 
     fn act(&self, obs: &Tensor, noise: &Tensor) -> Result<Acted> {
-        Ok(Acted { action: self.sample(obs, &VelocityField::source(self, noise)?)?, chain: None })
+        let start = VelocityField::source(self, obs, noise)?;
+        Ok(Acted { action: self.sample(obs, &start)?, chain: None })
     }
 
     fn evaluate(
@@ -202,8 +196,25 @@ impl Policy for FlowPolicy {
         Ok(Evaluated { losses: self.cfm_loss(obs, action, stored, t)?, entropy: None })
     }
 
-    fn scale_noise(&self, noise: &mut [f32]) -> Result<()> {
-        self.source_terms()?.scale(noise);
+    fn scale_noise(
+        &self,
+        obs: &mut dyn FnMut() -> Result<Tensor>,
+        noise: &mut [f32],
+    ) -> Result<()> {
+        let FlowConfig { source_std: base, source_width, action_dim, .. } = self.config;
+        let std = match source_width {
+            SourceWidth::Fixed if base == 1.0 => return Ok(()),
+            SourceWidth::Fixed => vec![base as f32; action_dim],
+            SourceWidth::Learned => LearnedSource::overall(self)?.host_std()?,
+            SourceWidth::PerState => LearnedSource::new(self, &obs()?)?.host_std()?,
+        };
+        // All samples of an observation have its width.
+        let per_state = noise.len() / (std.len() / action_dim);
+        for (rows, std) in noise.chunks_exact_mut(per_state).zip(std.chunks_exact(action_dim)) {
+            for row in rows.chunks_exact_mut(action_dim) {
+                row.iter_mut().zip(std).for_each(|(x, std)| *x *= std);
+            }
+        }
         Ok(())
     }
 

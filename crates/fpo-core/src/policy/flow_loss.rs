@@ -53,22 +53,22 @@ impl FlowPolicy {
         let squares = error.sqr()?;
         let source = match self.config.source_width {
             SourceWidth::Fixed => None,
-            SourceWidth::Learned => {
+            SourceWidth::Learned | SourceWidth::PerState => {
                 let noise = weighted(eps)?.sqr()?;
-                Some((LearnedSource::new(self)?, (&squares - noise)?))
+                Some((LearnedSource::new(self, &obs)?, (&squares - noise)?))
             }
         };
         let sums = match &source {
             None => squares.sum(2)?,
             Some((source, squares)) => squares.broadcast_mul(&source.weights()?)?.sum(2)?,
         };
-        let sums = sums.reshape(shape)?;
         let Some(pass) = pass else {
             let losses = (sums * factor)?;
-            return match &source {
-                None => Ok(losses),
-                Some((source, _)) => Ok(losses.broadcast_add(&source.log_std()?)?),
+            let losses = match &source {
+                None => losses,
+                Some((source, _)) => source.add_log_std(&losses)?,
             };
+            return Ok(losses.reshape(shape)?);
         };
         // The derivative with respect to the network's output is 2·factor·error·weight·scale.
         let mut slope = (weighted(error)? * (2.0 * factor * scale))?;
@@ -81,10 +81,11 @@ impl FlowPolicy {
             let upstream = slope.broadcast_mul(&upstream)?;
             pass.gradient(&upstream.reshape((rows * samples, action_dim))?)
         })?;
-        match &source {
-            None => Ok(losses),
-            Some((source, squares)) => source.differentiate(&losses, squares, factor),
-        }
+        let losses = match &source {
+            None => losses,
+            Some((source, squares)) => source.differentiate(&losses, squares, factor)?,
+        };
+        Ok(losses.reshape(shape)?)
     }
 
     /// Returns `concat(x_t, embed(t))` as rows ([`crate::time::embed`]).

@@ -11,7 +11,7 @@ use candle_core::Tensor;
 
 use crate::error::Result;
 use crate::flow::config::FlowConfig;
-use crate::flow::time::grid;
+use crate::flow::steps::FlowStep;
 use crate::policy::flow::FlowPolicy;
 use crate::policy::flow_constants::Constants;
 
@@ -41,27 +41,25 @@ impl FlowPolicy {
         disturb: impl Fn(usize, Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
         let FlowConfig { obs_dim, action_dim, flow_steps, time_embedding, .. } = self.config;
-        let times = grid(flow_steps);
-        let Constants { starts, columns, .. } = self.constants()?;
+        let Constants { times, columns, .. } = self.constants()?;
         let layers = self.mlp.with_units(self.params.flat(), columns)?;
         let rows = |from: usize, len: usize| layers.first.narrow(0, from, len);
         // The shares of observations and times in the first layer are known before the first step.
         let obs_share = obs.matmul(&rows(0, obs_dim)?)?.broadcast_add(&layers.bias)?;
-        let time_share = starts.matmul(&rows(obs_dim + action_dim, time_embedding)?)?;
+        let time_share = times.matmul(&rows(obs_dim + action_dim, time_embedding)?)?;
         let action_rows = rows(obs_dim, action_dim)?;
 
         let at_once = (SHARED_NUMBERS / obs_share.elem_count().max(1)).clamp(1, flow_steps);
         let mut known = Tensor::clone(&obs_share);
         let mut last: Option<(f64, Tensor)> = None;
         let mut x = start.clone();
-        for (k, pair) in times.windows(2).enumerate() {
+        for (k, FlowStep { keep, gain, .. }) in self.config.steps().into_iter().enumerate() {
             if k % at_once == 0 {
                 let steps = time_share.narrow(0, k, at_once.min(flow_steps - k))?;
                 known = obs_share.unsqueeze(0)?.broadcast_add(&steps.unsqueeze(1)?)?;
             }
             let first = (x.matmul(&action_rows)? + known.get(k % at_once)?)?;
             let hidden = layers.hidden(&first)?;
-            let (keep, gain) = self.config.parametrization().step(pair[0], pair[1]);
             let gain = gain * self.config.output_scale;
             // Even steps have one gain, but for its last bits, and so one scaled weight.
             let weight = match last.take() {

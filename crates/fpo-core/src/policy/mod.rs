@@ -86,11 +86,16 @@ pub trait Policy: Debug + Send + Sync {
     }
 
     /// Turns the unit normals in `noise`, rows of an action's length, into the noise of the samples
-    /// that are stored with actions.
+    /// that are stored with actions. `obs` yields the normalised observations `(B, O)` that the
+    /// actions answer to; the samples of each lie together.
     ///
     /// # Errors
     /// If a tensor operation fails.
-    fn scale_noise(&self, _noise: &mut [f32]) -> Result<()> {
+    fn scale_noise(
+        &self,
+        _obs: &mut dyn FnMut() -> Result<Tensor>,
+        _noise: &mut [f32],
+    ) -> Result<()> {
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use fpo_core::{
     Activation, Alone, ChainPolicy, Compute, DenoisingMdp, FlowConfig, FlowPolicy, GaussianConfig,
     GaussianPolicy, Learner, LossInputs, MeanRatio, Noise, Normalizer, NormalizerKind, Objective,
     OptimizerConfig, PhaseTimes, Policy, Purpose, Reduction, Rollout, Source, SourceWidth,
-    Transitions, ValueNet, minibatch_loss,
+    StepTimes, Transitions, ValueNet, minibatch_loss,
 };
 
 /// Which policy acts.
@@ -107,13 +107,16 @@ impl Problem {
         self
     }
 
-    /// The same problem with losses in nats and noise of this width, which is learned or not.
+    /// The same problem with losses in nats and noise of this width, which is learned in some way or not.
     pub fn with_source(mut self, std: f64, width: SourceWidth) -> Problem {
-        if width == SourceWidth::Learned {
+        if width != SourceWidth::Fixed {
             (self.flow.path, self.flow.prediction) = (Path::Linear, Quantity::Velocity);
         }
         self.flow.loss_reduction = Reduction::Nats;
         (self.flow.source_std, self.flow.source_width) = (std, width);
+        if width == SourceWidth::PerState {
+            self.flow.step_times = StepTimes::Middle;
+        }
         // Bounds on losses are meant for those that cannot be negative.
         (self.objective.loss_max, self.objective.negative_advantage_loss_max) = (None, None);
         self

@@ -245,17 +245,27 @@ fn a_rate_follows_only_likelihoods_that_are_known() {
 
 #[test]
 fn a_source_is_learned_only_by_losses_that_are_likelihoods() {
-    let learned = "policy.source_width=learned";
-    let error = override_error(&[learned]);
-    assert!(error.contains("needs `loss_reduction` = `nats`"), "{error}");
     let nats = "policy.loss_reduction=nats";
-    assert!(load("", &[learned, nats]).is_ok());
+    for width in ["learned", "per_state"] {
+        let learned = &format!("policy.source_width={width}");
+        let error = override_error(&[learned]);
+        assert!(error.contains("needs `loss_reduction` = `nats`"), "{error}");
+        assert!(load("", &[learned, nats]).is_ok());
+        for other in ["policy.path=cosine", "policy.prediction=data"] {
+            let error = override_error(&[learned, nats, other]);
+            assert!(error.contains("`prediction` = `velocity`"), "{error}");
+        }
+        let error = override_error(&["algorithm.kind=dppo", learned, nats]);
+        assert!(error.contains(&format!("`{width}` needs CFM losses")), "{error}");
+    }
+    let middle = "policy.step_times=middle";
+    assert!(load("", &[middle]).is_ok());
     for other in ["policy.path=cosine", "policy.prediction=data"] {
-        let error = override_error(&[learned, nats, other]);
+        let error = override_error(&[middle, other]);
         assert!(error.contains("`prediction` = `velocity`"), "{error}");
     }
-    let error = override_error(&["algorithm.kind=dppo", learned, nats]);
-    assert!(error.contains("needs CFM losses"), "{error}");
+    let error = override_error(&["algorithm.kind=dppo", middle]);
+    assert!(error.contains("`middle` needs CFM losses"), "{error}");
     let error = override_error(&["policy.source_std=0"]);
     assert!(error.contains("policy.source_std") && error.contains("above 0"), "{error}");
 }

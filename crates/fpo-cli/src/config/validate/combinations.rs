@@ -2,6 +2,7 @@
 
 use fpo_core::{
     AdvantageNormalization, PolicySettings, RatioKind, Reduction, SampleNoise, Source, SourceWidth,
+    StepTimes,
 };
 
 use crate::config::choices::OverlapChoice;
@@ -27,7 +28,7 @@ impl Check<'_> {
         self.overlap_has_halves(config)?;
         self.samples_make_pairs(config, source)?;
         self.entropy_is_known(config, source)?;
-        self.source_can_be_learned(config, source)?;
+        self.flow_is_not_a_chain(config, source)?;
         self.likelihoods_are_known(config, source)?;
         self.digest_is_of_a_policy(config)?;
         self.seeds_differ(config)
@@ -150,17 +151,23 @@ impl Check<'_> {
         Err(ConfigError::Combination { origin: self.origins_of(&fields), message })
     }
 
-    /// Fails if the width of a source is to be learned by losses that do not depend on it.
-    fn source_can_be_learned(&self, config: &Config, source: Source) -> Result<(), ConfigError> {
-        let learned = config.policy.source_width == SourceWidth::Learned;
-        if !learned || !matches!(source, Source::Chain { .. }) {
+    /// Fails if a chain is asked for what only losses of a whole flow can learn: the width of a
+    /// source that they depend on, or steps that they do not depend on.
+    fn flow_is_not_a_chain(&self, config: &Config, source: Source) -> Result<(), ConfigError> {
+        if !matches!(source, Source::Chain { .. }) {
             return Ok(());
         }
+        let (field, found, instead) = match (config.policy.source_width, config.policy.step_times) {
+            (SourceWidth::Learned, _) => ("policy.source_width", "learned", "fixed"),
+            (SourceWidth::PerState, _) => ("policy.source_width", "per_state", "fixed"),
+            (SourceWidth::Fixed, StepTimes::Middle) => ("policy.step_times", "middle", "start"),
+            (SourceWidth::Fixed, StepTimes::Start) => return Ok(()),
+        };
         Err(ConfigError::Combination {
-            origin: self.origins_of(&["policy.source_width", "algorithm.kind"]),
+            origin: self.origins_of(&[field, "algorithm.kind"]),
             message: format!(
-                "`policy.source_width` = `learned` needs CFM losses, which `algorithm.kind` = `{}` \
-                 does not have; `fixed` does not",
+                "`{field}` = `{found}` needs CFM losses, which `algorithm.kind` = `{}` does not \
+                 have; `{instead}` does not",
                 config.algorithm.kind.name
             ),
         })

@@ -18,9 +18,9 @@ use crate::backend::fused::kernels::embedding::TimeEmbedding;
 use crate::backend::fused::kernels::normal::Elements;
 use crate::backend::fused::kernels::perceptron::{Block, Keep, Perceptron};
 use crate::backend::fused::loss_rows::{Buffers, LossRows};
+use crate::backend::fused::source_width::{PackedWidth, Widths};
 use crate::flow::config::FlowConfig;
 use crate::flow::denoising::DenoisingMdp;
-use crate::flow::source_terms::SourceTerms;
 use crate::simd::vector::Simd;
 
 /// What a flow's kernels know of its settings.
@@ -45,8 +45,8 @@ impl FlowForm {
     }
 
     /// Returns the width of the source under these parameters.
-    pub(crate) fn source(&self, params: &[f32]) -> SourceTerms {
-        SourceTerms::new(&self.config, params)
+    pub(crate) fn width<S: Simd>(&self, s: S, params: &[f32]) -> PackedWidth {
+        PackedWidth::new(s, &self.config, params)
     }
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct FlowRows<'a, S> {
     /// Losses of an action.
     pub(crate) samples: usize,
     /// The width of the source.
-    pub(crate) source: &'a SourceTerms,
+    pub(crate) width: &'a PackedWidth,
 }
 
 /// One row, whose input and target are weighted sums of two stored vectors.
@@ -120,28 +120,38 @@ impl<S: Simd> FlowRows<'_, S> {
 }
 
 impl<S: Simd> FlowRows<'_, S> {
-    /// Adds the gradient with respect to the source's parameters to `tail`, while the outputs hold
-    /// what [`LossRows::losses`] left: `∂L/∂θ = 1 − 2·f·w·(e² − ε²)`.
-    fn source_slopes(&self, first: usize, losses: &[f32], block: &Block, tail: &mut [f32]) {
-        let FlowRows { form, samples, source, .. } = *self;
-        let scale = form.config.output_scale as f32;
+    /// Returns the derivatives `(count, A)` with respect to each transition's θ, while the outputs
+    /// hold what [`LossRows::losses`] left: `∂L/∂θ = 1 − 2·f·w·(e² − ε²)`.
+    fn width_slopes(
+        &self,
+        first: usize,
+        losses: &[f32],
+        block: &Block,
+        widths: &Widths,
+    ) -> Vec<f32> {
+        let FlowRows { form, samples, .. } = *self;
+        let (dim, scale) = (form.config.action_dim, form.config.output_scale as f32);
+        let mut slopes = vec![0.0; losses.len() / samples * dim];
         let outputs = block.output.chunks_exact(block.output_stride);
         for (k, (&slope, out)) in losses.iter().zip(outputs).enumerate() {
+            let own = k / samples * dim..(k / samples + 1) * dim;
+            let (weights, sums) = (&widths.weights[own.clone()], &mut slopes[own]);
             let regression = self.regression(self.row(first + k / samples), k % samples);
             let per_error = 2.0 * regression.factor * regression.gain * scale;
             if per_error == 0.0 {
                 // A row without weight, such as one of predicted noise at time 0, has no squares.
-                tail.iter_mut().for_each(|tail| *tail += slope);
+                sums.iter_mut().for_each(|sum| *sum += slope);
                 continue;
             }
-            for (((tail, &out), &noise), &weight) in
-                tail.iter_mut().zip(out).zip(regression.second).zip(&source.weights)
+            for (((sum, &out), &noise), &weight) in
+                sums.iter_mut().zip(out).zip(regression.second).zip(weights)
             {
                 let error = out / (per_error * weight);
                 let squares = error * error - noise * noise;
-                *tail += slope * (1.0 - 2.0 * regression.factor * weight * squares);
+                *sum += slope * (1.0 - 2.0 * regression.factor * weight * squares);
             }
         }
+        slopes
     }
 }
 
@@ -167,19 +177,19 @@ impl<S: Simd> LossRows<S> for FlowRows<'_, S> {
         Buffers {
             net: self.net.block(transitions * self.samples, transitions, spare),
             elements: Elements::default(),
+            widths: self.width.buffers(transitions),
         }
     }
 
     fn forward(&self, first: usize, count: usize, keep: Keep, buffers: &mut Buffers) {
-        let FlowRows { s, form, net, batch, map, samples, .. } = *self;
+        let FlowRows { s, form, net, batch, map, samples, width } = *self;
         let FlowForm { config, embedding, .. } = form;
-        let block = &mut buffers.net;
+        let Buffers { net: block, widths, .. } = buffers;
         let dim = config.action_dim;
-        for (k, x) in
-            block.shared_input.chunks_exact_mut(block.shared_stride).enumerate().take(count)
-        {
-            map.write(batch.data.obs, self.row(first + k), x);
-        }
+        let write = |k: usize, x: &mut [f32]| map.write(batch.data.obs, self.row(first + k), x);
+        width.forward(s, (count, dim), keep, write, widths);
+        let shared = block.shared_input.chunks_exact_mut(block.shared_stride).take(count);
+        shared.enumerate().for_each(|(k, x)| write(k, x));
         let stride = block.input_stride;
         let groups = block.input.chunks_exact_mut(samples * stride).take(count);
         s.vectorize(
@@ -208,22 +218,21 @@ impl<S: Simd> LossRows<S> for FlowRows<'_, S> {
 
     /// Replaces the outputs by the gradients of the losses with respect to them.
     fn losses(&self, first: usize, buffers: &mut Buffers, losses: &mut [f32]) {
-        let FlowRows { s, form: FlowForm { config, chain, .. }, samples, source, .. } = *self;
-        let block = &mut buffers.net;
+        let FlowRows { s, form: FlowForm { config, chain, .. }, samples, width, .. } = *self;
+        let Buffers { net: block, widths, .. } = buffers;
         let dim = config.action_dim;
         let scale = config.output_scale as f32;
-        let constant = match chain {
-            Some(_) => DenoisingMdp::constant(dim) as f32,
-            None => source.log_std,
-        };
+        let of_chain = chain.map(|_| DenoisingMdp::constant(dim) as f32);
         // What the noise itself adds to the squares is taken out where its width is learned.
-        let learned = if source.learned { 1.0 } else { 0.0 };
+        let learned = if width.is_learned() { 1.0 } else { 0.0 };
         let output_stride = block.output_stride;
         s.vectorize(
             #[inline(always)]
             || {
                 for (k, losses) in losses.chunks_exact_mut(samples).enumerate() {
                     let row = self.row(first + k);
+                    let weights = &widths.weights[k * dim..(k + 1) * dim];
+                    let constant = of_chain.unwrap_or(widths.log_std[k]);
                     for (n, loss) in losses.iter_mut().enumerate() {
                         let regression = self.regression(row, n);
                         let [a, b] = regression.target;
@@ -232,11 +241,8 @@ impl<S: Simd> LossRows<S> for FlowRows<'_, S> {
                         let at = (k * samples + n) * output_stride;
                         let out = &mut block.output[at..][..dim];
                         let mut sum = 0.0;
-                        for (((out, &first), &second), &weight) in out
-                            .iter_mut()
-                            .zip(regression.first)
-                            .zip(regression.second)
-                            .zip(&source.weights)
+                        for (((out, &first), &second), &weight) in
+                            out.iter_mut().zip(regression.first).zip(regression.second).zip(weights)
                         {
                             let error = gain * *out - (a * first + b * second);
                             sum += weight * (error * error - learned * second * second);
@@ -257,18 +263,24 @@ impl<S: Simd> LossRows<S> for FlowRows<'_, S> {
         buffers: &mut Buffers,
         tail: &mut [f32],
     ) -> f64 {
-        let block = &mut buffers.net;
-        if self.source.learned {
-            self.source_slopes(first, losses, block, tail);
+        let Buffers { net: block, widths, .. } = buffers;
+        let dim = self.form.config.action_dim;
+        if self.width.is_learned() {
+            let slopes = self.width_slopes(first, losses, block, widths);
+            self.width.backward(self.s, &slopes, dim, widths, tail);
         }
         let outputs = block.output.chunks_exact_mut(block.output_stride);
         for (&slope, out) in losses.iter().zip(outputs) {
-            out[..self.form.config.action_dim].iter_mut().for_each(|x| *x *= slope);
+            out[..dim].iter_mut().for_each(|x| *x *= slope);
         }
         0.0
     }
 
     fn tail(&self) -> usize {
-        if self.source.learned { self.form.config.action_dim } else { 0 }
+        self.width.sums()
+    }
+
+    fn write_tail(&self, sums: &[f32], gradient: &mut [f32]) {
+        self.width.write(sums, gradient);
     }
 }

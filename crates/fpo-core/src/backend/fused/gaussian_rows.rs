@@ -5,6 +5,7 @@ use crate::backend::fused::batch::{Batch, ObsMap};
 use crate::backend::fused::kernels::normal::{Elements, Shape};
 use crate::backend::fused::kernels::perceptron::{Keep, Perceptron};
 use crate::backend::fused::loss_rows::{Buffers, LossRows};
+use crate::backend::fused::source_width::Widths;
 use crate::simd::vector::Simd;
 
 /// Fills and reads the rows of a block.
@@ -39,6 +40,7 @@ impl<S: Simd> LossRows<S> for GaussianRows<'_, S> {
         Buffers {
             net: self.net.block(transitions, 0, 0),
             elements: Elements::new(self.s, transitions * self.action_dim),
+            widths: Widths::default(),
         }
     }
 
@@ -53,7 +55,7 @@ impl<S: Simd> LossRows<S> for GaussianRows<'_, S> {
 
     fn losses(&self, first: usize, buffers: &mut Buffers, losses: &mut [f32]) {
         let (dim, data) = (self.action_dim, &self.batch.data);
-        let Buffers { net: block, elements } = buffers;
+        let Buffers { net: block, elements, .. } = buffers;
         let outputs = block.output.chunks_exact(block.output_stride).take(losses.len());
         for (k, out) in outputs.enumerate() {
             let (own, row) = (k * dim..(k + 1) * dim, self.row(first + k));
@@ -78,7 +80,7 @@ impl<S: Simd> LossRows<S> for GaussianRows<'_, S> {
         _tail: &mut [f32],
     ) -> f64 {
         let dim = self.action_dim;
-        let Buffers { net: block, elements } = buffers;
+        let Buffers { net: block, elements, .. } = buffers;
         let mut sum = 0.0;
         for (k, (&slope, out)) in
             losses.iter().zip(block.output.chunks_exact_mut(block.output_stride)).enumerate()

@@ -4,6 +4,7 @@
 use crate::backend::fused::batch::Batch;
 use crate::backend::fused::kernels::normal::Elements;
 use crate::backend::fused::kernels::perceptron::{Block, Keep, Perceptron};
+use crate::backend::fused::source_width::Widths;
 use crate::simd::vector::Simd;
 
 /// The buffers of one block of some transitions.
@@ -12,6 +13,8 @@ pub(crate) struct Buffers {
     pub(crate) net: Block,
     /// Those of a Gaussian; without room for other policies.
     pub(crate) elements: Elements,
+    /// Those of the width of a flow's source; without room for other policies.
+    pub(crate) widths: Widths,
 }
 
 /// One kind of policy on the transitions of one minibatch. Every transition has as many losses as
@@ -52,10 +55,13 @@ pub(crate) trait LossRows<S: Simd>: Copy + Sync {
         tail: &mut [f32],
     ) -> f64;
 
-    /// Returns how many parameters follow those of the network.
+    /// Returns how many sums the gradient of the parameters behind the network's takes.
     fn tail(&self) -> usize {
         0
     }
+
+    /// Writes those sums to the end of `gradient`.
+    fn write_tail(&self, _sums: &[f32], _gradient: &mut [f32]) {}
 
     /// Returns the rollout's row of transition `k` of the minibatch.
     fn row(&self, k: usize) -> usize {

@@ -18,6 +18,7 @@ pub(crate) mod policy_pass;
 pub(crate) mod sampling;
 mod shared;
 pub(crate) mod single;
+mod source_width;
 mod steps;
 mod surprise;
 pub(crate) mod value_pass;

@@ -100,8 +100,8 @@ impl PolicyPass {
         let run = Run { transitions, buffers, sums, ranks };
         match kind {
             Kind::Flow(form) => {
-                let source = &form.source(params);
-                let rows = FlowRows { s, form, net, batch, map, samples, source };
+                let width = &form.width(s, params);
+                let rows = FlowRows { s, form, net, batch, map, samples, width };
                 run.gradient(rows, aim, advantages, gradient)
             }
             Kind::Gaussian(config) => {
@@ -131,8 +131,8 @@ impl PolicyPass {
         let run = Run { transitions, buffers, sums, ranks };
         match kind {
             Kind::Flow(form) => {
-                let source = &form.source(params);
-                let rows = FlowRows { s, form, net, batch, map, samples, source };
+                let width = &form.width(s, params);
+                let rows = FlowRows { s, form, net, batch, map, samples, width };
                 run.losses(rows, losses)
             }
             Kind::Gaussian(config) => run.losses(gaussian_rows(s, config, net, batch, map), losses),
@@ -211,8 +211,7 @@ impl Run<'_> {
         let Some((total, outcome)) = total else { return Ok(PolicyOutcome::NOTHING) };
         layout.write(&total, gradient);
         // What follows the network's parameters lies behind its accumulators too.
-        let network = gradient.len() - rows.tail();
-        gradient[network..].copy_from_slice(&total[layout.len()..]);
+        rows.write_tail(&total[layout.len()..][..rows.tail()], gradient);
         sums.give(total);
         Ok(outcome)
     }

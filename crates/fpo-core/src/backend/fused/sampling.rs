@@ -6,7 +6,6 @@ use crate::backend::fused::kernels::gaussian_sampler::draw;
 use crate::backend::fused::kernels::sampler::{chain, sample};
 use crate::error::{Error, Result};
 use crate::flow::config::FlowConfig;
-use crate::flow::source_terms::SourceTerms;
 use crate::policy::chain::scored_end;
 use crate::policy::gaussian_config::GaussianConfig;
 use crate::policy::{Acted, KernelForm};
@@ -76,7 +75,6 @@ pub(crate) fn act(
         require(noise, &[rows, config.action_dim], "starts")?;
         let actions = with_slices([flat, obs, noise], |[params, obs, start]| {
             let mut x = start.to_vec();
-            SourceTerms::new(config, params).scale(&mut x);
             run(isa, Sample(config, [params, obs], &mut x));
             x
         })?;
@@ -87,10 +85,6 @@ pub(crate) fn act(
     require(noise, &[rows, per_row], "noise")?;
     let states = with_slices([flat, obs, noise], |[params, obs, noise]| {
         let mut states = noise.to_vec();
-        let source = SourceTerms::new(config, params);
-        for chain in states.chunks_exact_mut(per_row) {
-            source.scale(&mut chain[..config.action_dim]);
-        }
         run(isa, Chain(config, mdp.sigma as f32, [params, obs], &mut states));
         states
     })?;

@@ -4,10 +4,9 @@
 use crate::backend::fused::kernels::gaussian_sampler::Drawing;
 use crate::backend::fused::kernels::normal::Elements;
 use crate::backend::fused::kernels::perceptron::Block;
-use crate::backend::fused::kernels::sampler::Walk;
+use crate::backend::fused::kernels::sampler::{Walk, WalkBuffers};
 use crate::error::{Error, Result};
 use crate::flow::config::FlowConfig;
-use crate::flow::source_terms::SourceTerms;
 use crate::policy::KernelForm;
 use crate::policy::gaussian_config::GaussianConfig;
 use crate::simd::isa::{Isa, Kernel, run};
@@ -39,8 +38,7 @@ struct Packed<'a, C>(&'a C, &'a [f32]);
 
 struct Flow<S> {
     walk: Walk<S>,
-    source: SourceTerms,
-    block: Block,
+    buffers: WalkBuffers,
 }
 
 struct Gaussian<S> {
@@ -53,8 +51,8 @@ impl Kernel for Packed<'_, FlowConfig> {
 
     fn run<S: Simd>(self, s: S) -> Box<dyn Single> {
         let Packed(config, params) = self;
-        let (walk, source) = (Walk::new(s, config, params), SourceTerms::new(config, params));
-        Box::new(Flow { block: walk.block(1), walk, source })
+        let walk = Walk::new(s, config, params);
+        Box::new(Flow { buffers: walk.buffers(1), walk })
     }
 }
 
@@ -70,8 +68,7 @@ impl Kernel for Packed<'_, GaussianConfig> {
 
 impl<S: Simd> Single for Flow<S> {
     fn act(&mut self, obs: &[f32], x: &mut [f32]) {
-        self.source.scale(x);
-        self.walk.sample(obs, x, &mut self.block);
+        self.walk.sample(obs, x, &mut self.buffers);
     }
 }
 

@@ -242,8 +242,8 @@ impl Sampler {
         index: u64,
     ) -> Result<Solution> {
         let velocity = |x: &Tensor, t: f64| field.velocity(obs, x, t);
-        let source = |unit: &Tensor| field.source(unit);
-        self.walk(field.path(), velocity, &field.source(start)?, noise, index, source)
+        let source = |unit: &Tensor| field.source(obs, unit);
+        self.walk(field.path(), velocity, &field.source(obs, start)?, noise, index, source)
     }
 }
 
@@ -255,11 +255,12 @@ pub trait VelocityField {
     /// Returns the number of steps of the policy's own sampler.
     fn steps(&self) -> usize;
 
-    /// Returns noise of the width that the field was trained with, from unit normals `(B, A)`.
+    /// Returns noise of the width that the field was trained with, from unit normals `(B, A)`, for
+    /// normalised `obs (B, O)`.
     ///
     /// # Errors
     /// If a tensor operation fails.
-    fn source(&self, unit: &Tensor) -> Result<Tensor> {
+    fn source(&self, _obs: &Tensor, unit: &Tensor) -> Result<Tensor> {
         Ok(unit.clone())
     }
 

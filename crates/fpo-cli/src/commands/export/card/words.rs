@@ -37,6 +37,7 @@ pub(super) fn policy(file: &PolicyFile) -> String {
             let steps = flow.flow_steps;
             let noise = match (flow.source_width, flow.source_std) {
                 (SourceWidth::Learned, _) => "noise of a learned width".to_string(),
+                (SourceWidth::PerState, _) => "noise of a width learned for each state".to_string(),
                 (SourceWidth::Fixed, 1.0) => "unit noise".to_string(),
                 (SourceWidth::Fixed, std) => format!("noise of width {std}"),
             };

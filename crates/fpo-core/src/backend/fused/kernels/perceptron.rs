@@ -106,6 +106,16 @@ impl Perceptron {
         }
     }
 
+    /// Returns the number of inputs.
+    pub(crate) fn inputs(&self) -> usize {
+        self.sizes[0]
+    }
+
+    /// Returns the number of its weights and biases.
+    pub(crate) fn parameters(&self) -> usize {
+        self.sizes.windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum()
+    }
+
     /// Returns the layout of its gradients.
     pub(crate) fn gradient(&self) -> &GradientLayout {
         &self.gradient

@@ -1,7 +1,8 @@
 //! The sampler: it takes a block of rows through all steps in one go, and gives the flow's end or a
 //! whole noisy chain.
 //!
-//! The observation's share of the first layer is the same for all steps, and the time's share the
+//! Noise is first multiplied by the width of the source ([`PackedWidth`]). The observation's share
+//! of the first layer is the same for all steps, and the time's share the
 //! same for all rows; both are computed once. A step is `x ← keep·x + gain·output`
 //! ([`crate::path::Parametrization::step`]).
 
@@ -9,8 +10,10 @@ use rayon::prelude::*;
 
 use crate::backend::fused::kernels::gemm::check_rows;
 use crate::backend::fused::kernels::perceptron::{Block, Keep, Perceptron};
+use crate::backend::fused::source_width::{PackedWidth, Widths};
 use crate::flow::config::FlowConfig;
-use crate::flow::time::{embedding, grid};
+use crate::flow::steps::FlowStep;
+use crate::flow::time::embedding;
 use crate::simd::vector::Simd;
 
 /// Rows that one block takes from the first step to the last.
@@ -23,6 +26,13 @@ pub(crate) struct Walk<S> {
     obs_dim: usize,
     dim: usize,
     steps: Vec<Step>,
+    width: PackedWidth,
+}
+
+/// The buffers of a walk.
+pub(crate) struct WalkBuffers {
+    block: Block,
+    widths: Widths,
 }
 
 /// One step of the walk.
@@ -33,7 +43,8 @@ struct Step {
     gain: f32,
 }
 
-/// Moves `x` (rows of actions) from noise at `t = 1` to `t = 0` for normalised observations `obs`.
+/// Moves `x` (rows of unit normals) from noise at `t = 1` to `t = 0` for normalised observations
+/// `obs`.
 pub(crate) fn sample<S: Simd>(
     s: S,
     config: &FlowConfig,
@@ -44,7 +55,10 @@ pub(crate) fn sample<S: Simd>(
     let walk = Walk::new(s, config, params);
     let Walk { dim, obs_dim, .. } = walk;
     let blocks = x.par_chunks_mut(BLOCK_ROWS * dim).zip(obs.par_chunks(BLOCK_ROWS * obs_dim));
-    blocks.for_each_init(|| walk.block(BLOCK_ROWS), |block, (x, obs)| walk.sample(obs, x, block));
+    blocks.for_each_init(
+        || walk.buffers(BLOCK_ROWS),
+        |buffers, (x, obs)| walk.sample(obs, x, buffers),
+    );
 }
 
 /// Replaces `states`, for each row the unit normals `(K + 1, A)` that start and disturb its chain,
@@ -63,11 +77,16 @@ pub(crate) fn chain<S: Simd>(
     let blocks =
         states.par_chunks_mut(BLOCK_ROWS * per_row).zip(obs.par_chunks(BLOCK_ROWS * obs_dim));
     blocks.for_each_init(
-        || (walk.block(BLOCK_ROWS), Vec::new()),
-        |(block, starts), (states, obs)| {
+        || (walk.buffers(BLOCK_ROWS), Vec::new()),
+        |(buffers, starts), (states, obs)| {
             starts.clear();
             states.chunks_exact(per_row).for_each(|row| starts.extend_from_slice(&row[..dim]));
-            walk.run(obs, starts.chunks_exact(dim), block, |k, block| {
+            walk.start(obs, starts.chunks_exact(dim), buffers);
+            let begun = buffers.block.input.chunks_exact(buffers.block.input_stride);
+            for (state, start) in states.chunks_exact_mut(per_row).zip(begun) {
+                state[..dim].copy_from_slice(&start[..dim]);
+            }
+            walk.run(starts.len() / dim, &mut buffers.block, |k, block| {
                 let rows = block.input.chunks_exact_mut(block.input_stride);
                 for (x, states) in rows.zip(states.chunks_exact_mut(per_row)) {
                     let state = &mut states[(k + 1) * dim..(k + 2) * dim];
@@ -89,43 +108,46 @@ impl<S: Simd> Walk<S> {
         net.pack(s, params);
         let (obs_dim, dim, width) = (config.obs_dim, config.action_dim, sizes[1]);
         let time_rows = &params[(obs_dim + dim) * width..][..config.time_embedding * width];
-        let step = |pair: &[f64]| {
+        let step = |FlowStep { t, keep, gain }| {
             let mut share = vec![0.0; width.next_multiple_of(S::LANES)];
-            let embedded = embedding(pair[0], config.time_embedding);
+            let embedded = embedding(t, config.time_embedding);
             for (e, row) in embedded.iter().zip(time_rows.chunks(width)) {
                 share.iter_mut().zip(row).for_each(|(x, &w)| *x += *e as f32 * w);
             }
-            let (keep, gain) = config.parametrization().step(pair[0], pair[1]);
             Step { share, keep: keep as f32, gain: (gain * config.output_scale) as f32 }
         };
-        let steps = grid(config.flow_steps).windows(2).map(step).collect();
-        Walk { s, net, obs_dim, dim, steps }
+        let steps = config.steps().into_iter().map(step).collect();
+        let width = PackedWidth::new(s, config, params);
+        Walk { s, net, obs_dim, dim, steps, width }
     }
 
     /// Returns buffers for up to `rows` rows.
-    pub(crate) fn block(&self, rows: usize) -> Block {
-        self.net.block(rows, rows, 0)
+    pub(crate) fn buffers(&self, rows: usize) -> WalkBuffers {
+        WalkBuffers { block: self.net.block(rows, rows, 0), widths: self.width.buffers(rows) }
     }
 
-    /// Moves `x`, rows for which `block` has room, from noise to actions at observations `obs`.
-    pub(crate) fn sample(&self, obs: &[f32], x: &mut [f32], block: &mut Block) {
-        self.run(obs, x.chunks_exact(self.dim), block, |_, _| {});
+    /// Moves `x`, rows of unit normals for which `buffers` have room, from noise to actions at
+    /// observations `obs`.
+    pub(crate) fn sample(&self, obs: &[f32], x: &mut [f32], buffers: &mut WalkBuffers) {
+        self.start(obs, x.chunks_exact(self.dim), buffers);
+        let block = &mut buffers.block;
+        self.run(x.len() / self.dim, block, |_, _| {});
         let rows = block.input.chunks_exact(block.input_stride);
         for (row, x) in rows.zip(x.chunks_mut(self.dim)) {
             x.copy_from_slice(&row[..self.dim]);
         }
     }
 
-    /// Takes rows from `starts` through all steps, in the block's input. After each step it calls
-    /// `after` with the step's number and the block.
-    fn run<'a>(
+    /// Writes the unit normals `starts`, as wide as the source is at `obs`, to the block's input,
+    /// and the observations' share to its shared sums.
+    fn start<'a>(
         &self,
         obs: &[f32],
         starts: impl ExactSizeIterator<Item = &'a [f32]>,
-        block: &mut Block,
-        mut after: impl FnMut(usize, &mut Block),
+        buffers: &mut WalkBuffers,
     ) {
-        let Walk { s, net, obs_dim, dim, .. } = self;
+        let Walk { s, net, obs_dim, dim, width, .. } = self;
+        let WalkBuffers { block, widths } = buffers;
         let rows = starts.len();
         let shared = block.shared_input.chunks_exact_mut(block.shared_stride);
         for (row, obs) in shared.zip(obs.chunks_exact(*obs_dim)) {
@@ -135,6 +157,17 @@ impl<S: Simd> Walk<S> {
         for (row, start) in block.input.chunks_exact_mut(block.input_stride).zip(starts) {
             row[..*dim].copy_from_slice(start);
         }
+        let begun = block.input.chunks_exact_mut(block.input_stride).take(rows);
+        let write = |k: usize, x: &mut [f32]| {
+            x[..*obs_dim].copy_from_slice(&obs[k * obs_dim..][..*obs_dim]);
+        };
+        width.scale(*s, begun.map(|row| &mut row[..*dim]), write, widths);
+    }
+
+    /// Takes `rows` rows from where the block's input is through all steps. After each step it
+    /// calls `after` with the step's number and the block.
+    fn run(&self, rows: usize, block: &mut Block, mut after: impl FnMut(usize, &mut Block)) {
+        let Walk { s, net, dim, .. } = self;
         for (k, step) in self.steps.iter().enumerate() {
             net.forward(*s, rows, 1, *dim, Some(&step.share), Keep::Nothing, block);
             advance(*s, rows, *dim, step, block);
