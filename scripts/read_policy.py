@@ -5,7 +5,7 @@ Needs numpy and safetensors only, and shows all there is to running a policy els
 
     obs_norm = (obs - normalizer.mean) / normalizer.std, and 0 for groups that the policy hides
     a flow:      x = width * noise at t = 1, where the width is source_std, times exp of the
-                 source_log_scale or of 4 * tanh(h / 4) for the output h of the network of widths;
+                 source_log_scale or of 3 * tanh(h / 3) for the output h of the network of widths;
                  for each time t of the schedule with its factors (k, g)
                  x = k * x + g * output_scale * network(obs_norm, x, embed(t)); action = x
     a Gaussian:  mean, s = network(obs_norm); action = mean + (softplus(s) + min_std) * noise
@@ -70,7 +70,7 @@ class Policy:
         """The width of the noise that a flow starts from."""
         log_scale = self.log_scale
         if self.widths:
-            log_scale = 4 * np.tanh(self.network(obs_norm, layers=self.widths) / 4)
+            log_scale = 3 * np.tanh(self.network(obs_norm, layers=self.widths) / 3)
         return np.float32(self.config.get("source_std", 1.0)) * np.exp(log_scale)
 
     def embed(self, t, rows):

@@ -221,11 +221,7 @@ impl Trainer {
             Some(before) => before.divergence(self.learner.policy().as_ref())?,
             None => None,
         };
-        let divergence = match rates.needs_likelihoods() {
-            true => kl.unwrap_or(f64::NAN),
-            false => steps.mean("divergence"),
-        };
-        self.rate.after(rates, divergence, progress);
+        self.rate.after(rates, rates.measured(steps.mean("divergence"), kl), progress);
         let actor = self.learner.collecting_actor()?;
         let entropy = self
             .collector

@@ -19,7 +19,7 @@
 //! than those of σ.
 //!
 //! A width per state is the output `h` of a perceptron of its own on the normalised observation,
-//! with hidden layers as those of the velocity and `θ = R·tanh(h/R)`, R = 4, so that no width
+//! with hidden layers as those of the velocity and `θ = R·tanh(h/R)`, R = 3, so that no width
 //! overflows. Its last layer starts at zero, hence σ at `source_std`.
 
 use serde::{Deserialize, Serialize};
@@ -43,8 +43,8 @@ pub(crate) const LOG_SCALE: &str = "policy.source_log_scale";
 /// The name before the layers of the network that yields θ for each state.
 pub(crate) const WIDTH_NETWORK: &str = "width";
 
-/// The largest size of a θ that depends on the state: a width of 1/55 to 55 times `source_std`.
-pub(crate) const LOG_SCALE_RANGE: f64 = 4.0;
+/// The largest size of a θ that depends on the state: a width of 1/20 to 20 times `source_std`.
+pub(crate) const LOG_SCALE_RANGE: f64 = 3.0;
 
 /// Returns θ for the output `h` of the network of widths.
 pub(crate) fn log_scale(output: f64) -> f64 {

@@ -49,8 +49,9 @@ pub enum RateSchedule {
         /// Range above 0. Default 1 (rsl_rl).
         #[serde(default = "default_to", skip_serializing_if = "is_default_to")]
         to: f64,
-        /// What divergence that is: `"ratios"` takes `train/divergence`, and `"likelihoods"`
-        /// `train/kl`, which is then there in every iteration. Default `"ratios"` (rsl_rl).
+        /// What divergence that is: `"ratios"` takes `train/divergence`, `"likelihoods"`
+        /// `train/kl`, which is then there in every iteration, and `"larger"` the larger of both.
+        /// Default `"ratios"` (rsl_rl).
         #[serde(default, skip_serializing_if = "Measure::is_ratios")]
         measure: Measure,
         /// What the rate is divided or multiplied by. Range above 1. Default 1.5 (rsl_rl).
@@ -75,6 +76,9 @@ pub enum Measure {
     Ratios,
     /// The divergence after the update, from exact likelihoods of some of the rollout's actions.
     Likelihoods,
+    /// The larger of both: where ratios say too little of an update, likelihoods hold it, and where
+    /// losses change without the policy, ratios do.
+    Larger,
 }
 
 impl Measure {
@@ -111,9 +115,26 @@ impl RateSchedule {
         RateSchedule::Adaptive { target, to, measure, factor, min, max }
     }
 
-    /// Returns whether the rate follows a divergence that is measured by likelihoods.
+    /// Returns whether the rate follows a divergence for which likelihoods are needed.
     pub fn needs_likelihoods(&self) -> bool {
-        matches!(self, RateSchedule::Adaptive { measure: Measure::Likelihoods, .. })
+        match self {
+            RateSchedule::Adaptive { measure, .. } => !measure.is_ratios(),
+            _ => false,
+        }
+    }
+
+    /// Returns the divergence that the rate follows, given that of the ratios and, where it is
+    /// known, the exact one.
+    pub fn measured(&self, ratios: f64, exact: Option<f64>) -> f64 {
+        match self {
+            RateSchedule::Adaptive { measure: Measure::Likelihoods, .. } => {
+                exact.unwrap_or(f64::NAN)
+            }
+            RateSchedule::Adaptive { measure: Measure::Larger, .. } => {
+                exact.map_or(ratios, |exact| ratios.max(exact))
+            }
+            _ => ratios,
+        }
     }
 
     /// Checks that this schedule can start from the rate `base`.

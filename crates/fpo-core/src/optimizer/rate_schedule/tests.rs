@@ -162,6 +162,28 @@ fn a_rate_saved_and_restored_in_the_middle_goes_on_with_the_same_bits() {
 }
 
 #[test]
+fn a_rate_follows_the_divergence_that_it_is_told_to() {
+    let with = |kind: Measure| match RateSchedule::adaptive(0.01) {
+        RateSchedule::Adaptive { target, to, factor, min, max, .. } => {
+            RateSchedule::Adaptive { target, to, measure: kind, factor, min, max }
+        }
+        other => other,
+    };
+    for (kind, above, below, unknown) in [
+        (Measure::Ratios, 0.1, 0.1, 0.1),
+        (Measure::Likelihoods, 0.3, 0.02, f64::NAN),
+        (Measure::Larger, 0.3, 0.1, 0.1),
+    ] {
+        let schedule = with(kind);
+        assert_eq!(schedule.needs_likelihoods(), kind != Measure::Ratios);
+        assert_eq!(schedule.measured(0.1, Some(0.3)), above, "{kind:?}");
+        assert_eq!(schedule.measured(0.1, Some(0.02)), below, "{kind:?}");
+        let found = schedule.measured(0.1, None);
+        assert!(found == unknown || (found.is_nan() && unknown.is_nan()), "{kind:?}: {found}");
+    }
+}
+
+#[test]
 fn schedules_are_spelled_by_their_kind() {
     let parse = |text: &str| serde_json::from_str::<RateSchedule>(text);
     let exact = match RateSchedule::adaptive(0.01) {
