@@ -53,7 +53,7 @@ impl LearnedSource {
     /// Returns losses `(rows, N)` with `Σ ln σ` added.
     pub(super) fn add_log_std(&self, losses: &Tensor) -> Result<Tensor> {
         let dim = self.theta.dim(1)? as f64;
-        let log_std = (self.theta.sum_keepdim(1)? + dim * self.base.ln())?;
+        let log_std = (self.theta.sum(1)?.unsqueeze(1)? + dim * self.base.ln())?;
         Ok(losses.broadcast_add(&log_std)?)
     }
 
