@@ -87,7 +87,7 @@ fn write_field(text: &mut String, parts: &Parts, key: &str, field: &Field, value
     }
     let note = parts.notes.iter().find(|(name, _)| *name == key).map(|(_, note)| note);
     let behind = note.or_else(|| why.and_then(|why| why.behind.as_ref()));
-    let line = format!("{} = {}", field.name, written(value));
+    let line = line(&field.name, value);
     match behind {
         Some(behind) if line.chars().count() + behind.chars().count() + 3 <= WIDTH => {
             *text += &format!("{line} # {behind}\n");
@@ -97,6 +97,18 @@ fn write_field(text: &mut String, parts: &Parts, key: &str, field: &Field, value
             *text += &format!("{line}\n");
         }
         None => *text += &format!("{line}\n"),
+    }
+}
+
+/// Returns `name = value`; a table that is too long for one line has a line for each of its fields.
+fn line(name: &str, value: &Value) -> String {
+    let line = format!("{name} = {}", written(value));
+    match value {
+        Value::Table(fields) if line.chars().count() > WIDTH => {
+            let each = |(field, value)| format!("{name}.{field} = {}", written(value));
+            fields.iter().map(each).collect::<Vec<_>>().join("\n")
+        }
+        _ => line,
     }
 }
 
