@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result, require};
 use crate::flow::path::{Parametrization, Path, Quantity};
 use crate::flow::source::{LOG_SCALE, SourceWidth, WIDTH_NETWORK};
-use crate::flow::steps::StepTimes;
+use crate::flow::steps::{FlowStep, StepTimes, steps};
 use crate::nn::mlp::{Activation, Mlp, validate_dim, validate_hidden};
 
 /// How squared errors over action dimensions become one loss.
@@ -174,6 +174,11 @@ impl FlowConfig {
     pub fn parametrization(&self) -> Parametrization {
         let FlowConfig { path, prediction, output_mode: measure, .. } = *self;
         Parametrization { path, prediction, measure }
+    }
+
+    /// Returns the steps of the flow's own sampler, from noise to action.
+    pub(crate) fn steps(&self) -> Vec<FlowStep> {
+        steps(self.parametrization(), self.flow_steps, self.step_times)
     }
 
     /// Returns the sizes of the network: input, hidden layers, output.

@@ -9,7 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::flow::config::FlowConfig;
+use crate::flow::path::Parametrization;
 use crate::flow::time::grid;
 
 /// The time of a step at which the network is asked.
@@ -41,24 +41,23 @@ pub(crate) struct FlowStep {
     pub(crate) gain: f64,
 }
 
-impl FlowConfig {
-    /// Returns the sampler's steps, from noise to action.
-    pub(crate) fn steps(&self) -> Vec<FlowStep> {
-        let step = |pair: &[f64]| {
-            let (keep, gain) = self.parametrization().step(pair[0], pair[1]);
-            let t = match self.step_times {
-                StepTimes::Start => pair[0],
-                StepTimes::Middle => 0.5 * (pair[0] + pair[1]),
-            };
-            FlowStep { t, keep, gain }
+/// Returns the `count` steps of a sampler, from noise to action.
+pub(crate) fn steps(rule: Parametrization, count: usize, times: StepTimes) -> Vec<FlowStep> {
+    let step = |pair: &[f64]| {
+        let (keep, gain) = rule.step(pair[0], pair[1]);
+        let t = match times {
+            StepTimes::Start => pair[0],
+            StepTimes::Middle => 0.5 * (pair[0] + pair[1]),
         };
-        grid(self.flow_steps).windows(2).map(step).collect()
-    }
+        FlowStep { t, keep, gain }
+    };
+    grid(count).windows(2).map(step).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::config::FlowConfig;
 
     /// What is left of the standard deviation by steps of the flow from N(0, 1) to itself.
     fn left(step_times: StepTimes) -> f64 {

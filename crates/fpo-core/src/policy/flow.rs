@@ -153,7 +153,9 @@ impl VelocityField for FlowPolicy {
         match self.config.source_width {
             SourceWidth::Fixed if base == 1.0 => Ok(unit.clone()),
             SourceWidth::Fixed => Ok((unit * base)?),
-            _ => Ok(unit.broadcast_mul(&LearnedSource::new(self, obs)?.std()?.detach())?),
+            _ => Ok(unit.broadcast_mul(
+                &LearnedSource::new(&self.config, &self.params, obs)?.std()?.detach(),
+            )?),
         }
     }
 
@@ -205,8 +207,12 @@ impl Policy for FlowPolicy {
         let std = match source_width {
             SourceWidth::Fixed if base == 1.0 => return Ok(()),
             SourceWidth::Fixed => vec![base as f32; action_dim],
-            SourceWidth::Learned => LearnedSource::overall(self)?.host_std()?,
-            SourceWidth::PerState => LearnedSource::new(self, &obs()?)?.host_std()?,
+            SourceWidth::Learned => {
+                LearnedSource::overall(&self.config, &self.params)?.host_std()?
+            }
+            SourceWidth::PerState => {
+                LearnedSource::new(&self.config, &self.params, &obs()?)?.host_std()?
+            }
         };
         // All samples of an observation have its width.
         let per_state = noise.len() / (std.len() / action_dim);

@@ -55,7 +55,7 @@ impl FlowPolicy {
             SourceWidth::Fixed => None,
             SourceWidth::Learned | SourceWidth::PerState => {
                 let noise = weighted(eps)?.sqr()?;
-                Some((LearnedSource::new(self, &obs)?, (&squares - noise)?))
+                Some((LearnedSource::new(&self.config, &self.params, &obs)?, (&squares - noise)?))
             }
         };
         let sums = match &source {

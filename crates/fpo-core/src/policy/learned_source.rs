@@ -4,8 +4,9 @@
 use candle_core::{DType, Tensor};
 
 use crate::error::Result;
+use crate::flow::config::FlowConfig;
 use crate::flow::source::{LOG_SCALE_RANGE, SourceWidth};
-use crate::policy::flow::FlowPolicy;
+use crate::nn::params::FlatParams;
 use crate::tensor::transfer::to_host;
 
 /// The logarithms θ of a flow's width over `source_std`, differentiable where the flow is.
@@ -16,23 +17,33 @@ pub(super) struct LearnedSource {
 }
 
 impl LearnedSource {
-    /// Returns the source of a policy whose width is learned, at normalised `obs (rows, O)`.
-    pub(super) fn new(policy: &FlowPolicy, obs: &Tensor) -> Result<LearnedSource> {
-        if policy.config.source_width != SourceWidth::PerState {
-            return LearnedSource::overall(policy);
+    /// Returns the source of a policy with these parameters, whose width is learned, at normalised
+    /// `obs (rows, O)`.
+    pub(super) fn new(
+        config: &FlowConfig,
+        params: &FlatParams,
+        obs: &Tensor,
+    ) -> Result<LearnedSource> {
+        if config.source_width != SourceWidth::PerState {
+            return LearnedSource::overall(config, params);
         }
-        let (network, flat) = (policy.config.width_mlp(), policy.params.flat());
-        let own = flat.narrow(0, policy.mlp.parameters(), network.parameters())?;
+        let network = config.width_mlp();
+        let own = LearnedSource::last(params, network.parameters())?;
         let output = network.forward_rows(&own, obs, None, 1.0)?;
         let theta = ((output / LOG_SCALE_RANGE)?.tanh()? * LOG_SCALE_RANGE)?;
-        Ok(LearnedSource { theta, base: policy.config.source_std })
+        Ok(LearnedSource { theta, base: config.source_std })
     }
 
     /// Returns the source of a policy whose width is learned, but the same in all states.
-    pub(super) fn overall(policy: &FlowPolicy) -> Result<LearnedSource> {
-        let (first, dim) = (policy.mlp.parameters(), policy.config.action_dim);
-        let theta = policy.params.flat().narrow(0, first, dim)?.reshape((1, dim))?;
-        Ok(LearnedSource { theta, base: policy.config.source_std })
+    pub(super) fn overall(config: &FlowConfig, params: &FlatParams) -> Result<LearnedSource> {
+        let dim = config.action_dim;
+        let theta = LearnedSource::last(params, dim)?.reshape((1, dim))?;
+        Ok(LearnedSource { theta, base: config.source_std })
+    }
+
+    /// Returns the last `count` parameters: those of the source follow the velocity's.
+    fn last(params: &FlatParams, count: usize) -> Result<Tensor> {
+        Ok(params.flat().narrow(0, params.layout().len() - count, count)?)
     }
 
     /// Returns σ, `(1 or rows, A)`.
@@ -78,13 +89,14 @@ mod tests {
     use candle_core::{DType, Device};
 
     use super::*;
-    use crate::flow::config::{FlowConfig, Reduction};
+    use crate::flow::config::Reduction;
     use crate::flow::denoising::DenoisingMdp;
     use crate::flow::path::Quantity;
     use crate::flow::sampler::{Method, Sampler, VelocityField};
     use crate::flow::source::SourceWidth;
     use crate::policy::Policy;
     use crate::policy::chain::ChainPolicy;
+    use crate::policy::flow::FlowPolicy;
     use crate::random::{Noise, Purpose};
 
     const DIM: usize = 3;
