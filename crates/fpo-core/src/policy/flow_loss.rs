@@ -59,7 +59,7 @@ impl FlowPolicy {
             }
         };
         let sums = match &source {
-            None => squares.sum(2)?,
+            None => squares.sum(2)?.reshape(shape)?,
             Some((source, squares)) => squares.broadcast_mul(&source.weights()?)?.sum(2)?,
         };
         let Some(pass) = pass else {
@@ -81,11 +81,12 @@ impl FlowPolicy {
             let upstream = slope.broadcast_mul(&upstream)?;
             pass.gradient(&upstream.reshape((rows * samples, action_dim))?)
         })?;
-        let losses = match &source {
-            None => losses,
-            Some((source, squares)) => source.differentiate(&losses, squares, factor)?,
-        };
-        Ok(losses.reshape(shape)?)
+        match &source {
+            None => Ok(losses),
+            Some((source, squares)) => {
+                Ok(source.differentiate(&losses, squares, factor)?.reshape(shape)?)
+            }
+        }
     }
 
     /// Returns `concat(x_t, embed(t))` as rows ([`crate::time::embed`]).
