@@ -81,8 +81,8 @@ fn losses(
 /// Takes steps of RMSprop on `mean A·L`, FPO's gradient where ratios are 1.
 ///
 /// A width per state has many more parameters than one for all, and nothing in `A·L` keeps it at
-/// the spread of the actions that the flow makes of it. In training the constraint on the mean ratio
-/// does; here an offset of the advantages, which has the same gradient.
+/// the spread of the actions that the flow makes of it. In training the constraint on the mean
+/// ratio does; here an offset of the advantages, which has the same gradient.
 fn train(policy: &FlowPolicy, noise: &Noise) {
     let offset = match policy.config().source_width {
         SourceWidth::PerState => 0.3,

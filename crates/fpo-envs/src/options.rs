@@ -82,8 +82,8 @@ pub struct VecEnvOptions {
 }
 
 impl Default for VecEnvOptions {
-    /// One environment of its own with seed 0, fresh and drawn starts, the task's own episode length, each
-    /// action for one control step, and no staggering.
+    /// One environment of its own with seed 0, fresh and drawn starts, the task's own episode
+    /// length, each action for one control step, and no staggering.
     fn default() -> Self {
         Self {
             num_envs: 1,

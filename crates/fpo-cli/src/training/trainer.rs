@@ -141,8 +141,8 @@ impl Trainer {
     }
 
     /// Collects a rollout and learns from it (Algorithm 1, lines 3–14), as [`Trainer::iterate`]
-    /// says, without a word to the other ranks before and after it. Sets `is_collected` once the rollout
-    /// is there, which all ranks have then.
+    /// says, without a word to the other ranks before and after it. Sets `is_collected` once the
+    /// rollout is there, which all ranks have then.
     pub(super) fn learn(
         &mut self,
         watch: &mut dyn FnMut(Phase) -> ControlFlow<()>,

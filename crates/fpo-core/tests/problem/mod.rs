@@ -107,7 +107,8 @@ impl Problem {
         self
     }
 
-    /// The same problem with losses in nats and noise of this width, which is learned in some way or not.
+    /// The same problem with losses in nats and noise of this width, which is learned in some way
+    /// or not.
     pub fn with_source(mut self, std: f64, width: SourceWidth) -> Problem {
         if width != SourceWidth::Fixed {
             (self.flow.path, self.flow.prediction) = (Path::Linear, Quantity::Velocity);

@@ -182,8 +182,8 @@ impl Check<'_> {
         Err(ConfigError::Combination {
             origin: self.origins_of(&["optimizer.schedule", "algorithm.kind"]),
             message: format!(
-                "`optimizer.schedule` with `measure` = `likelihoods` or `larger` needs likelihoods of \
-                 actions, which `algorithm.kind` = `{}` does not have; `ratios` does not",
+                "`optimizer.schedule` with `measure` = `likelihoods` or `larger` needs likelihoods \
+                 of actions, which `algorithm.kind` = `{}` does not have; `ratios` does not",
                 config.algorithm.kind.name
             ),
         })

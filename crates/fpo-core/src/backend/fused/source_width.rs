@@ -65,8 +65,9 @@ impl PackedWidth {
         write: impl Fn(usize, &mut [f32]),
         widths: &mut Widths,
     ) {
-        match (self, &mut widths.block) {
-            (PackedWidth::PerState(net, base), Some(block)) => {
+        match self {
+            PackedWidth::PerState(net, base) => {
+                let block = widths.block.get_or_insert_with(|| net.block(rows.len(), 0, 0));
                 run(s, net, rows.len(), Keep::Nothing, write, block);
                 for (row, out) in rows.zip(block.output.chunks_exact(block.output_stride)) {
                     for (x, &h) in row.iter_mut().zip(out) {
@@ -74,8 +75,7 @@ impl PackedWidth {
                     }
                 }
             }
-            (PackedWidth::Overall(terms), _) => rows.for_each(|row| terms.scale(row)),
-            (PackedWidth::PerState(..), None) => {}
+            PackedWidth::Overall(terms) => rows.for_each(|row| terms.scale(row)),
         }
     }
 
@@ -92,12 +92,13 @@ impl PackedWidth {
         let Widths { block, weights, log_std } = widths;
         weights.clear();
         log_std.clear();
-        match (self, block) {
-            (PackedWidth::Overall(terms), _) => {
+        match self {
+            PackedWidth::Overall(terms) => {
                 (0..count).for_each(|_| weights.extend_from_slice(&terms.weights));
                 log_std.resize(count, terms.log_std);
             }
-            (PackedWidth::PerState(net, base), Some(block)) => {
+            PackedWidth::PerState(net, base) => {
+                let block = block.get_or_insert_with(|| net.block(count, 0, 0));
                 run(s, net, count, keep, write, block);
                 for out in block.output.chunks_exact(block.output_stride).take(count) {
                     let theta = out[..dim].iter().map(|&h| log_scale(f64::from(h)));
@@ -105,7 +106,6 @@ impl PackedWidth {
                     log_std.push(theta.map(|theta| base + theta).sum::<f64>() as f32);
                 }
             }
-            (PackedWidth::PerState(..), None) => {}
         }
     }
 
@@ -129,12 +129,13 @@ impl PackedWidth {
         sums: &mut [f32],
     ) {
         let rows = slopes.chunks_exact(dim);
-        match (self, &mut widths.block) {
-            (PackedWidth::Overall(_), _) => rows.for_each(|row| {
+        match self {
+            PackedWidth::Overall(_) => rows.for_each(|row| {
                 sums.iter_mut().zip(row).for_each(|(sum, slope)| *sum += slope);
             }),
-            (PackedWidth::PerState(net, _), Some(block)) => {
+            PackedWidth::PerState(net, _) => {
                 let count = rows.len();
+                let block = widths.block.get_or_insert_with(|| net.block(count, 0, 0));
                 for (out, row) in block.output.chunks_exact_mut(block.output_stride).zip(rows) {
                     for (out, slope) in out.iter_mut().zip(row) {
                         // θ = R·tanh(h/R), so that dθ/dh = 1 − (θ/R)².
@@ -144,7 +145,6 @@ impl PackedWidth {
                 }
                 net.backward(s, count, 1, block, Write::Add, sums);
             }
-            (PackedWidth::PerState(..), None) => {}
         }
     }
 
