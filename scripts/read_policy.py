@@ -5,9 +5,10 @@ Needs numpy and safetensors only, and shows all there is to running a policy els
 
     obs_norm = (obs - normalizer.mean) / normalizer.std, and 0 for groups that the policy hides
     a flow:      x = width * noise at t = 1, where the width is source_std, times exp of the
-                 source_log_scale or of 3 * tanh(h / 3) for the output h of the network of widths;
-                 for each time t of the schedule with its factors (k, g)
-                 x = k * x + g * output_scale * network(obs_norm, x, embed(t)); action = x
+                 source_log_scale if there is one; for each time t of the schedule with its factors
+                 (k, g) x = k * x + g * output_scale * network(obs_norm, x, embed(t)); action = x
+    in a frame:  the same from a width of 1; h, centre = frame network(obs_norm);
+                 action = centre + source_std * exp(3 * tanh(h / 3)) * x
     a Gaussian:  mean, s = network(obs_norm); action = mean + (softplus(s) + min_std) * noise
     the control is tanh(action)
 
@@ -50,11 +51,11 @@ class Policy:
         self.seen = seen(self.info.get("sight"), len(self.mean))
         self.log_scale = tensors.get("policy.source_log_scale", np.float32(0))
         count = len(self.config["hidden"]) + 1
-        self.layers, self.widths = (
+        self.layers, self.frames = (
             [(tensors[f"{name}.{k}.weight"], tensors[f"{name}.{k}.bias"]) for k in range(count)]
             if f"{name}.0.weight" in tensors
             else []
-            for name in ("policy", "width")
+            for name in ("policy", "frame")
         )
 
     def network(self, *inputs, layers=None):
@@ -66,12 +67,14 @@ class Policy:
         weight, bias = layers[-1]
         return h @ weight + bias
 
-    def source_std(self, obs_norm):
-        """The width of the noise that a flow starts from."""
-        log_scale = self.log_scale
-        if self.widths:
-            log_scale = 3 * np.tanh(self.network(obs_norm, layers=self.widths) / 3)
-        return np.float32(self.config.get("source_std", 1.0)) * np.exp(log_scale)
+    def frame(self, obs_norm):
+        """The width of the noise that a flow starts from, and the centre and the width of actions
+        in whose units it moves."""
+        source_std = np.float32(self.config.get("source_std", 1.0))
+        if not self.frames:
+            return source_std * np.exp(self.log_scale), np.float32(0), np.float32(1)
+        h, centre = np.split(self.network(obs_norm, layers=self.frames), 2, axis=1)
+        return np.float32(1), centre, source_std * np.exp(3 * np.tanh(h / 3))
 
     def embed(self, t, rows):
         """The cosines and sines of `t * 2^k`, for each of `rows` rows."""
@@ -92,12 +95,13 @@ class Policy:
         if self.config["kind"] == "gaussian":
             mean, s = np.split(self.network(obs_norm), 2, axis=1)
             return mean + (np.logaddexp(0, s) + np.float32(self.config["min_std"])) * x
-        x = self.source_std(obs_norm).astype(np.float32) * x
+        start, centre, width = self.frame(obs_norm)
+        x = start * x
         scale = self.config["output_scale"]
         for t, (keep, gain) in zip(self.config["schedule"], self.config["step_factors"]):
             output = self.network(obs_norm, x, self.embed(t, len(x)))
             x = np.float32(keep) * x + np.float32(gain * scale) * output
-        return x
+        return centre + width * x
 
     def control(self, action):
         """What the environment receives."""

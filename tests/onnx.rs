@@ -18,9 +18,9 @@ use fpo_core::onnx::{Options, to_bytes};
 use fpo_core::path::{Path, Quantity};
 use fpo_core::sampler::Start;
 use fpo_core::{
-    Activation, Actor, ChainPolicy, Compute, DenoisingMdp, DeviceNormalizer, FlatParams,
-    FlowConfig, FlowPolicy, GaussianConfig, GaussianPolicy, Noise, Policy, PolicyFile, Purpose,
-    Reduction, SourceWidth, Squash, StepTimes,
+    ActionFrame, Activation, Actor, ChainPolicy, Compute, DenoisingMdp, DeviceNormalizer,
+    FlatParams, FlowConfig, FlowPolicy, GaussianConfig, GaussianPolicy, Noise, Policy, PolicyFile,
+    Purpose, Reduction, SourceWidth, Squash, StepTimes,
 };
 use interpreter::Model;
 use tempfile::tempdir;
@@ -113,22 +113,23 @@ fn the_graph_of_a_flow_gives_its_actions() {
 }
 
 #[test]
-fn the_graph_of_a_flow_with_a_learned_source_starts_from_its_width() {
-    for (source_width, activation, step_times) in [
-        (SourceWidth::Learned, Activation::Silu, StepTimes::Start),
-        (SourceWidth::PerState, Activation::Silu, StepTimes::Middle),
-        (SourceWidth::PerState, Activation::Relu, StepTimes::Start),
+fn the_graph_of_a_flow_has_its_learned_source_and_frame() {
+    for (source_width, frame, activation, step_times) in [
+        (SourceWidth::Learned, ActionFrame::Fixed, Activation::Silu, StepTimes::Start),
+        (SourceWidth::Fixed, ActionFrame::PerState, Activation::Silu, StepTimes::Middle),
+        (SourceWidth::Fixed, ActionFrame::PerState, Activation::Relu, StepTimes::Start),
     ] {
         let config = FlowConfig {
             loss_reduction: Reduction::Nats,
             source_std: 0.7,
             source_width,
+            frame,
             activation,
             step_times,
             ..FlowConfig::new(OBS, ACT)
         };
         let policy = FlowPolicy::new(config, &Noise::new(0), DType::F32, &Device::Cpu).unwrap();
-        compare(drawn(&policy, 1), &format!("{source_width:?}"));
+        compare(drawn(&policy, 1), &format!("{source_width:?}, {frame:?}"));
     }
 }
 

@@ -108,6 +108,7 @@ pub use error::{Error, Result};
 pub use flow::config::{FlowConfig, Reduction, Squash};
 pub use flow::denoising::{DenoisingMdp, ScoredSteps};
 pub use flow::draws::{SampleDraws, SampleNoise, SampleTimes};
+pub use flow::frame::ActionFrame;
 pub use flow::source::SourceWidth;
 pub use flow::steps::StepTimes;
 pub use flow::{path, sampler, time};

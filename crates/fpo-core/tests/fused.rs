@@ -95,9 +95,12 @@ fn steps_without_a_part_in_the_update_are_left_out_by_kernels_and_composed_opera
     compare(problems.map(Problem::excluding));
 }
 
-/// Overall with even seeds, and per state with odd ones.
-fn learned_width(seed: u64) -> SourceWidth {
-    [SourceWidth::Learned, SourceWidth::PerState][seed as usize % 2]
+/// A problem whose source is learned, or its frame for odd seeds.
+fn learned(seed: u64) -> Problem {
+    match seed % 2 {
+        0 => Problem::random(seed).with_source(0.8, SourceWidth::Learned),
+        _ => Problem::random(seed).in_frames(0.8),
+    }
 }
 
 #[test]
@@ -105,8 +108,7 @@ fn what_is_hidden_is_hidden_from_kernels_and_composed_operations_alike() {
     let flows = (900..916).map(Problem::random);
     let chains = (916..924).map(Problem::random_chain);
     let gaussians = (924..930).map(Problem::random_gaussian);
-    let learned =
-        (930..934).map(|seed| Problem::random(seed).with_source(0.8, learned_width(seed)));
+    let learned = (930..934).map(learned);
     let own = (934..938).map(|seed| Problem::random(seed).maximising(Arc::new(ExponentialWeights)));
     compare(flows.chain(chains).chain(gaussians).chain(learned).chain(own).map(Problem::hiding));
 }
@@ -114,17 +116,15 @@ fn what_is_hidden_is_hidden_from_kernels_and_composed_operations_alike() {
 #[test]
 fn losses_in_nats_with_any_source_equal_composed_operations_in_f64() {
     let fixed = (800..812).map(|seed| Problem::random(seed).with_source(0.6, SourceWidth::Fixed));
-    let learned =
-        (812..836).map(|seed| Problem::random(seed).with_source(0.8, learned_width(seed)));
-    compare(fixed.chain(learned));
+    compare(fixed.chain((812..836).map(learned)));
 }
 
 /// A loss of predicted noise has no weight at the end where the input is the noise itself.
 #[test]
-fn losses_without_weight_leave_the_learned_width_its_gradient() {
+fn losses_without_weight_leave_a_learned_width_its_gradient() {
     let problems = (846..852).flat_map(|seed| {
         [0.0, 1.0].map(|time| {
-            let mut problem = Problem::random(seed).with_source(0.8, learned_width(seed));
+            let mut problem = learned(seed);
             (problem.flow.output_mode, problem.time) = (Quantity::Noise, Some(time));
             problem
         })
@@ -193,8 +193,7 @@ fn gradients_equal_finite_differences() {
     let flows = (100..112).map(Problem::random);
     let chains = (520..526).map(Problem::random_chain);
     let gaussians = (630..636).map(Problem::random_gaussian);
-    let learned =
-        (840..846).map(|seed| Problem::random(seed).with_source(0.7, learned_width(seed)));
+    let learned = (840..846).map(learned);
     for mut problem in flows.chain(chains).chain(gaussians).chain(learned) {
         // A step across a kink of ReLU would spoil the difference.
         let seed = problem.seed;
@@ -228,8 +227,7 @@ fn avx2_and_avx512_give_the_same_bits() {
     }
     let flows = (200..210).map(Problem::random);
     let gaussians = (640..646).map(Problem::random_gaussian);
-    let learned =
-        (850..854).map(|seed| Problem::random(seed).with_source(0.7, learned_width(seed)));
+    let learned = (850..854).map(learned);
     let chains = (530..534).map(Problem::random_chain);
     for problem in flows.chain(chains).chain(gaussians).chain(learned) {
         let seed = problem.seed;
@@ -243,8 +241,7 @@ fn avx2_and_avx512_give_the_same_bits() {
 fn any_number_of_threads_gives_the_same_bits() {
     let flows = (300..304).map(Problem::random);
     let gaussians = (650..653).map(Problem::random_gaussian);
-    let learned =
-        (860..862).map(|seed| Problem::random(seed).with_source(0.7, learned_width(seed)));
+    let learned = (860..862).map(learned);
     let chains = (540..542).map(Problem::random_chain);
     for problem in flows.chain(chains).chain(gaussians).chain(learned) {
         let seed = problem.seed;
@@ -267,9 +264,8 @@ fn any_number_of_threads_gives_the_same_bits() {
 fn samples_and_chains_equal_composed_operations() {
     let chains = (540..560).map(Problem::random_chain);
     let gaussians = (660..680).map(Problem::random_gaussian);
-    let width =
-        |seed| [SourceWidth::Fixed, SourceWidth::Learned, SourceWidth::PerState][seed as usize % 3];
-    let sources = (870..880).map(|seed| Problem::random(seed).with_source(0.6, width(seed)));
+    let fixed = (870..873).map(|seed| Problem::random(seed).with_source(0.6, SourceWidth::Fixed));
+    let sources = fixed.chain((873..880).map(learned));
     let wide =
         (880..884).map(|seed| Problem::random_chain(seed).with_source(1.5, SourceWidth::Fixed));
     let flows = (400..420).map(Problem::random).chain(sources);

@@ -20,9 +20,9 @@ const CHANGE: f32 = 1e6;
 
 fn problems() -> Vec<Problem> {
     let learned = Problem::random(41).with_source(0.8, SourceWidth::Learned);
-    let per_state = Problem::random(44).with_source(0.8, SourceWidth::PerState);
+    let framed = Problem::random(44).in_frames(0.8);
     let others = [Problem::random(40), Problem::random_chain(42), Problem::random_gaussian(43)];
-    let all = [learned, per_state].into_iter().chain(others);
+    let all = [learned, framed].into_iter().chain(others);
     let plain = |problem: Problem| {
         // Where bounds hold a loss or an advantage, it may not move with what it depends on.
         let objective = Objective {

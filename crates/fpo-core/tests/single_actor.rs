@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use candle_core::{DType, Device};
 use fpo_core::sampler::Start;
 use fpo_core::{
-    Actor, Compute, Error, FlowConfig, FlowPolicy, GaussianConfig, GaussianPolicy, Isa, Noise,
-    Normalizer, NormalizerKind, Policy, PolicyFile, PolicyInfo, Purpose, Reduction, SingleActor,
-    SourceWidth, StepTimes, path,
+    ActionFrame, Actor, Compute, Error, FlowConfig, FlowPolicy, GaussianConfig, GaussianPolicy,
+    Isa, Noise, Normalizer, NormalizerKind, Policy, PolicyFile, PolicyInfo, Purpose, Reduction,
+    SingleActor, SourceWidth, StepTimes, path,
 };
 
 /// Allocations of all threads: nothing that is woken for an action may allocate either. The one
@@ -44,7 +44,7 @@ fn policies() -> Vec<(&'static str, Arc<dyn Policy>)> {
     let (noise, cpu) = (Noise::new(5), Device::Cpu);
     let flow = |config: FlowConfig| -> Arc<dyn Policy> {
         let policy = FlowPolicy::new(config, &noise, DType::F32, &cpu).unwrap();
-        // Widths start at the same in all states.
+        // Frames start at the same in all states.
         let moved = noise.normal_tensor(Purpose::Probe, 0, policy.params().flat().dims(), &cpu);
         let moved = (policy.params().flat() + (moved.unwrap() * 0.1).unwrap()).unwrap();
         policy.params().var().set(&moved).unwrap();
@@ -57,8 +57,9 @@ fn policies() -> Vec<(&'static str, Arc<dyn Policy>)> {
         source_width: SourceWidth::Learned,
         ..plain.clone()
     };
-    let per_state = FlowConfig {
-        source_width: SourceWidth::PerState,
+    let framed = FlowConfig {
+        source_width: SourceWidth::Fixed,
+        frame: ActionFrame::PerState,
         step_times: StepTimes::Middle,
         ..learned.clone()
     };
@@ -68,7 +69,7 @@ fn policies() -> Vec<(&'static str, Arc<dyn Policy>)> {
     vec![
         ("flow", flow(plain)),
         ("learned source", flow(learned)),
-        ("source per state", flow(per_state)),
+        ("frame per state", flow(framed)),
         ("large flow", flow(large)),
         ("gaussian", Arc::new(GaussianPolicy::new(gaussian, &noise, DType::F32, &cpu).unwrap())),
     ]

@@ -5,7 +5,9 @@
 //! "FPO++" is arXiv 2602.02481.
 
 use fpo_core::path::{Path, Quantity};
-use fpo_core::{Activation, FlowConfig, GaussianConfig, Reduction, SourceWidth, Squash, StepTimes};
+use fpo_core::{
+    ActionFrame, Activation, FlowConfig, GaussianConfig, Reduction, SourceWidth, Squash, StepTimes,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::config::choices::TimesChoice;
@@ -35,14 +37,19 @@ pub struct PolicyConfig {
     /// for every loss and number of dimensions as PPO's. The paper's clip ranges are meant for the
     /// mean. Default `"mean"` (official); `"fpo++"` has `"sqrt"` (FPO++ for locomotion).
     pub loss_reduction: Reduction,
-    /// Standard deviation of the noise that a flow starts from, before squashing; where it is
-    /// learned, the initial one. Range above 0. Default 1 (paper).
+    /// Standard deviation of the noise that a flow starts from, before squashing; where it or the
+    /// frame is learned, the initial one. Range above 0. Default 1 (paper).
     pub source_std: f64,
-    /// Whether that width is `"fixed"`, or learned: `"learned"` is one number for each action
-    /// dimension, `"per_state"` one for each state too, by a network with `hidden` layers. Both
-    /// need `loss_reduction` = `"nats"`, `path` = `"linear"` and `prediction` = `"velocity"`. For
+    /// Whether that width is `"fixed"`, or `"learned"`, one number for each action dimension, which
+    /// needs `loss_reduction` = `"nats"`, `path` = `"linear"` and `prediction` = `"velocity"`. For
     /// `"fpo"` and `"fpo++"`. Default `"fixed"` (paper).
     pub source_width: SourceWidth,
+    /// Whether a flow yields actions (`"fixed"`), or what they are in units of a width about a
+    /// centre, both of which a network with `hidden` layers learns for each state (`"per_state"`):
+    /// then its source is a Gaussian policy, which it bends. Needs `source_width` = `"fixed"`,
+    /// `loss_reduction` = `"nats"`, `path` = `"linear"` and `prediction` = `"velocity"`. For
+    /// `"fpo"` and `"fpo++"`. Default `"fixed"` (paper).
+    pub frame: ActionFrame,
     /// The network's output is multiplied by this. Range above 0. Default 0.25 (official).
     pub output_scale: f64,
     /// Euler steps from noise to action. Range 1 to 1000. Default 10 (paper).
@@ -81,6 +88,7 @@ impl Default for PolicyConfig {
             loss_reduction: flow.loss_reduction,
             source_std: flow.source_std,
             source_width: flow.source_width,
+            frame: flow.frame,
             output_scale: flow.output_scale,
             flow_steps: flow.flow_steps,
             step_times: flow.step_times,
@@ -108,6 +116,7 @@ impl PolicyConfig {
             loss_reduction: self.loss_reduction,
             source_std: self.source_std,
             source_width: self.source_width,
+            frame: self.frame,
             output_scale: self.output_scale,
             flow_steps: self.flow_steps,
             step_times: self.step_times,

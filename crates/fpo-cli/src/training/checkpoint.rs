@@ -28,8 +28,9 @@ use crate::training::trainer::Trainer;
 const STATE: &str = "state.json";
 
 /// The lines of a configuration in TOML whose fields version 0.1.0 did not have, at their defaults.
-const ADDED_SINCE_0_1_0: [&str; 11] = [
+const ADDED_SINCE_0_1_0: [&str; 13] = [
     "mean_ratio_weight = 0.0\n",
+    "kinetic_weight = 0.0\n",
     "on_divergence = \"stop\"\n",
     "rollback_factor = 0.5\n",
     "max_rollbacks = 3\n",
@@ -39,6 +40,7 @@ const ADDED_SINCE_0_1_0: [&str; 11] = [
     "noise_correlation = 0.0\n",
     "source_std = 1.0\n",
     "source_width = \"fixed\"\n",
+    "frame = \"fixed\"\n",
     "step_times = \"start\"\n",
 ];
 

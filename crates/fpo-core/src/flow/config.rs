@@ -6,8 +6,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, require};
+use crate::flow::frame::{ActionFrame, FRAME_NETWORK};
 use crate::flow::path::{Parametrization, Path, Quantity};
-use crate::flow::source::{LOG_SCALE, SourceWidth, WIDTH_NETWORK};
+use crate::flow::source::{LOG_SCALE, SourceWidth};
 use crate::flow::steps::{FlowStep, StepTimes, steps};
 use crate::nn::mlp::{Activation, Mlp, validate_dim, validate_hidden};
 
@@ -69,13 +70,16 @@ pub struct FlowConfig {
     /// How the CFM loss treats action dimensions.
     #[serde(default)]
     pub loss_reduction: Reduction,
-    /// Standard deviation of the noise that actions start from; where it is learned, the initial
-    /// one. In the units of an action before squashing.
+    /// Standard deviation of the noise that actions start from; where it or the frame is learned,
+    /// the initial one. In the units of an action before squashing.
     #[serde(default = "unit", skip_serializing_if = "is_unit")]
     pub source_std: f64,
     /// Whether that width is learned.
     #[serde(default, skip_serializing_if = "SourceWidth::is_fixed")]
     pub source_width: SourceWidth,
+    /// Whether the flow acts in a frame that is learned for each state.
+    #[serde(default, skip_serializing_if = "ActionFrame::is_fixed")]
+    pub frame: ActionFrame,
     /// Factor on the network's output.
     pub output_scale: f64,
     /// Euler steps of the sampler.
@@ -112,6 +116,7 @@ impl FlowConfig {
             loss_reduction: Reduction::Mean,
             source_std: 1.0,
             source_width: SourceWidth::Fixed,
+            frame: ActionFrame::Fixed,
             output_scale: 0.25,
             flow_steps: 10,
             step_times: StepTimes::Start,
@@ -148,6 +153,13 @@ impl FlowConfig {
                          likelihood";
             return Err(Error::Invalid(needs.into()));
         }
+        let can_be_framed = in_nats && self.source_width.is_fixed();
+        if self.frame == ActionFrame::PerState && !can_be_framed {
+            let needs = "`frame` = `per_state` needs `source_width` = `fixed`, `loss_reduction` = \
+                         `nats`, `path` = `linear` and `prediction` = `velocity`, with which the \
+                         loss is one of a likelihood";
+            return Err(Error::Invalid(needs.into()));
+        }
         validate_hidden(&self.hidden)
     }
 
@@ -159,7 +171,16 @@ impl FlowConfig {
             Reduction::Mean => 1.0 / dim,
             Reduction::Sum => 1.0,
             Reduction::Sqrt => 1.0 / dim.sqrt(),
-            Reduction::Nats => self.parametrization().nats() / self.source_std.powi(2),
+            Reduction::Nats => self.parametrization().nats() / self.flow_std().powi(2),
+        }
+    }
+
+    /// Returns the standard deviation of the noise of a source that is not learned, in the units in
+    /// which the flow moves: `source_std`, but 1 in a frame, whose width starts at `source_std`.
+    pub(crate) fn flow_std(&self) -> f64 {
+        match self.frame {
+            ActionFrame::Fixed => self.source_std,
+            ActionFrame::PerState => 1.0,
         }
     }
 
@@ -187,27 +208,28 @@ impl FlowConfig {
         [&[input], &self.hidden[..], &[self.action_dim]].concat()
     }
 
-    /// Returns the network; its layout ends with the parameters of the source, if it has any.
+    /// Returns the network; its layout ends with the parameters of the source or of the frame, if
+    /// it has any.
     ///
     /// # Errors
     /// Those of [`FlowConfig::validate`].
     pub(crate) fn mlp(&self) -> Result<Mlp> {
         self.validate()?;
         let mlp = Mlp::new("policy", &self.sizes(), self.activation);
-        Ok(match self.source_width {
-            SourceWidth::Fixed => mlp,
-            SourceWidth::Learned => mlp.followed_by(LOG_SCALE, &[self.action_dim]),
-            SourceWidth::PerState => mlp.followed_by_network(&self.width_mlp()),
+        Ok(match (self.source_width, self.frame) {
+            (SourceWidth::Learned, _) => mlp.followed_by(LOG_SCALE, &[self.action_dim]),
+            (_, ActionFrame::PerState) => mlp.followed_by_network(&self.frame_mlp()),
+            _ => mlp,
         })
     }
 
-    /// Returns the sizes of the network of widths per state.
-    pub(crate) fn width_sizes(&self) -> Vec<usize> {
-        [&[self.obs_dim], &self.hidden[..], &[self.action_dim]].concat()
+    /// Returns the sizes of the network of frames, whose outputs are those of θ and then μ.
+    pub(crate) fn frame_sizes(&self) -> Vec<usize> {
+        [&[self.obs_dim], &self.hidden[..], &[2 * self.action_dim]].concat()
     }
 
-    /// Returns the network of widths per state.
-    pub(crate) fn width_mlp(&self) -> Mlp {
-        Mlp::new(WIDTH_NETWORK, &self.width_sizes(), self.activation)
+    /// Returns the network of frames.
+    pub(crate) fn frame_mlp(&self) -> Mlp {
+        Mlp::new(FRAME_NETWORK, &self.frame_sizes(), self.activation)
     }
 }

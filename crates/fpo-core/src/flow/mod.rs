@@ -4,6 +4,7 @@
 pub(crate) mod config;
 pub(crate) mod denoising;
 pub(crate) mod draws;
+pub(crate) mod frame;
 pub mod path;
 pub mod sampler;
 pub(crate) mod source;

@@ -12,15 +12,10 @@
 //!
 //! For a flow that shifts its source by m, `e = ε − (a − m)`, and the mean over a couple ±ε is
 //! `Σ (a_i − m_i)²/(2σ_i²) + ln σ_i`: the negative log-likelihood of `N(m, diag σ²)` but for a
-//! constant, without any Monte-Carlo noise. So PPO on a Gaussian is the special case of a flow that
-//! bends nothing: with one standard deviation per action dimension, or, where the width is learned
-//! **per state**, with a standard deviation that depends on the observation. The term ε² keeps the
-//! width from the error that the noise itself makes; it does not depend on the parameters other
-//! than those of σ.
-//!
-//! A width per state is the output `h` of a perceptron of its own on the normalised observation,
-//! with hidden layers as those of the velocity and `θ = R·tanh(h/R)`, R = 3, so that no width
-//! overflows. Its last layer starts at zero, hence σ at `source_std`.
+//! constant, without any Monte-Carlo noise. So PPO on a Gaussian with one standard deviation per
+//! action dimension is the special case of a flow that bends nothing. The term ε² keeps the width
+//! from the error that the noise itself makes; it does not depend on the parameters other than
+//! those of σ. A width for each state is that of a frame ([`crate::Frame`]).
 
 use serde::{Deserialize, Serialize};
 
@@ -33,23 +28,10 @@ pub enum SourceWidth {
     Fixed,
     /// On one parameter for each action dimension, which is learned like the network's.
     Learned,
-    /// On the observation, by a network that is learned together with the velocity.
-    PerState,
 }
 
 /// The name of the parameters θ, `ln(σ / source_std)`.
 pub(crate) const LOG_SCALE: &str = "policy.source_log_scale";
-
-/// The name before the layers of the network that yields θ for each state.
-pub(crate) const WIDTH_NETWORK: &str = "width";
-
-/// The largest size of a θ that depends on the state: a width of 1/20 to 20 times `source_std`.
-pub(crate) const LOG_SCALE_RANGE: f64 = 3.0;
-
-/// Returns θ for the output `h` of the network of widths.
-pub(crate) fn log_scale(output: f64) -> f64 {
-    LOG_SCALE_RANGE * (output / LOG_SCALE_RANGE).tanh()
-}
 
 impl SourceWidth {
     /// Returns whether the width is the default, which policy files do not mention.

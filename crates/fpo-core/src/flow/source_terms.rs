@@ -16,10 +16,10 @@ pub(crate) struct SourceTerms {
 }
 
 impl SourceTerms {
-    /// Returns the terms of a policy of these settings whose width is the same in all states; its
-    /// parameters θ, if it has any, are the last of `params`.
+    /// Returns the terms of a policy of these settings; the parameters θ of its width, if it has
+    /// any, are the last of `params`.
     pub(crate) fn new(config: &FlowConfig, params: &[f32]) -> SourceTerms {
-        let (dim, base) = (config.action_dim, config.source_std);
+        let (dim, base) = (config.action_dim, config.flow_std());
         if config.source_width.is_fixed() {
             let (std, weights) = (vec![base as f32; dim], vec![1.0; dim]);
             return SourceTerms { std, weights, log_std: 0.0, learned: false };

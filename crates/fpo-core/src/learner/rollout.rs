@@ -58,20 +58,15 @@ impl Learner {
                  {samples}"
             )));
         }
-        let (normalizer, device, dtype) = (self.device_normalizer()?, self.device(), self.dtype());
         for t in 0..size.length {
             let step = first_step + t as u64;
             let mut scaled = Ok(());
             storage.draw(
                 t,
-                |obs, eps| match size.stored.source {
+                |eps| match size.stored.source {
                     Source::NoiseAndTime => {
                         draws.fill_noise(size.action_dim, samples, noise, step, eps);
-                        let mut seen = || {
-                            let obs = copy_to_device(&obs()?, (size.envs, size.obs_dim), device)?;
-                            normalizer.normalize(&obs.to_dtype(dtype)?)
-                        };
-                        scaled = self.policy.scale_noise(&mut seen, eps);
+                        scaled = self.policy.scale_noise(eps);
                     }
                     _ => noise.fill_normal(Purpose::LossNoise, step, eps),
                 },

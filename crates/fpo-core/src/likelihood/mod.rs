@@ -8,7 +8,7 @@
 //! log π(a|s) = log N(x_0; 0, diag σ²) − Σ_k log |det J_k|
 //! ```
 //!
-//! is the density of actions before squashing, not of the ODE's but of those that this sampler
+//! (minus the logarithms of the widths of a learned frame, whose units the steps are in) is the density of actions before squashing, not of the ODE's but of those that this sampler
 //! draws. Newton's method inverts a step, with the exact derivative. All is computed on the host in
 //! f64. FPO needs no likelihood to learn: this says afterwards what its ratios were worth
 //! ([`crate::Reduction::Nats`]), and how far an update moved the policy.
@@ -23,7 +23,7 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::error::{Error, Result};
 use crate::flow::config::FlowConfig;
-use crate::flow::source::{SourceWidth, log_scale};
+use crate::flow::frame::{ActionFrame, log_scale};
 use crate::flow::source_terms::SourceTerms;
 use crate::flow::steps::FlowStep;
 use crate::flow::time::embedding;
@@ -41,16 +41,10 @@ const TOLERANCE: f64 = 1e-11;
 pub struct FlowLikelihood {
     network: Network,
     config: FlowConfig,
-    width: Width,
-}
-
-/// The width of the source.
-#[derive(Clone, Debug)]
-enum Width {
-    /// Standard deviations, the same in all states.
-    Overall(Vec<f64>),
-    /// The network that yields them for each state.
-    PerState(Network),
+    /// Standard deviations of the source.
+    std: Vec<f64>,
+    /// The network of frames, if they are learned.
+    frames: Option<Network>,
 }
 
 /// Where an action came from, and how likely it is.
@@ -88,26 +82,20 @@ impl FlowLikelihood {
     fn with(config: &FlowConfig, flat: &Tensor) -> Result<FlowLikelihood> {
         let (config, flat) = (config.clone(), flat.detach());
         let flat = flat.to_dtype(DType::F32)?.to_device(&Device::Cpu)?.to_vec1::<f32>()?;
-        let width = match config.source_width {
-            SourceWidth::PerState => Width::PerState(Network::of_widths(&config, &flat)),
-            _ => {
-                let std = SourceTerms::new(&config, &flat).std;
-                Width::Overall(std.into_iter().map(f64::from).collect())
-            }
-        };
-        let network = Network::new(&config, &flat);
-        Ok(FlowLikelihood { network, config, width })
+        let std = SourceTerms::new(&config, &flat).std.into_iter().map(f64::from).collect();
+        let learned = config.frame == ActionFrame::PerState;
+        let frames = learned.then(|| Network::of_frames(&config, &flat));
+        Ok(FlowLikelihood { network: Network::new(&config, &flat), config, std, frames })
     }
 
-    /// Returns the standard deviations of the source at the normalised observation `obs`.
-    fn std(&self, obs: &[f64]) -> Vec<f64> {
-        let base = self.config.source_std;
-        match &self.width {
-            Width::Overall(std) => std.clone(),
-            Width::PerState(network) => {
-                network.output(obs).into_iter().map(|h| base * log_scale(h).exp()).collect()
-            }
-        }
+    /// Returns the centre and the width in each action dimension of the frame at the normalised
+    /// observation `obs`.
+    fn frame(&self, obs: &[f64]) -> Vec<(f64, f64)> {
+        let (dim, base) = (self.config.action_dim, self.config.source_std);
+        let Some(network) = &self.frames else { return vec![(0.0, 1.0); dim] };
+        let output = network.output(obs);
+        let (theta, mean) = output.split_at(dim);
+        mean.iter().zip(theta).map(|(&mean, &h)| (mean, base * log_scale(h).exp())).collect()
     }
 
     /// Returns the origin of `action`, before squashing, at the normalised observation `obs`, or
@@ -127,25 +115,28 @@ impl FlowLikelihood {
         }
         let shared = self.network.shared(obs);
         let steps = self.config.steps();
-        let mut x = action.to_vec();
-        let mut log_det = 0.0;
+        let frame = self.frame(obs);
+        let mut x: Vec<f64> =
+            action.iter().zip(&frame).map(|(a, (mean, width))| (a - mean) / width).collect();
+        let mut log_det = frame.iter().map(|(_, width)| width.ln()).sum::<f64>();
         for step in steps.into_iter().rev() {
             let step = self.step(&shared, step);
             let Some(found) = step.invert(&x) else { return Ok(None) };
             (x, log_det) = (found.0, log_det + found.1);
         }
-        let std = self.std(obs);
-        let noise: Vec<f64> = x.iter().zip(&std).map(|(x, std)| x / std).collect();
-        let normal = noise.iter().zip(&std).map(|(z, std)| -0.5 * (z * z + TAU.ln()) - std.ln());
+        let std = &self.std;
+        let noise: Vec<f64> = x.iter().zip(std).map(|(x, std)| x / std).collect();
+        let normal = noise.iter().zip(std).map(|(z, std)| -0.5 * (z * z + TAU.ln()) - std.ln());
         Ok(Some(Origin { log_prob: normal.sum::<f64>() - log_det, noise }))
     }
 
     /// Returns the action that the sampler draws from unit normals `noise`, in f64.
     pub fn action(&self, obs: &[f64], noise: &[f64]) -> Vec<f64> {
         let shared = self.network.shared(obs);
-        let start = noise.iter().zip(self.std(obs)).map(|(z, std)| z * std).collect();
+        let start = noise.iter().zip(&self.std).map(|(z, std)| z * std).collect();
         let step = |x: Vec<f64>, step| self.step(&shared, step).forward(&x).0;
-        self.config.steps().into_iter().fold(start, step)
+        let end = self.config.steps().into_iter().fold(start, step);
+        end.iter().zip(self.frame(obs)).map(|(x, (mean, width))| mean + width * x).collect()
     }
 
     fn step<'a>(&'a self, shared: &'a [f64], step: FlowStep) -> Step<'a> {

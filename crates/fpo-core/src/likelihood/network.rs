@@ -33,9 +33,9 @@ impl Network {
         Network::of(config, &config.sizes(), flat)
     }
 
-    /// Returns the network of the widths of a flow whose parameters `flat` end with its layers.
-    pub(super) fn of_widths(config: &FlowConfig, flat: &[f32]) -> Network {
-        let sizes = config.width_sizes();
+    /// Returns the network of the frames of a flow whose parameters `flat` end with its layers.
+    pub(super) fn of_frames(config: &FlowConfig, flat: &[f32]) -> Network {
+        let sizes = config.frame_sizes();
         let own: usize = sizes.windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum();
         Network::of(config, &sizes, &flat[flat.len() - own..])
     }

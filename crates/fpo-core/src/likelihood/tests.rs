@@ -6,6 +6,7 @@ use candle_core::{DType, Device};
 
 use super::*;
 use crate::flow::config::Reduction;
+use crate::flow::frame::ActionFrame;
 use crate::flow::path::Path;
 use crate::flow::source::SourceWidth;
 use crate::flow::steps::StepTimes;
@@ -38,14 +39,15 @@ fn configs() -> Vec<FlowConfig> {
         source_width: SourceWidth::Learned,
         ..base(4)
     };
-    let per_state = FlowConfig {
-        source_width: SourceWidth::PerState,
+    let framed = FlowConfig {
+        source_width: SourceWidth::Fixed,
+        frame: ActionFrame::PerState,
         step_times: StepTimes::Middle,
         ..learned.clone()
     };
     let cosine = FlowConfig { path: Path::Cosine, flow_steps: 6, ..base(3) };
     let relu = FlowConfig { activation: Activation::Relu, ..base(2) };
-    vec![base(1), base(2), relu, cosine, learned, per_state]
+    vec![base(1), base(2), relu, cosine, learned, framed]
 }
 
 #[test]

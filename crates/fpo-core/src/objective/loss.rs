@@ -31,8 +31,8 @@ pub struct ValueTerms {
 
 /// The loss of one minibatch and the terms that make it up.
 pub struct MinibatchLoss {
-    /// `policy_loss + value_loss` and the shares of entropy and mean ratio, the scalar that is
-    /// differentiated.
+    /// `policy_loss + value_loss` and the shares of entropy, mean ratio and energy, the scalar that
+    /// is differentiated.
     pub total: Tensor,
     /// `−mean surrogate`.
     pub policy_loss: Tensor,
@@ -41,6 +41,8 @@ pub struct MinibatchLoss {
     pub entropy: Option<(Tensor, Tensor)>,
     /// `−λ·mean ratio`, where the mean ratio has a weight.
     pub mean_ratio: Option<Tensor>,
+    /// `kinetic_weight · mean energy`, where the energy has a weight.
+    pub energy: Option<Tensor>,
     /// Ratios `(U, B, R)`.
     pub ratio: Tensor,
     /// Logarithms of the ratios.
@@ -167,12 +169,21 @@ pub(crate) fn policy_loss(
         total = (total + &loss)?;
         mean_ratio = Some(loss);
     }
+    let energy = match evaluated.energy {
+        Some(mean) if objective.kinetic_weight > 0.0 => {
+            let loss = (mean * objective.kinetic_weight)?;
+            total = (total + &loss)?;
+            Some(loss)
+        }
+        _ => None,
+    };
     times.policy += clock.elapsed();
     Ok(MinibatchLoss {
         total,
         policy_loss,
         entropy,
         mean_ratio,
+        energy,
         ratio,
         log_ratio,
         advantages,
@@ -183,8 +194,8 @@ pub(crate) fn policy_loss(
 
 impl MinibatchLoss {
     /// Returns the two losses with a row of diagnostics, still on the device. The policy's loss
-    /// includes the shares of entropy and mean ratio; among the diagnostics only `total_loss`
-    /// includes them.
+    /// includes the shares of entropy, mean ratio and energy; among the diagnostics only
+    /// `total_loss` includes them.
     ///
     /// # Errors
     /// If a tensor operation fails.
@@ -235,7 +246,7 @@ impl MinibatchLoss {
         let diagnostics = diagnostics.stack()?;
         let entropy = self.entropy.map(|(_, loss)| loss);
         let mut policy = self.policy_loss;
-        for share in [entropy, self.mean_ratio].into_iter().flatten() {
+        for share in [entropy, self.mean_ratio, self.energy].into_iter().flatten() {
             policy = (policy + share)?;
         }
         Ok(StepLoss { policy, value: value_loss, diagnostics })

@@ -103,6 +103,10 @@ pub struct Objective {
     /// losses sinks below it where all losses rise at once. 10 to 30 suit losses in nats. Range 0
     /// and up. Default 0 (ours).
     pub mean_ratio_weight: f64,
+    /// Weight of the mean kinetic energy `½‖v‖²` of a flow that acts in a learned frame, which is
+    /// minimised: with the velocity v at 0 the policy is a Gaussian, and it stays near that but
+    /// where bending pays. Needs `policy.frame` = `"per_state"`. Range 0 and up. Default 0 (ours).
+    pub kinetic_weight: f64,
     /// Losses above this are lowered to it, without a gradient. Range above 0. Default: not set;
     /// `"fpo++"` has 20.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -152,6 +156,7 @@ impl Default for Objective {
             log_ratio_clamp: None,
             log_ratio_max: None,
             mean_ratio_weight: 0.0,
+            kinetic_weight: 0.0,
             loss_max: None,
             negative_advantage_loss_max: None,
             gamma: 0.995,
@@ -192,6 +197,7 @@ impl Objective {
         }
         for (field, weight) in [
             ("mean_ratio_weight", self.mean_ratio_weight),
+            ("kinetic_weight", self.kinetic_weight),
             ("value_coefficient", self.value_coefficient),
             ("entropy_coefficient", self.entropy_coefficient),
         ] {

@@ -51,8 +51,8 @@ impl LossInputs<'_> {
 /// The two losses of a minibatch, each differentiable with respect to its own network, and their
 /// diagnostics.
 pub struct StepLoss {
-    /// `−mean surrogate`, for a Gaussian policy minus its entropy bonus, and minus the weighted
-    /// mean ratio.
+    /// `−mean surrogate`, for a Gaussian policy minus its entropy bonus, minus the weighted mean
+    /// ratio, and plus the weighted energy of a flow in its frame.
     pub policy: Tensor,
     /// `value_coefficient · mean (R − V)²`.
     pub value: Tensor,

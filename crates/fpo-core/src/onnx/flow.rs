@@ -6,7 +6,8 @@ use candle_core::{DType, Device, Tensor};
 use crate::error::Result;
 use crate::flow::config::FlowConfig;
 use crate::flow::denoising::DenoisingMdp;
-use crate::flow::source::{LOG_SCALE, LOG_SCALE_RANGE, SourceWidth, WIDTH_NETWORK};
+use crate::flow::frame::{ActionFrame, FRAME_NETWORK, LOG_SCALE_RANGE};
+use crate::flow::source::{LOG_SCALE, SourceWidth};
 use crate::flow::source_terms::SourceTerms;
 use crate::flow::steps::FlowStep;
 use crate::flow::time::embed;
@@ -43,7 +44,7 @@ pub(super) fn action(
 
     let mut draws = Draws::new(graph, config, chain);
     let mut x = draws.of(graph, 0);
-    if let Some(width) = source(graph, config, parameters, obs)? {
+    if let Some(width) = source(graph, config, parameters)? {
         x = graph.node("start", "Mul", &[&x, &width]);
     }
     for (k, (step, share)) in steps.into_iter().zip(shares.chunks_exact(width)).enumerate() {
@@ -65,7 +66,10 @@ pub(super) fn action(
         x = graph.node(&scope, "Add", &[&x, &change]);
         x = draws.disturb(graph, k, x);
     }
-    Ok(x)
+    match config.frame {
+        ActionFrame::Fixed => Ok(x),
+        ActionFrame::PerState => place(graph, config, parameters, obs, &x),
+    }
 }
 
 /// Returns the shares of the embedded `times` in the first layer, one row for each, which are
@@ -85,42 +89,47 @@ fn source(
     graph: &mut Graph,
     config: &FlowConfig,
     parameters: &Parameters,
-    obs: &str,
 ) -> Result<Option<String>> {
     let theta = match config.source_width {
         SourceWidth::Fixed => &[],
         SourceWidth::Learned => parameters.get(LOG_SCALE)?,
-        SourceWidth::PerState => return width_of_state(graph, config, parameters, obs).map(Some),
     };
     let SourceTerms { std, .. } = SourceTerms::new(config, theta);
     let differs = std.iter().any(|&std| std != 1.0);
     Ok(differs.then(|| graph.constant("source.std", &[config.action_dim], &std)))
 }
 
-/// Adds `source_std · exp(R·tanh(h/R))` for the output h of the network of widths at `obs`, and
-/// returns its name.
-fn width_of_state(
+/// Adds `μ + source_std · exp(R·tanh(h/R)) · x` for the outputs h and μ of the network of frames at
+/// `obs`, and returns its name.
+fn place(
     graph: &mut Graph,
     config: &FlowConfig,
     parameters: &Parameters,
     obs: &str,
+    x: &str,
 ) -> Result<String> {
-    let layers = parameters.layers(WIDTH_NETWORK, config.hidden.len() + 1)?;
-    let mut layers = constants(graph, WIDTH_NETWORK, &layers, 0);
+    let layers = parameters.layers(FRAME_NETWORK, config.hidden.len() + 1)?;
+    let mut layers = constants(graph, FRAME_NETWORK, &layers, 0);
     let (weight, bias) = layers.pop().ok_or_else(no_layers)?;
     let (first_weight, first_bias) = layers.first().ok_or_else(no_layers)?;
-    let first = graph.node("width.layer0", "Gemm", &[obs, first_weight, first_bias]);
+    let first = graph.node("frame.layer0", "Gemm", &[obs, first_weight, first_bias]);
     let h = activate(graph, config.activation, &first);
-    let h = hidden(graph, config.activation, &layers[1..], WIDTH_NETWORK, h);
-    let range = LOG_SCALE_RANGE as f32;
-    let scaled = [("alpha", 1.0 / range), ("beta", 1.0 / range)];
-    let h = graph.node_with("width.output", "Gemm", &[&h, &weight, &bias], &scaled);
-    let bounded = graph.node("width.bounded", "Tanh", &[&h]);
-    let range = graph.constant("width.range", &[1], &[range]);
-    let log = graph.node("width.log", "Mul", &[&bounded, &range]);
-    let width = graph.node("width.relative", "Exp", &[&log]);
-    let base = graph.constant("width.base", &[1], &[config.source_std as f32]);
-    Ok(graph.node("source.std", "Mul", &[&width, &base]))
+    let h = hidden(graph, config.activation, &layers[1..], FRAME_NETWORK, h);
+    let output = graph.node("frame.output", "Gemm", &[&h, &weight, &bias]);
+    let axis = graph.integers("frame.axis", &[1]);
+    let ends = [0, 1, 2]
+        .map(|k| graph.integers(&format!("frame.end{k}"), &[(k * config.action_dim) as i64]));
+    let h = graph.node("frame.h", "Slice", &[&output, &ends[0], &ends[1], &axis]);
+    let centre = graph.node("frame.centre", "Slice", &[&output, &ends[1], &ends[2], &axis]);
+    let range = graph.constant("frame.range", &[1], &[LOG_SCALE_RANGE as f32]);
+    let h = graph.node("frame.scaled", "Div", &[&h, &range]);
+    let bounded = graph.node("frame.bounded", "Tanh", &[&h]);
+    let log = graph.node("frame.log", "Mul", &[&bounded, &range]);
+    let width = graph.node("frame.relative", "Exp", &[&log]);
+    let base = graph.constant("frame.base", &[1], &[config.source_std as f32]);
+    let width = graph.node("frame.width", "Mul", &[&width, &base]);
+    let wide = graph.node("frame.wide", "Mul", &[x, &width]);
+    Ok(graph.node("frame.action", "Add", &[&wide, &centre]))
 }
 
 /// The parts of the input `noise`: what actions start from and, for a chain, what disturbs the

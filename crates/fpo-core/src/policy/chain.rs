@@ -30,12 +30,16 @@ impl ChainPolicy {
     ///
     /// # Errors
     /// [`Error::OutOfRange`] if the noise's σ is out of range, and [`Error::Invalid`] for a flow
-    /// whose source is learned, on which the likelihoods of its steps do not depend, or whose steps
-    /// are asked elsewhere than at their start.
+    /// whose source or frame is learned, on which the likelihoods of its steps do not depend, or
+    /// whose steps are asked elsewhere than at their start.
     pub fn new(flow: FlowPolicy, mdp: DenoisingMdp) -> Result<ChainPolicy> {
         mdp.validate()?;
         if flow.config().source_width != SourceWidth::Fixed {
             let what = "a chain cannot learn the width of its source; it must be `fixed`";
+            return Err(Error::Invalid(what.into()));
+        }
+        if !flow.config().frame.is_fixed() {
+            let what = "a chain cannot learn its frame; `frame` must be `fixed`";
             return Err(Error::Invalid(what.into()));
         }
         if !flow.config().step_times.is_start() {
@@ -65,7 +69,7 @@ impl ChainPolicy {
     /// If a tensor operation fails.
     pub fn states(&self, obs: &Tensor, noise: &Tensor) -> Result<Tensor> {
         let draw = |k: usize| noise.narrow(1, k, 1)?.squeeze(1)?.contiguous();
-        let start = self.flow.source(obs, &draw(0)?)?;
+        let start = self.flow.source(&draw(0)?)?;
         let states = RefCell::new(vec![start.clone()]);
         self.flow.integrate(obs, &start, |k, x| {
             let x = (x + (draw(k + 1)? * self.mdp.sigma)?)?;
@@ -160,7 +164,8 @@ impl Policy for ChainPolicy {
         stored: &Tensor,
         _t: &Tensor,
     ) -> Result<Evaluated> {
-        Ok(Evaluated { losses: self.negative_log_likelihood(obs, stored)?, entropy: None })
+        let losses = self.negative_log_likelihood(obs, stored)?;
+        Ok(Evaluated { losses, entropy: None, energy: None })
     }
 
     fn field(&self) -> Option<&dyn VelocityField> {

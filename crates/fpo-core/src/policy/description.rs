@@ -52,7 +52,7 @@ pub(crate) fn gaussian(config: &GaussianConfig) -> Result<Value> {
 pub(crate) fn read_flow(description: Value) -> Result<FlowConfig> {
     let described: FlowDescription =
         serde_json::from_value(description.clone()).map_err(unreadable)?;
-    only_known(&description, &described, &["source_std", "source_width", "step_times"])?;
+    only_known(&description, &described, &["source_std", "source_width", "frame", "step_times"])?;
     let FlowDescription { config, schedule, step_factors, .. } = described;
     config.validate()?;
     let count = config.flow_steps;

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! with a **mean** over action dimensions, unless [`crate::Reduction`] says otherwise. ε has the
-//! width of the source ([`crate::SourceWidth`]).
+//! width of the source ([`crate::SourceWidth`]), and all may happen in a frame ([`crate::ActionFrame`]).
 
 use std::sync::{Arc, OnceLock};
 
@@ -20,6 +20,7 @@ use candle_core::{DType, Device, Tensor};
 use crate::error::Result;
 use crate::flow::config::FlowConfig;
 use crate::flow::draws::SampleDraws;
+use crate::flow::frame::ActionFrame;
 use crate::flow::path::Path;
 use crate::flow::sampler::VelocityField;
 use crate::flow::source::SourceWidth;
@@ -27,6 +28,7 @@ use crate::flow::time::upload;
 use crate::nn::mlp::Mlp;
 use crate::nn::params::FlatParams;
 use crate::policy::flow_constants::Constants;
+use crate::policy::learned_frame::{Framed, LearnedFrame};
 use crate::policy::learned_source::LearnedSource;
 use crate::policy::{Acted, Evaluated, KernelForm, Policy, PolicySpec, description};
 use crate::random::{Noise, Purpose};
@@ -55,10 +57,10 @@ impl FlowPolicy {
     ) -> Result<FlowPolicy> {
         let mlp = config.mlp()?;
         let mut values = mlp.init(noise, Purpose::PolicyInit);
-        if config.source_width == SourceWidth::PerState {
-            let width = config.width_mlp();
+        if config.frame == ActionFrame::PerState {
             let (own, layers) = (mlp.parameters(), mlp.sizes().len() - 1);
-            let hidden = width.init_layers(noise, Purpose::PolicyInit, layers, layers - 1);
+            let frame = config.frame_mlp();
+            let hidden = frame.init_layers(noise, Purpose::PolicyInit, layers, layers - 1);
             values[own..].copy_from_slice(&hidden);
         }
         let params = FlatParams::new(mlp.layout().clone(), values, dtype, device)?;
@@ -108,7 +110,8 @@ impl FlowPolicy {
         FlowPolicy { params, constants: OnceLock::new(), ..self.clone() }
     }
 
-    /// Returns the velocity `(…, A)` at `x_t (…, A)` and `t (…, 1)` for normalised `obs (…, O)`.
+    /// Returns the velocity `(…, A)` at `x_t (…, A)` and `t (…, 1)` for normalised `obs (…, O)`, in
+    /// the units of the flow's frame.
     ///
     /// # Errors
     /// If a tensor operation fails.
@@ -148,14 +151,22 @@ impl VelocityField for FlowPolicy {
         self.config.flow_steps
     }
 
-    fn source(&self, obs: &Tensor, unit: &Tensor) -> Result<Tensor> {
-        let base = self.config.source_std;
+    fn source(&self, unit: &Tensor) -> Result<Tensor> {
+        let base = self.config.flow_std();
         match self.config.source_width {
             SourceWidth::Fixed if base == 1.0 => Ok(unit.clone()),
             SourceWidth::Fixed => Ok((unit * base)?),
-            _ => Ok(unit.broadcast_mul(
-                &LearnedSource::new(&self.config, &self.params, obs)?.std()?.detach(),
-            )?),
+            SourceWidth::Learned => {
+                let std = LearnedSource::new(&self.config, &self.params)?.std()?;
+                Ok(unit.broadcast_mul(&std.detach())?)
+            }
+        }
+    }
+
+    fn place(&self, obs: &Tensor, x: Tensor) -> Result<Tensor> {
+        match self.config.frame {
+            ActionFrame::Fixed => Ok(x),
+            ActionFrame::PerState => LearnedFrame::new(&self.config, &self.params, obs)?.place(&x),
         }
     }
 
@@ -184,8 +195,8 @@ impl Policy for FlowPolicy {
     }
 
     fn act(&self, obs: &Tensor, noise: &Tensor) -> Result<Acted> {
-        let start = VelocityField::source(self, obs, noise)?;
-        Ok(Acted { action: self.sample(obs, &start)?, chain: None })
+        let end = self.sample(obs, &VelocityField::source(self, noise)?)?;
+        Ok(Acted { action: self.place(obs, end)?, chain: None })
     }
 
     fn evaluate(
@@ -195,31 +206,23 @@ impl Policy for FlowPolicy {
         stored: &Tensor,
         t: &Tensor,
     ) -> Result<Evaluated> {
-        Ok(Evaluated { losses: self.cfm_loss(obs, action, stored, t)?, entropy: None })
+        if !self.config.frame.is_fixed() {
+            let Framed { losses, energy } = self.framed(obs, action, stored, t)?;
+            return Ok(Evaluated { losses, entropy: None, energy: Some(energy) });
+        }
+        let losses = self.cfm_loss(obs, action, stored, t)?;
+        Ok(Evaluated { losses, entropy: None, energy: None })
     }
 
-    fn scale_noise(
-        &self,
-        obs: &mut dyn FnMut() -> Result<Tensor>,
-        noise: &mut [f32],
-    ) -> Result<()> {
-        let FlowConfig { source_std: base, source_width, action_dim, .. } = self.config;
-        let std = match source_width {
+    fn scale_noise(&self, noise: &mut [f32]) -> Result<()> {
+        let (base, dim) = (self.config.flow_std(), self.config.action_dim);
+        let std = match self.config.source_width {
             SourceWidth::Fixed if base == 1.0 => return Ok(()),
-            SourceWidth::Fixed => vec![base as f32; action_dim],
-            SourceWidth::Learned => {
-                LearnedSource::overall(&self.config, &self.params)?.host_std()?
-            }
-            SourceWidth::PerState => {
-                LearnedSource::new(&self.config, &self.params, &obs()?)?.host_std()?
-            }
+            SourceWidth::Fixed => vec![base as f32; dim],
+            SourceWidth::Learned => LearnedSource::new(&self.config, &self.params)?.host_std()?,
         };
-        // All samples of an observation have its width.
-        let per_state = noise.len() / (std.len() / action_dim);
-        for (rows, std) in noise.chunks_exact_mut(per_state).zip(std.chunks_exact(action_dim)) {
-            for row in rows.chunks_exact_mut(action_dim) {
-                row.iter_mut().zip(std).for_each(|(x, std)| *x *= std);
-            }
+        for row in noise.chunks_exact_mut(dim) {
+            row.iter_mut().zip(&std).for_each(|(x, std)| *x *= std);
         }
         Ok(())
     }

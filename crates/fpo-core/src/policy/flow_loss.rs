@@ -25,6 +25,9 @@ impl FlowPolicy {
         eps: &Tensor,
         t: &Tensor,
     ) -> Result<Tensor> {
+        if !self.config.frame.is_fixed() {
+            return Ok(self.framed(obs, action, eps, t)?.losses);
+        }
         let (steps, batch, samples, action_dim) = eps.dims4()?;
         let rows = steps * batch;
         let eps = eps.reshape((rows, samples, action_dim))?;
@@ -53,9 +56,9 @@ impl FlowPolicy {
         let squares = error.sqr()?;
         let source = match self.config.source_width {
             SourceWidth::Fixed => None,
-            SourceWidth::Learned | SourceWidth::PerState => {
+            SourceWidth::Learned => {
                 let noise = weighted(eps)?.sqr()?;
-                Some((LearnedSource::new(&self.config, &self.params, &obs)?, (&squares - noise)?))
+                Some((LearnedSource::new(&self.config, &self.params)?, (&squares - noise)?))
             }
         };
         let sums = match &source {

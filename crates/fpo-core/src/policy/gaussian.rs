@@ -142,7 +142,7 @@ impl Policy for GaussianPolicy {
         let distribution = self.distribution(obs)?;
         let losses = distribution.log_prob_unsquashed(action)?.neg()?.unsqueeze(2)?;
         let entropy = Some(distribution.mean_entropy(stored)?);
-        Ok(Evaluated { losses, entropy })
+        Ok(Evaluated { losses, entropy, energy: None })
     }
 
     fn kernel_form(&self) -> Option<KernelForm<'_>> {

@@ -5,58 +5,36 @@ use candle_core::{DType, Tensor};
 
 use crate::error::Result;
 use crate::flow::config::FlowConfig;
-use crate::flow::source::{LOG_SCALE_RANGE, SourceWidth};
 use crate::nn::params::FlatParams;
 use crate::tensor::transfer::to_host;
 
 /// The logarithms θ of a flow's width over `source_std`, differentiable where the flow is.
 pub(super) struct LearnedSource {
-    /// `(1, A)`, or `(rows, A)` where they depend on the state.
+    /// `(1, A)`.
     theta: Tensor,
     base: f64,
 }
 
 impl LearnedSource {
-    /// Returns the source of a policy with these parameters, whose width is learned, at normalised
-    /// `obs (rows, O)`.
-    pub(super) fn new(
-        config: &FlowConfig,
-        params: &FlatParams,
-        obs: &Tensor,
-    ) -> Result<LearnedSource> {
-        if config.source_width != SourceWidth::PerState {
-            return LearnedSource::overall(config, params);
-        }
-        let network = config.width_mlp();
-        let own = LearnedSource::last(params, network.parameters())?;
-        let output = network.forward_rows(&own, obs, None, 1.0)?;
-        let theta = ((output / LOG_SCALE_RANGE)?.tanh()? * LOG_SCALE_RANGE)?;
-        Ok(LearnedSource { theta, base: config.source_std })
-    }
-
-    /// Returns the source of a policy whose width is learned, but the same in all states.
-    pub(super) fn overall(config: &FlowConfig, params: &FlatParams) -> Result<LearnedSource> {
+    /// Returns the source of a policy with these parameters, whose width is learned.
+    pub(super) fn new(config: &FlowConfig, params: &FlatParams) -> Result<LearnedSource> {
         let dim = config.action_dim;
-        let theta = LearnedSource::last(params, dim)?.reshape((1, dim))?;
-        Ok(LearnedSource { theta, base: config.source_std })
+        // The parameters of the source follow the velocity's.
+        let theta = params.flat().narrow(0, params.layout().len() - dim, dim)?;
+        Ok(LearnedSource { theta: theta.reshape((1, dim))?, base: config.source_std })
     }
 
-    /// Returns the last `count` parameters: those of the source follow the velocity's.
-    fn last(params: &FlatParams, count: usize) -> Result<Tensor> {
-        Ok(params.flat().narrow(0, params.layout().len() - count, count)?)
-    }
-
-    /// Returns σ, `(1 or rows, A)`.
+    /// Returns σ, `(1, A)`.
     pub(super) fn std(&self) -> Result<Tensor> {
         Ok((self.theta.exp()? * self.base)?)
     }
 
-    /// Returns σ as numbers of the host, row by row.
+    /// Returns σ as numbers of the host.
     pub(super) fn host_std(&self) -> Result<Vec<f32>> {
         to_host(&self.std()?.detach().to_dtype(DType::F32)?)
     }
 
-    /// Returns `exp(−2θ)`, `(1 or rows, 1, A)`.
+    /// Returns `exp(−2θ)`, `(1, 1, A)`.
     pub(super) fn weights(&self) -> Result<Tensor> {
         Ok((&self.theta * -2.0)?.exp()?.unsqueeze(1)?)
     }
@@ -92,7 +70,7 @@ mod tests {
     use crate::flow::config::Reduction;
     use crate::flow::denoising::DenoisingMdp;
     use crate::flow::path::Quantity;
-    use crate::flow::sampler::{Method, Sampler, VelocityField};
+    use crate::flow::sampler::{Method, Sampler};
     use crate::flow::source::SourceWidth;
     use crate::policy::Policy;
     use crate::policy::chain::ChainPolicy;
@@ -107,36 +85,22 @@ mod tests {
 
     /// A flow without weights, whose last bias shifts actions by `mean`, of learned width.
     fn shift(measure: Quantity, mean: [f64; DIM], theta: [f64; DIM]) -> FlowPolicy {
-        shift_of(SourceWidth::Learned, measure, mean, theta)
-    }
-
-    /// The same where θ is a parameter or, per state, the output of a network without weights.
-    fn shift_of(
-        source_width: SourceWidth,
-        measure: Quantity,
-        mean: [f64; DIM],
-        theta: [f64; DIM],
-    ) -> FlowPolicy {
         let config = FlowConfig {
             hidden: vec![4],
             output_scale: 0.5,
             output_mode: measure,
             loss_reduction: Reduction::Nats,
             source_std: 0.8,
-            source_width,
+            source_width: SourceWidth::Learned,
             ..FlowConfig::new(2, DIM)
         };
         let policy = FlowPolicy::new(config, &Noise::new(0), DType::F64, &Device::Cpu).unwrap();
         let len = policy.params().layout().len();
         let mut flat = vec![0.0; len];
-        let velocity = policy.mlp.parameters();
         for i in 0..DIM {
             // The velocity is −mean: actions are noise + mean.
-            flat[velocity - DIM + i] = -mean[i] / 0.5;
-            flat[len - DIM + i] = match source_width {
-                SourceWidth::PerState => LOG_SCALE_RANGE * (theta[i] / LOG_SCALE_RANGE).atanh(),
-                _ => theta[i],
-            };
+            flat[len - 2 * DIM + i] = -mean[i] / 0.5;
+            flat[len - DIM + i] = theta[i];
         }
         policy.params().var().set(&Tensor::from_vec(flat, len, &Device::Cpu).unwrap()).unwrap();
         policy
@@ -158,10 +122,7 @@ mod tests {
             (([0.3, -0.5, 1.0], [0.0, 0.2, -0.4]), ([0.1, 0.0, 1.4], [0.3, 0.1, -0.7]));
         let action = [0.9, -1.3, 0.2];
         let pairs = 64;
-        let widths = [SourceWidth::Learned, SourceWidth::PerState];
-        let measures = [(Quantity::Velocity, 1e-12), (Quantity::Noise, 1e-3)];
-        for (width, (measure, allowed)) in widths.into_iter().flat_map(|w| measures.map(|m| (w, m)))
-        {
+        for (measure, allowed) in [(Quantity::Velocity, 1e-12), (Quantity::Noise, 1e-3)] {
             let mut noise = vec![0.0f32; pairs * DIM];
             Noise::new(3).fill_normal(Purpose::LossNoise, 0, &mut noise);
             let std: Vec<f64> = old.1.iter().map(|theta: &f64| 0.8 * theta.exp()).collect();
@@ -178,87 +139,13 @@ mod tests {
             let eps = tensor(&eps, (1, 1, 2 * pairs, DIM));
             let t = tensor(&t, (1, 1, 2 * pairs, 1));
             let loss = |(mean, theta)| {
-                let policy = shift_of(width, measure, mean, theta);
+                let policy = shift(measure, mean, theta);
                 let losses = policy.cfm_loss(&obs, &taken, &eps, &t).unwrap();
                 losses.mean_all().unwrap().to_scalar::<f64>().unwrap()
             };
             let found = loss(old) - loss(new);
             let expected = gaussian(&action, old.0, old.1) - gaussian(&action, new.0, new.1);
-            assert!(
-                (found - expected).abs() < allowed,
-                "{width:?} {measure:?}: {found}, {expected}"
-            );
-        }
-    }
-
-    /// The derivative of a log ratio with respect to the weights behind the width, against central
-    /// differences.
-    #[test]
-    fn a_width_per_state_has_the_derivative_of_its_network() {
-        let config = FlowConfig {
-            hidden: vec![5, 4],
-            output_mode: Quantity::Velocity,
-            loss_reduction: Reduction::Nats,
-            source_std: 0.8,
-            source_width: SourceWidth::PerState,
-            ..FlowConfig::new(2, DIM)
-        };
-        let policy = FlowPolicy::new(config, &Noise::new(1), DType::F64, &Device::Cpu).unwrap();
-        let len = policy.params().layout().len();
-        let drawn = |purpose, shape: &[usize]| {
-            let drawn = Noise::new(2).normal_tensor(purpose, 0, shape, &Device::Cpu).unwrap();
-            drawn.to_dtype(DType::F64).unwrap()
-        };
-        let params = (drawn(Purpose::PolicyInit, &[len]) * 0.5).unwrap();
-        let (obs, action) =
-            (drawn(Purpose::Probe, &[1, 4, 2]), drawn(Purpose::Action, &[1, 4, DIM]));
-        let eps = drawn(Purpose::LossNoise, &[1, 4, 6, DIM]);
-        let t = (drawn(Purpose::LossTime, &[1, 4, 6, 1]).tanh().unwrap() * 0.5).unwrap();
-        let t = (t + 0.5).unwrap();
-        let weights = drawn(Purpose::Shuffle, &[1, 4, 6]);
-        let total = |params: &Tensor| {
-            policy.params().var().set(params).unwrap();
-            let losses = policy.cfm_loss(&obs, &action, &eps, &t).unwrap();
-            (losses * &weights).unwrap().sum_all().unwrap()
-        };
-        let gradients = total(&params).backward().unwrap();
-        let gradient = gradients.get(policy.params().var()).unwrap().to_vec1::<f64>().unwrap();
-        for k in policy.mlp.parameters()..len {
-            let mut unit = vec![0.0; len];
-            unit[k] = 1e-5;
-            let unit = Tensor::from_vec(unit, len, &Device::Cpu).unwrap();
-            let at = |params: Tensor| total(&params).to_scalar::<f64>().unwrap();
-            let numeric = (at((&params + &unit).unwrap()) - at((&params - &unit).unwrap())) / 2e-5;
-            assert!((gradient[k] - numeric).abs() < 1e-6 * (1.0 + numeric.abs()), "{k}");
-        }
-    }
-
-    #[test]
-    fn stored_noise_has_the_width_of_its_state() {
-        let config = FlowConfig {
-            hidden: vec![5],
-            loss_reduction: Reduction::Nats,
-            source_width: SourceWidth::PerState,
-            ..FlowConfig::new(2, DIM)
-        };
-        let policy = FlowPolicy::new(config, &Noise::new(1), DType::F64, &Device::Cpu).unwrap();
-        let len = policy.params().layout().len();
-        let params = Noise::new(2).normal_tensor(Purpose::PolicyInit, 0, &[len], &Device::Cpu);
-        policy.params().var().set(&params.unwrap().to_dtype(DType::F64).unwrap()).unwrap();
-        let obs = tensor(&[0.3, -0.1, 1.5, 0.7], (1, 1, 2, 2)).reshape((2, 2)).unwrap();
-        let mut noise = vec![1.0f32; 2 * 4 * DIM];
-        policy.scale_noise(&mut || Ok(obs.clone()), &mut noise).unwrap();
-        let expected = VelocityField::source(
-            &policy,
-            &obs,
-            &Tensor::ones((2, DIM), DType::F64, &Device::Cpu).unwrap(),
-        );
-        let expected = expected.unwrap().to_vec2::<f64>().unwrap();
-        assert!((expected[0][0] - expected[1][0]).abs() > 1e-3, "widths differ: {expected:?}");
-        for (k, row) in noise.chunks_exact(DIM).enumerate() {
-            for (found, expected) in row.iter().zip(&expected[k / 4]) {
-                assert!((f64::from(*found) - expected).abs() < 1e-6, "{found} for {expected}");
-            }
+            assert!((found - expected).abs() < allowed, "{measure:?}: {found}, {expected}");
         }
     }
 
@@ -292,8 +179,7 @@ mod tests {
     fn stored_noise_has_the_width_of_the_source() {
         let policy = shift(Quantity::Velocity, [0.0; DIM], [0.1, -0.2, 0.0]);
         let mut noise = vec![1.0f32, 1.0, 1.0, -2.0, 0.5, 0.0];
-        let mut obs = || panic!("a width that is the same in all states needs none");
-        policy.scale_noise(&mut obs, &mut noise).unwrap();
+        policy.scale_noise(&mut noise).unwrap();
         let std = [0.8 * 0.1f32.exp(), 0.8 * (-0.2f32).exp(), 0.8];
         let expected = [std[0], std[1], std[2], -2.0 * std[0], 0.5 * std[1], 0.0];
         for (found, expected) in noise.iter().zip(expected) {

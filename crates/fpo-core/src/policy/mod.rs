@@ -20,6 +20,7 @@ mod flow_loss;
 mod flow_sampling;
 pub(crate) mod gaussian;
 pub(crate) mod gaussian_config;
+mod learned_frame;
 mod learned_source;
 pub(crate) mod squashed_normal;
 
@@ -86,16 +87,11 @@ pub trait Policy: Debug + Send + Sync {
     }
 
     /// Turns the unit normals in `noise`, rows of an action's length, into the noise of the samples
-    /// that are stored with actions. `obs` yields the normalised observations `(B, O)` that the
-    /// actions answer to; the samples of each lie together.
+    /// that are stored with actions.
     ///
     /// # Errors
     /// If a tensor operation fails.
-    fn scale_noise(
-        &self,
-        _obs: &mut dyn FnMut() -> Result<Tensor>,
-        _noise: &mut [f32],
-    ) -> Result<()> {
+    fn scale_noise(&self, _noise: &mut [f32]) -> Result<()> {
         Ok(())
     }
 
@@ -205,4 +201,6 @@ pub struct Evaluated {
     pub losses: Tensor,
     /// Mean entropy in nats, a scalar.
     pub entropy: Option<Tensor>,
+    /// Mean kinetic energy of a flow in its frame, `½‖v‖²`, a scalar.
+    pub energy: Option<Tensor>,
 }

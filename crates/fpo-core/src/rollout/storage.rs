@@ -247,21 +247,18 @@ impl RolloutStorage {
     }
 
     /// Fills in the numbers that are drawn for the actions of step `t`. `noise` writes the noise,
-    /// unless the policy stores chains, and `times` writes the flow times. `noise` can ask for the
-    /// step's raw observations, `E × O`.
+    /// unless the policy stores chains, and `times` writes the flow times.
     pub(crate) fn draw(
         &mut self,
         t: usize,
-        noise: impl FnOnce(&mut dyn FnMut() -> Result<Vec<f32>>, &mut [f32]),
+        noise: impl FnOnce(&mut [f32]),
         times: impl FnOnce(&mut [f32]),
     ) -> Result<()> {
         let RolloutSize { envs, stored, action_dim, .. } = self.size;
         let all = 0..envs;
         if stored.source.is_drawn() {
             let cells = self.cells(t, &all, stored.rows * action_dim);
-            let seen = self.cells(t, &all, self.size.obs_dim);
-            let mut obs = || self.arrays.obs.read(seen.clone(), <[f32]>::to_vec);
-            self.arrays.stored.write(cells, |out| noise(&mut obs, out))?;
+            self.arrays.stored.write(cells, noise)?;
         }
         let cells = self.cells(t, &all, stored.losses);
         self.arrays.t.write(cells, times)

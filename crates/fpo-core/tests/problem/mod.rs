@@ -9,10 +9,10 @@ use fpo_core::gae::Truncation;
 use fpo_core::path::{Path, Quantity};
 use fpo_core::surrogate::Surrogate;
 use fpo_core::{
-    Activation, Alone, ChainPolicy, Compute, DenoisingMdp, FlowConfig, FlowPolicy, GaussianConfig,
-    GaussianPolicy, Learner, LossInputs, MeanRatio, Noise, Normalizer, NormalizerKind, Objective,
-    OptimizerConfig, PhaseTimes, Policy, Purpose, Reduction, Rollout, Source, SourceWidth,
-    StepTimes, Transitions, ValueNet, minibatch_loss,
+    ActionFrame, Activation, Alone, ChainPolicy, Compute, DenoisingMdp, FlowConfig, FlowPolicy,
+    GaussianConfig, GaussianPolicy, Learner, LossInputs, MeanRatio, Noise, Normalizer,
+    NormalizerKind, Objective, OptimizerConfig, PhaseTimes, Policy, Purpose, Reduction, Rollout,
+    Source, SourceWidth, StepTimes, Transitions, ValueNet, minibatch_loss,
 };
 
 /// Which policy acts.
@@ -115,12 +115,18 @@ impl Problem {
         }
         self.flow.loss_reduction = Reduction::Nats;
         (self.flow.source_std, self.flow.source_width) = (std, width);
-        if width == SourceWidth::PerState {
-            self.flow.step_times = StepTimes::Middle;
-        }
         // Bounds on losses are meant for those that cannot be negative.
         (self.objective.loss_max, self.objective.negative_advantage_loss_max) = (None, None);
         self
+    }
+
+    /// The same problem with losses in nats and a frame for each state, whose width starts at `std`.
+    pub fn in_frames(self, std: f64) -> Problem {
+        let mut problem = self.with_source(std, SourceWidth::Fixed);
+        (problem.flow.path, problem.flow.prediction) = (Path::Linear, Quantity::Velocity);
+        (problem.flow.frame, problem.flow.step_times) = (ActionFrame::PerState, StepTimes::Middle);
+        problem.objective.kinetic_weight = 0.3;
+        problem
     }
 
     fn tensor(&self, index: u64, shape: &[usize]) -> Tensor {
@@ -289,7 +295,8 @@ impl Problem {
             let loss = loss(&learner);
             let scalar = match net {
                 "policy" => {
-                    let shares = [loss.entropy.map(|(_, entropy)| entropy), loss.mean_ratio];
+                    let entropy = loss.entropy.map(|(_, entropy)| entropy);
+                    let shares = [entropy, loss.mean_ratio, loss.energy];
                     let add = |sum: Tensor, share: Tensor| (sum + share).unwrap();
                     shares.into_iter().flatten().fold(loss.policy_loss, add)
                 }

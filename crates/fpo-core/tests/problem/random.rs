@@ -55,6 +55,7 @@ impl Problem {
             // 0.2 is also a guard: where both bind, the gradient is at the edge of the clamp.
             log_ratio_clamp: [None, Some(0.1), Some(0.2), Some(3.0)][below(4)],
             mean_ratio_weight: [0.0, 2.0][seed as usize % 2],
+            kinetic_weight: 0.0,
             gamma: 0.97,
             gae_lambda: 0.9,
             advantage: [AdvantageKind::Gae, AdvantageKind::Vtrace][below(2)],

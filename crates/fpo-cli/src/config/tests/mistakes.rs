@@ -246,18 +246,27 @@ fn a_rate_follows_only_likelihoods_that_are_known() {
 #[test]
 fn a_source_is_learned_only_by_losses_that_are_likelihoods() {
     let nats = "policy.loss_reduction=nats";
-    for width in ["learned", "per_state"] {
-        let learned = &format!("policy.source_width={width}");
+    for (field, value) in [("source_width", "learned"), ("frame", "per_state")] {
+        let learned = &format!("policy.{field}={value}");
         let error = override_error(&[learned]);
-        assert!(error.contains("needs `loss_reduction` = `nats`"), "{error}");
+        assert!(error.contains("`loss_reduction` = `nats`"), "{error}");
         assert!(load("", &[learned, nats]).is_ok());
         for other in ["policy.path=cosine", "policy.prediction=data"] {
             let error = override_error(&[learned, nats, other]);
             assert!(error.contains("`prediction` = `velocity`"), "{error}");
         }
         let error = override_error(&["algorithm.kind=dppo", learned, nats]);
-        assert!(error.contains(&format!("`{width}` needs CFM losses")), "{error}");
+        assert!(error.contains(&format!("`{value}` needs CFM losses")), "{error}");
     }
+    let both = ["policy.source_width=learned", "policy.frame=per_state", nats];
+    let error = override_error(&both);
+    assert!(error.contains("needs `source_width` = `fixed`"), "{error}");
+    let weight = "algorithm.kinetic_weight=0.1";
+    let error = override_error(&[weight, nats]);
+    assert!(error.contains("needs `policy.frame` = `per_state`"), "{error}");
+    assert!(load("", &[weight, nats, "policy.frame=per_state"]).is_ok());
+    let error = override_error(&["algorithm.kinetic_weight=-1"]);
+    assert!(error.contains("algorithm.kinetic_weight"), "{error}");
     let middle = "policy.step_times=middle";
     assert!(load("", &[middle]).is_ok());
     for other in ["policy.path=cosine", "policy.prediction=data"] {

@@ -1,12 +1,13 @@
 //! The checks of a configuration that concern several values at once.
 
 use fpo_core::{
-    AdvantageNormalization, PolicySettings, RatioKind, Reduction, SampleNoise, Source, SourceWidth,
-    StepTimes,
+    ActionFrame, AdvantageNormalization, PolicySettings, RatioKind, Reduction, SampleNoise, Source,
+    SourceWidth, StepTimes,
 };
 
 use crate::config::choices::OverlapChoice;
 use crate::config::error::ConfigError;
+use crate::config::learning::PolicyConfig;
 use crate::config::resolved::Config;
 use crate::config::validate::{Check, MANY};
 
@@ -28,6 +29,7 @@ impl Check<'_> {
         self.overlap_has_halves(config)?;
         self.samples_make_pairs(config, source)?;
         self.entropy_is_known(config, source)?;
+        self.energy_is_known(config, source)?;
         self.flow_is_not_a_chain(config, source)?;
         self.likelihoods_are_known(config, source)?;
         self.digest_is_of_a_policy(config)?;
@@ -151,17 +153,36 @@ impl Check<'_> {
         Err(ConfigError::Combination { origin: self.origins_of(&fields), message })
     }
 
+    /// Fails if an energy is to be kept low that the policy does not have.
+    fn energy_is_known(&self, config: &Config, source: Source) -> Result<(), ConfigError> {
+        let weight = config.algorithm.objective.kinetic_weight;
+        let has_frames =
+            config.policy.frame == ActionFrame::PerState && source == Source::NoiseAndTime;
+        if weight == 0.0 || has_frames {
+            return Ok(());
+        }
+        let fields = ["algorithm.kinetic_weight", "policy.frame", "algorithm.kind"];
+        Err(ConfigError::Combination {
+            origin: self.origins_of(&fields),
+            message: format!(
+                "`algorithm.kinetic_weight` = {weight} needs `policy.frame` = `per_state` and \
+                 `algorithm.kind` = `fpo` or `fpo++`, whose velocity is 0 where it bends nothing"
+            ),
+        })
+    }
+
     /// Fails if a chain is asked for what only losses of a whole flow can learn: the width of a
-    /// source that they depend on, or steps that they do not depend on.
+    /// source or a frame that they depend on, or steps that they do not depend on.
     fn flow_is_not_a_chain(&self, config: &Config, source: Source) -> Result<(), ConfigError> {
         if !matches!(source, Source::Chain { .. }) {
             return Ok(());
         }
-        let (field, found, instead) = match (config.policy.source_width, config.policy.step_times) {
-            (SourceWidth::Learned, _) => ("policy.source_width", "learned", "fixed"),
-            (SourceWidth::PerState, _) => ("policy.source_width", "per_state", "fixed"),
-            (SourceWidth::Fixed, StepTimes::Middle) => ("policy.step_times", "middle", "start"),
-            (SourceWidth::Fixed, StepTimes::Start) => return Ok(()),
+        let PolicyConfig { source_width, frame, step_times, .. } = config.policy;
+        let (field, found, instead) = match (source_width, frame, step_times) {
+            (SourceWidth::Learned, ..) => ("policy.source_width", "learned", "fixed"),
+            (_, ActionFrame::PerState, _) => ("policy.frame", "per_state", "fixed"),
+            (_, _, StepTimes::Middle) => ("policy.step_times", "middle", "start"),
+            (_, _, StepTimes::Start) => return Ok(()),
         };
         Err(ConfigError::Combination {
             origin: self.origins_of(&[field, "algorithm.kind"]),

@@ -11,16 +11,18 @@
 //! loss = f·Σ (g·p − target)² + constant
 //! ```
 //!
-//! All rows of an action share its observation.
+//! All rows of an action share its observation. In a learned frame ([`crate::Frame`]) `a` is what
+//! the taken action is there.
 
 use crate::backend::fused::batch::{Batch, ObsMap};
+use crate::backend::fused::frames::{Frames, PackedFrames};
 use crate::backend::fused::kernels::embedding::TimeEmbedding;
 use crate::backend::fused::kernels::normal::Elements;
 use crate::backend::fused::kernels::perceptron::{Block, Keep, Perceptron};
-use crate::backend::fused::loss_rows::{Buffers, LossRows};
-use crate::backend::fused::source_width::{PackedWidth, Widths};
+use crate::backend::fused::loss_rows::{Besides, Buffers, Extras, LossRows};
 use crate::flow::config::FlowConfig;
 use crate::flow::denoising::DenoisingMdp;
+use crate::flow::source_terms::SourceTerms;
 use crate::simd::vector::Simd;
 
 /// What a flow's kernels know of its settings.
@@ -44,10 +46,21 @@ impl FlowForm {
         self.config == *config && self.chain == chain
     }
 
-    /// Returns the width of the source under these parameters.
-    pub(crate) fn width<S: Simd>(&self, s: S, params: &[f32]) -> PackedWidth {
-        PackedWidth::new(s, &self.config, params)
+    /// Returns what is learned besides the velocity under these parameters.
+    pub(crate) fn learned<S: Simd>(&self, s: S, params: &[f32]) -> Learned {
+        Learned {
+            source: SourceTerms::new(&self.config, params),
+            frames: PackedFrames::new(s, &self.config, params),
+        }
     }
+}
+
+/// What can be learned of a flow besides its velocity.
+pub(crate) struct Learned {
+    /// The width of the source.
+    source: SourceTerms,
+    /// The frames, if they are learned.
+    frames: Option<PackedFrames>,
 }
 
 /// Fills and reads the rows of a block.
@@ -60,13 +73,13 @@ pub(crate) struct FlowRows<'a, S> {
     pub(crate) map: ObsMap<'a>,
     /// Losses of an action.
     pub(crate) samples: usize,
-    /// The width of the source.
-    pub(crate) width: &'a PackedWidth,
+    /// What is learned besides the velocity.
+    pub(crate) learned: &'a Learned,
 }
 
 /// One row, whose input and target are weighted sums of two stored vectors.
 struct Regression<'a> {
-    /// The action, or the state a transition leads to.
+    /// The action in its frame, or the state a transition leads to.
     first: &'a [f32],
     /// The noise, or the state that the transition comes from.
     second: &'a [f32],
@@ -83,9 +96,10 @@ struct Regression<'a> {
 }
 
 impl<S: Simd> FlowRows<'_, S> {
-    /// Returns the regression of sample `n` of the rollout's transition `row`.
+    /// Returns the regression of sample `n` of the rollout's transition `row`, where `framed` is the
+    /// taken action in its frame, if there is one.
     #[inline(always)]
-    fn regression(&self, row: usize, n: usize) -> Regression<'_> {
+    fn regression<'b>(&'b self, row: usize, n: usize, framed: Option<&'b [f32]>) -> Regression<'b> {
         let FlowForm { config, chain, reduction, .. } = self.form;
         let (batch, dim, samples) = (self.batch, config.action_dim, self.samples);
         let parametrization = config.parametrization();
@@ -108,7 +122,7 @@ impl<S: Simd> FlowRows<'_, S> {
         let t = batch.data.t[sample];
         let rule = parametrization.regression(f64::from(t));
         Regression {
-            first: &batch.data.action[row * dim..(row + 1) * dim],
+            first: framed.unwrap_or(&batch.data.action[row * dim..(row + 1) * dim]),
             second: &batch.data.stored[sample * dim..(sample + 1) * dim],
             t,
             input: [rule.alpha as f32, rule.sigma as f32],
@@ -120,38 +134,58 @@ impl<S: Simd> FlowRows<'_, S> {
 }
 
 impl<S: Simd> FlowRows<'_, S> {
-    /// Returns the derivatives `(count, A)` with respect to each transition's θ, while the outputs
-    /// hold what [`LossRows::losses`] left: `∂L/∂θ = 1 − 2·f·w·(e² − ε²)`.
-    fn width_slopes(
-        &self,
-        first: usize,
-        losses: &[f32],
-        block: &Block,
-        widths: &Widths,
-    ) -> Vec<f32> {
-        let FlowRows { form, samples, .. } = *self;
-        let (dim, scale) = (form.config.action_dim, form.config.output_scale as f32);
-        let mut slopes = vec![0.0; losses.len() / samples * dim];
+    /// Adds the derivatives with respect to θ of the source to `tail`, while the outputs hold what
+    /// [`LossRows::losses`] left: `∂L/∂θ = 1 − 2·f·w·(e² − ε²)`.
+    fn source_slopes(&self, first: usize, losses: &[f32], block: &Block, tail: &mut [f32]) {
+        let FlowRows { form, samples, learned: Learned { source, .. }, .. } = *self;
+        let scale = form.config.output_scale as f32;
         let outputs = block.output.chunks_exact(block.output_stride);
         for (k, (&slope, out)) in losses.iter().zip(outputs).enumerate() {
-            let own = k / samples * dim..(k / samples + 1) * dim;
-            let (weights, sums) = (&widths.weights[own.clone()], &mut slopes[own]);
-            let regression = self.regression(self.row(first + k / samples), k % samples);
+            let regression = self.regression(self.row(first + k / samples), k % samples, None);
             let per_error = 2.0 * regression.factor * regression.gain * scale;
             if per_error == 0.0 {
                 // A row without weight, such as one of predicted noise at time 0, has no squares.
-                sums.iter_mut().for_each(|sum| *sum += slope);
+                tail.iter_mut().for_each(|tail| *tail += slope);
                 continue;
             }
-            for (((sum, &out), &noise), &weight) in
-                sums.iter_mut().zip(out).zip(regression.second).zip(weights)
+            for (((tail, &out), &noise), &weight) in
+                tail.iter_mut().zip(out).zip(regression.second).zip(&source.weights)
             {
                 let error = out / (per_error * weight);
                 let squares = error * error - noise * noise;
-                *sum += slope * (1.0 - 2.0 * regression.factor * weight * squares);
+                *tail += slope * (1.0 - 2.0 * regression.factor * weight * squares);
             }
         }
-        slopes
+    }
+
+    /// Does what [`LossRows::slopes`] does for a flow in frames, and leaves there what pulls at the
+    /// taken actions. Returns the sum of the energies.
+    fn slopes_in_frames(
+        &self,
+        first: usize,
+        losses: &[f32],
+        energy: f32,
+        block: &mut Block,
+        (packed, frames): (&PackedFrames, &mut Frames),
+    ) -> f64 {
+        let FlowRows { form, samples, .. } = *self;
+        let (dim, scale) = (form.config.action_dim, form.config.output_scale as f32);
+        packed.begin(losses, samples, frames);
+        let mut squares = 0.0;
+        let outputs = block.output.chunks_exact_mut(block.output_stride);
+        let velocities = frames.pulls.chunks_exact_mut(dim);
+        for (k, ((&slope, out), pull)) in losses.iter().zip(outputs).zip(velocities).enumerate() {
+            let regression = self.regression(self.row(first + k / samples), k % samples, None);
+            let on_taken = -regression.target[0] / (regression.gain * scale);
+            for (out, pull) in out.iter_mut().zip(pull) {
+                let velocity = *pull;
+                squares += f64::from(velocity * velocity);
+                *out *= slope;
+                *pull = on_taken * *out;
+                *out += energy * scale * velocity;
+            }
+        }
+        0.5 * squares
     }
 }
 
@@ -177,17 +211,24 @@ impl<S: Simd> LossRows<S> for FlowRows<'_, S> {
         Buffers {
             net: self.net.block(transitions * self.samples, transitions, spare),
             elements: Elements::default(),
-            widths: self.width.buffers(transitions),
+            frames: self
+                .learned
+                .frames
+                .as_ref()
+                .map(|frames| frames.buffers(transitions, self.samples)),
         }
     }
 
     fn forward(&self, first: usize, count: usize, keep: Keep, buffers: &mut Buffers) {
-        let FlowRows { s, form, net, batch, map, samples, width } = *self;
+        let FlowRows { s, form, net, batch, map, samples, learned } = *self;
         let FlowForm { config, embedding, .. } = form;
-        let Buffers { net: block, widths, .. } = buffers;
+        let Buffers { net: block, frames, .. } = buffers;
         let dim = config.action_dim;
         let write = |k: usize, x: &mut [f32]| map.write(batch.data.obs, self.row(first + k), x);
-        width.forward(s, (count, dim), keep, write, widths);
+        if let (Some(packed), Some(frames)) = (&learned.frames, frames.as_mut()) {
+            let action = |k: usize| &batch.data.action[self.row(first + k) * dim..][..dim];
+            packed.enter(s, count, keep, write, action, frames);
+        }
         let shared = block.shared_input.chunks_exact_mut(block.shared_stride).take(count);
         shared.enumerate().for_each(|(k, x)| write(k, x));
         let stride = block.input_stride;
@@ -197,8 +238,9 @@ impl<S: Simd> LossRows<S> for FlowRows<'_, S> {
             || {
                 for (k, rows) in groups.enumerate() {
                     let row = self.row(first + k);
+                    let framed = framed(frames, k, dim);
                     for (n, x) in rows.chunks_exact_mut(stride).enumerate() {
-                        let regression = self.regression(row, n);
+                        let regression = self.regression(row, n, framed);
                         let [a, b] = regression.input;
                         let (x_t, time) = x.split_at_mut(dim);
                         for ((x, &first), &second) in
@@ -218,34 +260,47 @@ impl<S: Simd> LossRows<S> for FlowRows<'_, S> {
 
     /// Replaces the outputs by the gradients of the losses with respect to them.
     fn losses(&self, first: usize, buffers: &mut Buffers, losses: &mut [f32]) {
-        let FlowRows { s, form: FlowForm { config, chain, .. }, samples, width, .. } = *self;
-        let Buffers { net: block, widths, .. } = buffers;
+        let FlowRows { s, form: FlowForm { config, chain, .. }, samples, learned, .. } = *self;
+        let Learned { source, .. } = learned;
+        let Buffers { net: block, frames, .. } = buffers;
         let dim = config.action_dim;
         let scale = config.output_scale as f32;
-        let of_chain = chain.map(|_| DenoisingMdp::constant(dim) as f32);
-        // What the noise itself adds to the squares is taken out where its width is learned.
-        let learned = if width.is_learned() { 1.0 } else { 0.0 };
+        let constant = match chain {
+            Some(_) => DenoisingMdp::constant(dim) as f32,
+            None => source.log_std,
+        };
+        // What the noise itself adds to the squares is taken out where a width is learned.
+        let taken_out = if source.learned || frames.is_some() { 1.0 } else { 0.0 };
         let output_stride = block.output_stride;
+        if let Some(frames) = frames.as_mut() {
+            frames.pulls.clear();
+            for out in block.output.chunks_exact(output_stride).take(losses.len()) {
+                frames.pulls.extend(out[..dim].iter().map(|&out| scale * out));
+            }
+        }
         s.vectorize(
             #[inline(always)]
             || {
                 for (k, losses) in losses.chunks_exact_mut(samples).enumerate() {
                     let row = self.row(first + k);
-                    let weights = &widths.weights[k * dim..(k + 1) * dim];
-                    let constant = of_chain.unwrap_or(widths.log_std[k]);
+                    let framed = framed(frames, k, dim);
+                    let constant = frames.as_ref().map_or(constant, |frames| frames.log_std[k]);
                     for (n, loss) in losses.iter_mut().enumerate() {
-                        let regression = self.regression(row, n);
+                        let regression = self.regression(row, n, framed);
                         let [a, b] = regression.target;
                         let gain = regression.gain * scale;
                         let slope = 2.0 * regression.factor * gain;
                         let at = (k * samples + n) * output_stride;
                         let out = &mut block.output[at..][..dim];
                         let mut sum = 0.0;
-                        for (((out, &first), &second), &weight) in
-                            out.iter_mut().zip(regression.first).zip(regression.second).zip(weights)
+                        for (((out, &first), &second), &weight) in out
+                            .iter_mut()
+                            .zip(regression.first)
+                            .zip(regression.second)
+                            .zip(&source.weights)
                         {
                             let error = gain * *out - (a * first + b * second);
-                            sum += weight * (error * error - learned * second * second);
+                            sum += weight * (error * error - taken_out * second * second);
                             *out = slope * weight * error;
                         }
                         *loss = regression.factor * sum + constant;
@@ -259,28 +314,59 @@ impl<S: Simd> LossRows<S> for FlowRows<'_, S> {
         &self,
         first: usize,
         losses: &[f32],
-        _entropy: f32,
+        besides: Besides,
         buffers: &mut Buffers,
         tail: &mut [f32],
-    ) -> f64 {
-        let Buffers { net: block, widths, .. } = buffers;
-        let dim = self.form.config.action_dim;
-        if self.width.is_learned() {
-            let slopes = self.width_slopes(first, losses, block, widths);
-            self.width.backward(self.s, &slopes, dim, widths, tail);
+    ) -> Extras {
+        let Buffers { net: block, frames, .. } = buffers;
+        let Learned { source, frames: packed } = self.learned;
+        if let (Some(packed), Some(frames)) = (packed, frames) {
+            let frames = (packed, frames);
+            let energy = self.slopes_in_frames(first, losses, besides.energy, block, frames);
+            return Extras { energy, ..Extras::default() };
+        }
+        if source.learned {
+            self.source_slopes(first, losses, block, tail);
         }
         let outputs = block.output.chunks_exact_mut(block.output_stride);
         for (&slope, out) in losses.iter().zip(outputs) {
-            out[..dim].iter_mut().for_each(|x| *x *= slope);
+            out[..self.form.config.action_dim].iter_mut().for_each(|x| *x *= slope);
         }
-        0.0
+        Extras::default()
+    }
+
+    fn behind_inputs(&self, first: usize, buffers: &mut Buffers, tail: &mut [f32]) {
+        let Buffers { net: block, frames, .. } = buffers;
+        let (Some(packed), Some(frames)) = (&self.learned.frames, frames) else { return };
+        let FlowRows { s, net, samples, .. } = *self;
+        let share = |row: usize| {
+            let (k, n) = (row / samples, row % samples);
+            self.regression(self.row(first + k), n, None).input[0]
+        };
+        packed.add(s, samples, net.first_gradient(block), share, frames);
+        packed.backward(s, frames, tail);
     }
 
     fn tail(&self) -> usize {
-        self.width.sums()
+        let Learned { source, frames } = self.learned;
+        match frames {
+            Some(frames) => frames.sums(),
+            None if source.learned => self.form.config.action_dim,
+            None => 0,
+        }
     }
 
     fn write_tail(&self, sums: &[f32], gradient: &mut [f32]) {
-        self.width.write(sums, gradient);
+        let end = gradient.len();
+        match &self.learned.frames {
+            Some(frames) => frames.write(sums, gradient),
+            None => gradient[end - sums.len()..].copy_from_slice(sums),
+        }
     }
+}
+
+/// Returns the taken action of transition `k` of a block in its frame, if there are frames.
+#[inline(always)]
+fn framed(frames: &Option<Frames>, k: usize, dim: usize) -> Option<&[f32]> {
+    frames.as_ref().map(|frames| &frames.taken[k * dim..(k + 1) * dim])
 }

@@ -4,8 +4,7 @@
 use crate::backend::fused::batch::{Batch, ObsMap};
 use crate::backend::fused::kernels::normal::{Elements, Shape};
 use crate::backend::fused::kernels::perceptron::{Keep, Perceptron};
-use crate::backend::fused::loss_rows::{Buffers, LossRows};
-use crate::backend::fused::source_width::Widths;
+use crate::backend::fused::loss_rows::{Besides, Buffers, Extras, LossRows};
 use crate::simd::vector::Simd;
 
 /// Fills and reads the rows of a block.
@@ -40,7 +39,7 @@ impl<S: Simd> LossRows<S> for GaussianRows<'_, S> {
         Buffers {
             net: self.net.block(transitions, 0, 0),
             elements: Elements::new(self.s, transitions * self.action_dim),
-            widths: Widths::default(),
+            frames: None,
         }
     }
 
@@ -75,10 +74,10 @@ impl<S: Simd> LossRows<S> for GaussianRows<'_, S> {
         &self,
         _first: usize,
         losses: &[f32],
-        entropy: f32,
+        besides: Besides,
         buffers: &mut Buffers,
         _tail: &mut [f32],
-    ) -> f64 {
+    ) -> Extras {
         let dim = self.action_dim;
         let Buffers { net: block, elements, .. } = buffers;
         let mut sum = 0.0;
@@ -92,10 +91,10 @@ impl<S: Simd> LossRows<S> for GaussianRows<'_, S> {
                 for ((out, loss), bonus) in
                     out.iter_mut().zip(&loss[own.clone()]).zip(&bonus[own.clone()])
                 {
-                    *out = slope * loss + entropy * bonus;
+                    *out = slope * loss + besides.entropy * bonus;
                 }
             }
         }
-        sum
+        Extras { entropy: sum, ..Extras::default() }
     }
 }

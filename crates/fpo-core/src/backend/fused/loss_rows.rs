@@ -2,9 +2,9 @@
 //! block are filled, what their losses are, and which gradient of the outputs follows from them.
 
 use crate::backend::fused::batch::Batch;
+use crate::backend::fused::frames::Frames;
 use crate::backend::fused::kernels::normal::Elements;
 use crate::backend::fused::kernels::perceptron::{Block, Keep, Perceptron};
-use crate::backend::fused::source_width::Widths;
 use crate::simd::vector::Simd;
 
 /// The buffers of one block of some transitions.
@@ -13,8 +13,26 @@ pub(crate) struct Buffers {
     pub(crate) net: Block,
     /// Those of a Gaussian; without room for other policies.
     pub(crate) elements: Elements,
-    /// Those of the width of a flow's source; without room for other policies.
-    pub(crate) widths: Widths,
+    /// Those of a flow's frames, if it has any.
+    pub(crate) frames: Option<Frames>,
+}
+
+/// Derivatives of a total with respect to what policies tell besides their losses.
+#[derive(Clone, Copy)]
+pub(crate) struct Besides {
+    /// To each transition's entropy.
+    pub(crate) entropy: f32,
+    /// To the energy of each sample.
+    pub(crate) energy: f32,
+}
+
+/// Sums of what policies tell besides their losses; 0 where it is not known.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Extras {
+    /// Of the transitions' entropies.
+    pub(crate) entropy: f64,
+    /// Of the samples' energies.
+    pub(crate) energy: f64,
 }
 
 /// One kind of policy on the transitions of one minibatch. Every transition has as many losses as
@@ -43,17 +61,21 @@ pub(crate) trait LossRows<S: Simd>: Copy + Sync {
     fn losses(&self, first: usize, buffers: &mut Buffers, losses: &mut [f32]);
 
     /// Turns what [`LossRows::losses`] left into the gradient with respect to the outputs, given
-    /// the total's derivative with respect to each loss and to each transition's entropy. Adds the
+    /// the total's derivative with respect to each loss, and to what else it depends on. Adds the
     /// gradient of the parameters behind the network's, for the transitions from `first` on, to
-    /// `tail`. Returns the sum of the entropies, 0 where they are not known.
+    /// `tail`.
     fn slopes(
         &self,
         first: usize,
         losses: &[f32],
-        entropy: f32,
+        besides: Besides,
         buffers: &mut Buffers,
         tail: &mut [f32],
-    ) -> f64;
+    ) -> Extras;
+
+    /// Adds what a backward pass of the network adds to that gradient, because its inputs depend on
+    /// those parameters.
+    fn behind_inputs(&self, _first: usize, _buffers: &mut Buffers, _tail: &mut [f32]) {}
 
     /// Returns how many sums the gradient of the parameters behind the network's takes.
     fn tail(&self) -> usize {

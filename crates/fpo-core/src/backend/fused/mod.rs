@@ -10,6 +10,7 @@ mod advantage;
 mod batch;
 pub(crate) mod chunks;
 mod flow_rows;
+mod frames;
 mod gaussian_rows;
 mod kernels;
 mod loss_rows;
@@ -18,7 +19,6 @@ pub(crate) mod policy_pass;
 pub(crate) mod sampling;
 mod shared;
 pub(crate) mod single;
-mod source_width;
 mod steps;
 mod surprise;
 pub(crate) mod value_pass;
@@ -175,7 +175,8 @@ impl Backend for Fused {
         let counts = [n * samples as f64, ratios];
         let mut diagnostics = self.diagnostics(&outcome, &value_outcome, counts, value_loss);
         let bonus = objective.entropy_coefficient * outcome.entropy / n;
-        let besides = bonus + outcome.weighted_ratio / ratios;
+        let energy = objective.kinetic_weight * outcome.energy / counts[0];
+        let besides = bonus + outcome.weighted_ratio / ratios - energy;
         diagnostics.total_loss -= besides;
         Ok(StepLoss {
             policy: known(policy_flat, diagnostics.policy_loss - besides, gradient)?,

@@ -37,6 +37,8 @@ pub(crate) struct PolicyOutcome {
     pub(crate) clipped: f64,
     /// Σ entropy over the transitions, 0 where it is not known.
     pub(crate) entropy: f64,
+    /// Σ energy over all samples, 0 for policies without a frame.
+    pub(crate) energy: f64,
 }
 
 impl PolicyOutcome {
@@ -75,6 +77,7 @@ impl Outcome for PolicyOutcome {
         ratio_max: f64::NEG_INFINITY,
         clipped: 0.0,
         entropy: 0.0,
+        energy: 0.0,
     };
 
     fn numbers(&mut self) -> Vec<&mut f64> {
@@ -90,6 +93,7 @@ impl Outcome for PolicyOutcome {
             ratio_max,
             clipped,
             entropy,
+            energy,
         } = self;
         vec![
             loss_old,
@@ -103,6 +107,7 @@ impl Outcome for PolicyOutcome {
             ratio_max,
             clipped,
             entropy,
+            energy,
         ]
     }
 
@@ -119,6 +124,7 @@ impl Outcome for PolicyOutcome {
             ratio_max: self.ratio_max.max(other.ratio_max),
             clipped: self.clipped + other.clipped,
             entropy: self.entropy + other.entropy,
+            energy: self.energy + other.energy,
         }
     }
 }

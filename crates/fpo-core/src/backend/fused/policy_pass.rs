@@ -9,7 +9,7 @@ use crate::backend::fused::gaussian_rows::GaussianRows;
 use crate::backend::fused::kernels::gradients::Write;
 use crate::backend::fused::kernels::normal::Shape;
 use crate::backend::fused::kernels::perceptron::{Keep, Perceptron};
-use crate::backend::fused::loss_rows::{Buffers, LossRows};
+use crate::backend::fused::loss_rows::{Besides, Buffers, LossRows};
 use crate::backend::fused::policy_outcome::{Aim, PolicyOutcome};
 use crate::backend::fused::shared::{Outcome, Shares};
 use crate::error::Result;
@@ -76,7 +76,7 @@ impl PolicyPass {
     }
 
     /// Writes the gradient of `−mean surrogate − entropy_coefficient · mean entropy − ratio_weight
-    /// · mean ratio` with respect to `params` to `gradient`, for advantages as the surrogate sees
+    /// · mean ratio + kinetic_weight · mean energy` with respect to `params` to `gradient`, for advantages as the surrogate sees
     /// them, one per transition of `batch`. With `ranks` each of them computes its chunks, and all
     /// get the gradient.
     ///
@@ -100,8 +100,8 @@ impl PolicyPass {
         let run = Run { transitions, buffers, sums, ranks };
         match kind {
             Kind::Flow(form) => {
-                let width = &form.width(s, params);
-                let rows = FlowRows { s, form, net, batch, map, samples, width };
+                let learned = &form.learned(s, params);
+                let rows = FlowRows { s, form, net, batch, map, samples, learned };
                 run.gradient(rows, aim, advantages, gradient)
             }
             Kind::Gaussian(config) => {
@@ -131,8 +131,8 @@ impl PolicyPass {
         let run = Run { transitions, buffers, sums, ranks };
         match kind {
             Kind::Flow(form) => {
-                let width = &form.width(s, params);
-                let rows = FlowRows { s, form, net, batch, map, samples, width };
+                let learned = &form.learned(s, params);
+                let rows = FlowRows { s, form, net, batch, map, samples, learned };
                 run.losses(rows, losses)
             }
             Kind::Gaussian(config) => run.losses(gaussian_rows(s, config, net, batch, map), losses),
@@ -295,10 +295,16 @@ impl<R> Pass<'_, R> {
             let aim = Aim { ratio_weight, ..*aim };
             surrogate(aim, transitions, advantage, old, losses, outcome);
         }
-        let entropy = -aim.objective.entropy_coefficient / transitions;
+        let besides = Besides {
+            entropy: (-aim.objective.entropy_coefficient / transitions) as f32,
+            energy: (aim.objective.kinetic_weight / (transitions * samples as f64)) as f32,
+        };
         let (sums, tail) = sums.split_at_mut(rows.net().gradient().len());
-        outcome.entropy += rows.slopes(first, losses, entropy as f32, buffers, tail);
+        let extras = rows.slopes(first, losses, besides, buffers, tail);
+        outcome.entropy += extras.entropy;
+        outcome.energy += extras.energy;
         rows.net().backward(s, count * samples, samples, &mut buffers.net, write, sums);
+        rows.behind_inputs(first, buffers, tail);
     }
 }
 

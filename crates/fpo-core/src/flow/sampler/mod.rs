@@ -226,8 +226,8 @@ impl Sampler {
     /// normals or zeros `start (B, A)`, computed by composed operations; see
     /// [`Sampler::integrate`].
     ///
-    /// With Euler's method on the policy's own number of steps this is
-    /// [`FlowPolicy::sample`](crate::FlowPolicy::sample) on the linear path, where the network
+    /// With Euler's method on the policy's own number of steps this is what
+    /// [`FlowPolicy::act`](crate::Policy::act) returns on the linear path, where the network
     /// predicts the velocity or no divisor is raised ([`crate::path`]).
     /// Pass a frozen policy unless gradients are to flow through the steps.
     ///
@@ -242,8 +242,10 @@ impl Sampler {
         index: u64,
     ) -> Result<Solution> {
         let velocity = |x: &Tensor, t: f64| field.velocity(obs, x, t);
-        let source = |unit: &Tensor| field.source(obs, unit);
-        self.walk(field.path(), velocity, &field.source(obs, start)?, noise, index, source)
+        let source = |unit: &Tensor| field.source(unit);
+        let start = field.source(start)?;
+        let ended = self.walk(field.path(), velocity, &start, noise, index, source)?;
+        Ok(Solution { x: field.place(obs, ended.x)?, ..ended })
     }
 }
 
@@ -255,13 +257,21 @@ pub trait VelocityField {
     /// Returns the number of steps of the policy's own sampler.
     fn steps(&self) -> usize;
 
-    /// Returns noise of the width that the field was trained with, from unit normals `(B, A)`, for
-    /// normalised `obs (B, O)`.
+    /// Returns noise of the width that the field was trained with, from unit normals `(B, A)`.
     ///
     /// # Errors
     /// If a tensor operation fails.
-    fn source(&self, _obs: &Tensor, unit: &Tensor) -> Result<Tensor> {
+    fn source(&self, unit: &Tensor) -> Result<Tensor> {
         Ok(unit.clone())
+    }
+
+    /// Returns the actions `(B, A)` that the ends `x (B, A)` of paths stand for at normalised
+    /// `obs (B, O)`.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    fn place(&self, _obs: &Tensor, x: Tensor) -> Result<Tensor> {
+        Ok(x)
     }
 
     /// Returns the velocity `(B, A)` at `x (B, A)` and flow time `t` for normalised `obs (B, O)`.

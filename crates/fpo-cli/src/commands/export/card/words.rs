@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use fpo_core::sampler::Start;
-use fpo_core::{Activation, KernelForm, PolicyFile, SourceWidth, Squash};
+use fpo_core::{ActionFrame, Activation, KernelForm, PolicyFile, SourceWidth, Squash};
 
 use crate::terminal::humanize::grouped;
 use crate::text::shown::shown;
@@ -35,11 +35,11 @@ pub(super) fn policy(file: &PolicyFile) -> String {
     let form = match file.policy.kernel_form() {
         Some(KernelForm::Flow { flow, .. }) => {
             let steps = flow.flow_steps;
-            let noise = match (flow.source_width, flow.source_std) {
-                (SourceWidth::Learned, _) => "noise of a learned width".to_string(),
-                (SourceWidth::PerState, _) => "noise of a width learned for each state".to_string(),
-                (SourceWidth::Fixed, 1.0) => "unit noise".to_string(),
-                (SourceWidth::Fixed, std) => format!("noise of width {std}"),
+            let noise = match (flow.frame, flow.source_width, flow.source_std) {
+                (ActionFrame::PerState, ..) => "a Gaussian learned for each state".to_string(),
+                (_, SourceWidth::Learned, _) => "noise of a learned width".to_string(),
+                (_, SourceWidth::Fixed, 1.0) => "unit noise".to_string(),
+                (_, SourceWidth::Fixed, std) => format!("noise of width {std}"),
             };
             let network = network(&flow.hidden, flow.activation);
             format!("a flow from {noise} to the action in {steps} steps; {network}")

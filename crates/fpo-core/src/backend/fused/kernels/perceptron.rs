@@ -146,6 +146,12 @@ impl Perceptron {
         }
     }
 
+    /// Returns what a backward pass left in `block`: the gradient with respect to the first layer's
+    /// sums.
+    pub(crate) fn first_gradient<'a>(&self, block: &'a Block) -> Rows<'a> {
+        Rows { data: &block.slopes[0], stride: row_stride(self.layers[0].columns()) }
+    }
+
     /// Computes the shared part's sums, bias included, for `groups` groups.
     #[inline(always)]
     pub(crate) fn forward_shared<S: Simd>(&self, s: S, groups: usize, block: &mut Block) {

@@ -1,17 +1,19 @@
 //! The sampler: it takes a block of rows through all steps in one go, and gives the flow's end or a
 //! whole noisy chain.
 //!
-//! Noise is first multiplied by the width of the source ([`PackedWidth`]). The observation's share
-//! of the first layer is the same for all steps, and the time's share the
-//! same for all rows; both are computed once. A step is `x ← keep·x + gain·output`
+//! Noise is first multiplied by the width of the source ([`SourceTerms`]), and at last the end is
+//! brought from the flow's frame to the units of actions ([`PackedFrames`]). The observation's
+//! share of the first layer is the same for all steps, and the time's share the same for all rows;
+//! both are computed once. A step is `x ← keep·x + gain·output`
 //! ([`crate::path::Parametrization::step`]).
 
 use rayon::prelude::*;
 
+use crate::backend::fused::frames::{Frames, PackedFrames};
 use crate::backend::fused::kernels::gemm::check_rows;
 use crate::backend::fused::kernels::perceptron::{Block, Keep, Perceptron};
-use crate::backend::fused::source_width::{PackedWidth, Widths};
 use crate::flow::config::FlowConfig;
+use crate::flow::source_terms::SourceTerms;
 use crate::flow::steps::FlowStep;
 use crate::flow::time::embedding;
 use crate::simd::vector::Simd;
@@ -26,13 +28,14 @@ pub(crate) struct Walk<S> {
     obs_dim: usize,
     dim: usize,
     steps: Vec<Step>,
-    width: PackedWidth,
+    source: SourceTerms,
+    frames: Option<PackedFrames>,
 }
 
 /// The buffers of a walk.
 pub(crate) struct WalkBuffers {
     block: Block,
-    widths: Widths,
+    frames: Option<Frames>,
 }
 
 /// One step of the walk.
@@ -117,37 +120,45 @@ impl<S: Simd> Walk<S> {
             Step { share, keep: keep as f32, gain: (gain * config.output_scale) as f32 }
         };
         let steps = config.steps().into_iter().map(step).collect();
-        let width = PackedWidth::new(s, config, params);
-        Walk { s, net, obs_dim, dim, steps, width }
+        let source = SourceTerms::new(config, params);
+        let frames = PackedFrames::new(s, config, params);
+        Walk { s, net, obs_dim, dim, steps, source, frames }
     }
 
     /// Returns buffers for up to `rows` rows.
     pub(crate) fn buffers(&self, rows: usize) -> WalkBuffers {
-        WalkBuffers { block: self.net.block(rows, rows, 0), widths: self.width.buffers(rows) }
+        let frames = self.frames.as_ref().map(|frames| frames.buffers(rows, 0));
+        WalkBuffers { block: self.net.block(rows, rows, 0), frames }
     }
 
     /// Moves `x`, rows of unit normals for which `buffers` have room, from noise to actions at
     /// observations `obs`.
     pub(crate) fn sample(&self, obs: &[f32], x: &mut [f32], buffers: &mut WalkBuffers) {
         self.start(obs, x.chunks_exact(self.dim), buffers);
-        let block = &mut buffers.block;
+        let WalkBuffers { block, frames } = buffers;
         self.run(x.len() / self.dim, block, |_, _| {});
         let rows = block.input.chunks_exact(block.input_stride);
         for (row, x) in rows.zip(x.chunks_mut(self.dim)) {
             x.copy_from_slice(&row[..self.dim]);
         }
+        if let (Some(packed), Some(frames)) = (&self.frames, frames) {
+            let obs_of = |k: usize, row: &mut [f32]| {
+                row[..self.obs_dim].copy_from_slice(&obs[k * self.obs_dim..][..self.obs_dim]);
+            };
+            packed.place(self.s, x.chunks_exact_mut(self.dim), obs_of, frames);
+        }
     }
 
-    /// Writes the unit normals `starts`, as wide as the source is at `obs`, to the block's input,
-    /// and the observations' share to its shared sums.
+    /// Writes the unit normals `starts`, as wide as the source is, to the block's input, and the
+    /// share of the observations `obs` to its shared sums.
     fn start<'a>(
         &self,
         obs: &[f32],
         starts: impl ExactSizeIterator<Item = &'a [f32]>,
         buffers: &mut WalkBuffers,
     ) {
-        let Walk { s, net, obs_dim, dim, width, .. } = self;
-        let WalkBuffers { block, widths } = buffers;
+        let Walk { s, net, obs_dim, dim, source, .. } = self;
+        let block = &mut buffers.block;
         let rows = starts.len();
         let shared = block.shared_input.chunks_exact_mut(block.shared_stride);
         for (row, obs) in shared.zip(obs.chunks_exact(*obs_dim)) {
@@ -156,12 +167,8 @@ impl<S: Simd> Walk<S> {
         net.forward_shared(*s, rows, block);
         for (row, start) in block.input.chunks_exact_mut(block.input_stride).zip(starts) {
             row[..*dim].copy_from_slice(start);
+            source.scale(&mut row[..*dim]);
         }
-        let begun = block.input.chunks_exact_mut(block.input_stride).take(rows);
-        let write = |k: usize, x: &mut [f32]| {
-            x[..*obs_dim].copy_from_slice(&obs[k * obs_dim..][..*obs_dim]);
-        };
-        width.scale(*s, begun.map(|row| &mut row[..*dim]), write, widths);
     }
 
     /// Takes `rows` rows from where the block's input is through all steps. After each step it
