@@ -2,10 +2,10 @@
 //! that FPO's own update has trained.
 //!
 //! The task is a bandit: an action earns the more the nearer it is to a target that depends on the
-//! observation. Flows of 1, 2 and 6 action dimensions with a learned source or frame are trained on it with
-//! either loss, moved by one more update, and asked for both log ratios of actions of the policy
-//! before it. A source of fixed width is worth the less the narrower the actions have become: there
-//! slopes are 0.9 to 2.2 on the same task.
+//! observation. Flows of 1, 2 and 6 action dimensions with a learned source or frame are trained
+//! on it with either loss, moved by one more update, and asked for both log ratios of actions of the
+//! policy before it. A source of fixed width is worth the less the narrower the actions have become:
+//! there slopes are 0.9 to 2.2 on the same task.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
@@ -161,7 +161,7 @@ fn a_log_ratio_of_losses_in_nats_is_worth_one_of_likelihoods() {
             product(&exact, &ours) / (product(&ours, &ours) * product(&exact, &exact)).sqrt();
         let what = format!("{dim} dimensions, {measure:?}, {source_width:?}, {frame:?}");
         println!("{what}: slope {slope:.3}, correlation {correlation:.3}");
-        assert!((0.8..=1.4).contains(&slope), "{what}: {slope}");
+        assert!((0.8..=1.35).contains(&slope), "{what}: {slope}");
         assert!(correlation > 0.8, "{what}: {correlation}");
     }
 }

@@ -23,9 +23,9 @@
 //! the units of actions an error of 0.1 is nothing to a wide policy, and all to a narrow one.
 //!
 //! θ and μ are the outputs of a perceptron of its own on the normalised observation, with hidden
-//! layers as those of the velocity, and `θ = R·tanh(h/R)`, R = 3: where widths can be a thousandth, a few states become so narrow that
-//! their gradients are all that is left of an update. The
-//! last layer starts at zero, hence σ at `source_std` and μ at 0.
+//! layers as those of the velocity, and `θ = R·tanh(h/R)`, R = 3: where widths could be a
+//! thousandth, gradients of a few narrow states were all that was left of an update. Its last layer
+//! starts at zero, hence σ at `source_std` and μ at 0.
 
 use serde::{Deserialize, Serialize};
 

@@ -15,7 +15,7 @@
 //! constant, without any Monte-Carlo noise. So PPO on a Gaussian with one standard deviation per
 //! action dimension is the special case of a flow that bends nothing. The term ε² keeps the width
 //! from the error that the noise itself makes; it does not depend on the parameters other than
-//! those of σ. A width for each state is that of a frame ([`crate::Frame`]).
+//! those of σ. A width for each state is that of a frame ([`crate::ActionFrame`]).
 
 use serde::{Deserialize, Serialize};
 

@@ -8,9 +8,10 @@
 //! log π(a|s) = log N(x_0; 0, diag σ²) − Σ_k log |det J_k|
 //! ```
 //!
-//! (minus the logarithms of the widths of a learned frame, whose units the steps are in) is the density of actions before squashing, not of the ODE's but of those that this sampler
-//! draws. Newton's method inverts a step, with the exact derivative. All is computed on the host in
-//! f64. FPO needs no likelihood to learn: this says afterwards what its ratios were worth
+//! (minus the logarithms of the widths of a learned frame, in whose units the steps are) is the
+//! density of actions before squashing, not of the ODE's but of those that this sampler draws.
+//! Newton's method inverts a step, with the exact derivative. All is computed on the host in f64.
+//! FPO needs no likelihood to learn: this says afterwards what its ratios were worth
 //! ([`crate::Reduction::Nats`]), and how far an update moved the policy.
 
 mod network;

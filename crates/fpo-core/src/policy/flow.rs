@@ -11,7 +11,8 @@
 //! ```
 //!
 //! with a **mean** over action dimensions, unless [`crate::Reduction`] says otherwise. ε has the
-//! width of the source ([`crate::SourceWidth`]), and all may happen in a frame ([`crate::ActionFrame`]).
+//! width of the source ([`crate::SourceWidth`]), and all may happen in a frame
+//! ([`crate::ActionFrame`]).
 
 use std::sync::{Arc, OnceLock};
 

@@ -120,7 +120,7 @@ impl Problem {
         self
     }
 
-    /// The same problem with losses in nats and a frame for each state, whose width starts at `std`.
+    /// The same problem with losses in nats and a frame for each state, of width `std` at first.
     pub fn in_frames(self, std: f64) -> Problem {
         let mut problem = self.with_source(std, SourceWidth::Fixed);
         (problem.flow.path, problem.flow.prediction) = (Path::Linear, Quantity::Velocity);

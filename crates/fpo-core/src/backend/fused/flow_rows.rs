@@ -11,14 +11,14 @@
 //! loss = f·Σ (g·p − target)² + constant
 //! ```
 //!
-//! All rows of an action share its observation. In a learned frame ([`crate::Frame`]) `a` is what
-//! the taken action is there.
+//! All rows of an action share its observation. In a learned frame ([`crate::ActionFrame`]) `a`
+//! is what the taken action is there.
 
 use crate::backend::fused::batch::{Batch, ObsMap};
 use crate::backend::fused::frames::{Frames, PackedFrames};
 use crate::backend::fused::kernels::embedding::TimeEmbedding;
 use crate::backend::fused::kernels::normal::Elements;
-use crate::backend::fused::kernels::perceptron::{Block, Keep, Perceptron};
+use crate::backend::fused::kernels::perceptron::{Keep, Perceptron};
 use crate::backend::fused::loss_rows::{Besides, Buffers, Extras, LossRows};
 use crate::flow::config::FlowConfig;
 use crate::flow::denoising::DenoisingMdp;
@@ -27,7 +27,7 @@ use crate::simd::vector::Simd;
 
 /// What a flow's kernels know of its settings.
 pub(crate) struct FlowForm {
-    config: FlowConfig,
+    pub(crate) config: FlowConfig,
     chain: Option<DenoisingMdp>,
     embedding: TimeEmbedding,
     /// [`FlowConfig::loss_factor`].
@@ -58,9 +58,9 @@ impl FlowForm {
 /// What can be learned of a flow besides its velocity.
 pub(crate) struct Learned {
     /// The width of the source.
-    source: SourceTerms,
+    pub(crate) source: SourceTerms,
     /// The frames, if they are learned.
-    frames: Option<PackedFrames>,
+    pub(crate) frames: Option<PackedFrames>,
 }
 
 /// Fills and reads the rows of a block.
@@ -78,28 +78,33 @@ pub(crate) struct FlowRows<'a, S> {
 }
 
 /// One row, whose input and target are weighted sums of two stored vectors.
-struct Regression<'a> {
+pub(crate) struct Regression<'a> {
     /// The action in its frame, or the state a transition leads to.
-    first: &'a [f32],
+    pub(crate) first: &'a [f32],
     /// The noise, or the state that the transition comes from.
-    second: &'a [f32],
+    pub(crate) second: &'a [f32],
     /// Flow time.
-    t: f32,
+    pub(crate) t: f32,
     /// Shares of the two in the input.
-    input: [f32; 2],
+    pub(crate) input: [f32; 2],
     /// Shares of the two in the target.
-    target: [f32; 2],
+    pub(crate) target: [f32; 2],
     /// Factor on the prediction.
-    gain: f32,
+    pub(crate) gain: f32,
     /// Factor on the sum of squares.
-    factor: f32,
+    pub(crate) factor: f32,
 }
 
 impl<S: Simd> FlowRows<'_, S> {
-    /// Returns the regression of sample `n` of the rollout's transition `row`, where `framed` is the
-    /// taken action in its frame, if there is one.
+    /// Returns the regression of sample `n` of the rollout's transition `row`; `framed` is the taken
+    /// action in its frame, if there is one.
     #[inline(always)]
-    fn regression<'b>(&'b self, row: usize, n: usize, framed: Option<&'b [f32]>) -> Regression<'b> {
+    pub(crate) fn regression<'b>(
+        &'b self,
+        row: usize,
+        n: usize,
+        framed: Option<&'b [f32]>,
+    ) -> Regression<'b> {
         let FlowForm { config, chain, reduction, .. } = self.form;
         let (batch, dim, samples) = (self.batch, config.action_dim, self.samples);
         let parametrization = config.parametrization();
@@ -130,62 +135,6 @@ impl<S: Simd> FlowRows<'_, S> {
             gain: 1.0,
             factor: (reduction * rule.weight * rule.weight) as f32,
         }
-    }
-}
-
-impl<S: Simd> FlowRows<'_, S> {
-    /// Adds the derivatives with respect to θ of the source to `tail`, while the outputs hold what
-    /// [`LossRows::losses`] left: `∂L/∂θ = 1 − 2·f·w·(e² − ε²)`.
-    fn source_slopes(&self, first: usize, losses: &[f32], block: &Block, tail: &mut [f32]) {
-        let FlowRows { form, samples, learned: Learned { source, .. }, .. } = *self;
-        let scale = form.config.output_scale as f32;
-        let outputs = block.output.chunks_exact(block.output_stride);
-        for (k, (&slope, out)) in losses.iter().zip(outputs).enumerate() {
-            let regression = self.regression(self.row(first + k / samples), k % samples, None);
-            let per_error = 2.0 * regression.factor * regression.gain * scale;
-            if per_error == 0.0 {
-                // A row without weight, such as one of predicted noise at time 0, has no squares.
-                tail.iter_mut().for_each(|tail| *tail += slope);
-                continue;
-            }
-            for (((tail, &out), &noise), &weight) in
-                tail.iter_mut().zip(out).zip(regression.second).zip(&source.weights)
-            {
-                let error = out / (per_error * weight);
-                let squares = error * error - noise * noise;
-                *tail += slope * (1.0 - 2.0 * regression.factor * weight * squares);
-            }
-        }
-    }
-
-    /// Does what [`LossRows::slopes`] does for a flow in frames, and leaves there what pulls at the
-    /// taken actions. Returns the sum of the energies.
-    fn slopes_in_frames(
-        &self,
-        first: usize,
-        losses: &[f32],
-        energy: f32,
-        block: &mut Block,
-        (packed, frames): (&PackedFrames, &mut Frames),
-    ) -> f64 {
-        let FlowRows { form, samples, .. } = *self;
-        let (dim, scale) = (form.config.action_dim, form.config.output_scale as f32);
-        packed.begin(losses, samples, frames);
-        let mut squares = 0.0;
-        let outputs = block.output.chunks_exact_mut(block.output_stride);
-        let velocities = frames.pulls.chunks_exact_mut(dim);
-        for (k, ((&slope, out), pull)) in losses.iter().zip(outputs).zip(velocities).enumerate() {
-            let regression = self.regression(self.row(first + k / samples), k % samples, None);
-            let on_taken = -regression.target[0] / (regression.gain * scale);
-            for (out, pull) in out.iter_mut().zip(pull) {
-                let velocity = *pull;
-                squares += f64::from(velocity * velocity);
-                *out *= slope;
-                *pull = on_taken * *out;
-                *out += energy * scale * velocity;
-            }
-        }
-        0.5 * squares
     }
 }
 
@@ -336,15 +285,7 @@ impl<S: Simd> LossRows<S> for FlowRows<'_, S> {
     }
 
     fn behind_inputs(&self, first: usize, buffers: &mut Buffers, tail: &mut [f32]) {
-        let Buffers { net: block, frames, .. } = buffers;
-        let (Some(packed), Some(frames)) = (&self.learned.frames, frames) else { return };
-        let FlowRows { s, net, samples, .. } = *self;
-        let share = |row: usize| {
-            let (k, n) = (row / samples, row % samples);
-            self.regression(self.row(first + k), n, None).input[0]
-        };
-        packed.add(s, samples, net.first_gradient(block), share, frames);
-        packed.backward(s, frames, tail);
+        self.frame_slopes(first, buffers, tail);
     }
 
     fn tail(&self) -> usize {

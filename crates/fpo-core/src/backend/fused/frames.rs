@@ -1,5 +1,5 @@
-//! The frames of a flow in the kernels ([`crate::ActionFrame`] has the formulas): for ends of paths that
-//! become actions, and for the losses of a block of transitions.
+//! The frames of a flow in the kernels ([`crate::ActionFrame`] has the formulas): for ends of paths
+//! that become actions, and for the losses of a block of transitions.
 
 use crate::backend::fused::kernels::gemm::{Bias, Finish, Rows, forward};
 use crate::backend::fused::kernels::gradients::Write;

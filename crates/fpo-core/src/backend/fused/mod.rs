@@ -10,6 +10,7 @@ mod advantage;
 mod batch;
 pub(crate) mod chunks;
 mod flow_rows;
+mod flow_slopes;
 mod frames;
 mod gaussian_rows;
 mod kernels;

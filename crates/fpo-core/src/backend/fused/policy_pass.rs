@@ -76,9 +76,9 @@ impl PolicyPass {
     }
 
     /// Writes the gradient of `−mean surrogate − entropy_coefficient · mean entropy − ratio_weight
-    /// · mean ratio + kinetic_weight · mean energy` with respect to `params` to `gradient`, for advantages as the surrogate sees
-    /// them, one per transition of `batch`. With `ranks` each of them computes its chunks, and all
-    /// get the gradient.
+    /// · mean ratio + kinetic_weight · mean energy` with respect to `params` to `gradient`, for
+    /// advantages as the surrogate sees them, one per transition of `batch`. With `ranks` each of
+    /// them computes its chunks, and all get the gradient.
     ///
     /// # Errors
     /// Those of the ranks.
