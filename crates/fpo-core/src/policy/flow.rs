@@ -29,7 +29,7 @@ use crate::flow::time::upload;
 use crate::nn::mlp::Mlp;
 use crate::nn::params::FlatParams;
 use crate::policy::flow_constants::Constants;
-use crate::policy::learned_frame::{Framed, LearnedFrame};
+use crate::policy::learned_frame::LearnedFrame;
 use crate::policy::learned_source::LearnedSource;
 use crate::policy::{Acted, Evaluated, KernelForm, Policy, PolicySpec, description};
 use crate::random::{Noise, Purpose};
@@ -208,8 +208,9 @@ impl Policy for FlowPolicy {
         t: &Tensor,
     ) -> Result<Evaluated> {
         if !self.config.frame.is_fixed() {
-            let Framed { losses, energy } = self.framed(obs, action, stored, t)?;
-            return Ok(Evaluated { losses, entropy: None, energy: Some(energy) });
+            let framed = self.framed(obs, action, stored, t)?;
+            let (losses, energy) = (framed.losses, Some(framed.energy));
+            return Ok(Evaluated { losses, entropy: None, energy });
         }
         let losses = self.cfm_loss(obs, action, stored, t)?;
         Ok(Evaluated { losses, entropy: None, energy: None })

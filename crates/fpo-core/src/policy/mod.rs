@@ -18,6 +18,7 @@ pub(crate) mod flow;
 pub(crate) mod flow_constants;
 mod flow_loss;
 mod flow_sampling;
+mod framed_loss;
 pub(crate) mod gaussian;
 pub(crate) mod gaussian_config;
 mod learned_frame;
