@@ -14,7 +14,7 @@ use fpo_core::likelihood::FlowLikelihood;
 use fpo_core::path::Quantity;
 use fpo_core::time::TrainingTimes;
 use fpo_core::{
-    ActionFrame, FlatParams, FlowConfig, FlowPolicy, Noise, Policy, Purpose, Reduction,
+    ActionFrame, Evaluated, FlatParams, FlowConfig, FlowPolicy, Noise, Policy, Purpose, Reduction,
     SampleDraws, SampleNoise, SampleTimes, SourceWidth,
 };
 
@@ -51,15 +51,15 @@ fn batch(policy: &FlowPolicy, noise: &Noise, index: u64) -> Batch {
     Batch { obs, action, advantages: centred.broadcast_div(&std).unwrap() }
 }
 
-/// The mean loss of each action over `samples` pairs, `(ROWS,)`; the noise has the width of `old`,
-/// the policy that acted.
-fn losses(
+/// The mean loss of each action over `samples` pairs, `(ROWS,)`, and the energy of a flow in frames;
+/// the noise has the width of `old`, the policy that acted.
+fn evaluate(
     policy: &FlowPolicy,
     old: &FlowPolicy,
     batch: &Batch,
     samples: usize,
     (noise, index): (&Noise, u64),
-) -> Tensor {
+) -> (Tensor, Option<Tensor>) {
     let (dim, steps) = (policy.config().action_dim, policy.config().flow_steps);
     let draws = SampleDraws {
         law: TrainingTimes::Uniform,
@@ -74,18 +74,34 @@ fn losses(
     let t = Tensor::from_vec(t, (1, ROWS, samples, 1), &Device::Cpu).unwrap();
     let eps = Tensor::from_vec(eps, (1, ROWS, samples, dim), &Device::Cpu).unwrap();
     let (obs, action) = (batch.obs.unsqueeze(0).unwrap(), batch.action.unsqueeze(0).unwrap());
-    let losses = policy.cfm_loss(&obs, &action, &eps, &t).unwrap();
-    losses.squeeze(0).unwrap().mean(1).unwrap()
+    let Evaluated { losses, energy, .. } = policy.evaluate(&obs, &action, &eps, &t).unwrap();
+    (losses.squeeze(0).unwrap().mean(1).unwrap(), energy)
 }
 
-/// Takes steps of RMSprop on `mean A·L`, FPO's gradient where ratios are 1.
+/// What the policy minimises: `mean A·L`, which has FPO's gradient where ratios are 1, and its
+/// energy with the weight that the recommended method has.
+fn objective(
+    policy: &FlowPolicy,
+    old: &FlowPolicy,
+    batch: &Batch,
+    samples: usize,
+    draw: (&Noise, u64),
+) -> Tensor {
+    let (losses, energy) = evaluate(policy, old, batch, samples, draw);
+    let objective = (losses * &batch.advantages).unwrap().mean_all().unwrap();
+    match energy {
+        Some(energy) => (objective + (energy * 0.1).unwrap()).unwrap(),
+        None => objective,
+    }
+}
+
+/// Takes steps of RMSprop.
 fn train(policy: &FlowPolicy, noise: &Noise) {
     let var = policy.params().var();
     let mut second = var.zeros_like().unwrap();
     for index in 0..UPDATES {
         let batch = batch(policy, noise, index);
-        let losses = losses(policy, policy, &batch, SAMPLES[0], (noise, index));
-        let objective = (losses * &batch.advantages).unwrap().mean_all().unwrap();
+        let objective = objective(policy, policy, &batch, SAMPLES[0], (noise, index));
         let gradient = objective.backward().unwrap().get(var).unwrap().clone();
         second = ((second * 0.95).unwrap() + (gradient.sqr().unwrap() * 0.05).unwrap()).unwrap();
         let step = (gradient / (second.sqrt().unwrap() + 1e-8).unwrap()).unwrap();
@@ -129,15 +145,15 @@ fn a_log_ratio_of_losses_in_nats_is_worth_one_of_likelihoods() {
         let old = copy(&policy);
         let batch = batch(&old, &noise, UPDATES);
         let var = policy.params().var();
-        let moved = losses(&policy, &old, &batch, SAMPLES[0], (&noise, UPDATES));
-        let objective = (moved * &batch.advantages).unwrap().mean_all().unwrap();
+        let objective = objective(&policy, &old, &batch, SAMPLES[0], (&noise, UPDATES));
         let gradient = objective.backward().unwrap().get(var).unwrap().clone();
         let size = gradient.sqr().unwrap().sum_all().unwrap().sqrt().unwrap();
         let step = (gradient.broadcast_div(&size).unwrap() * 0.1).unwrap();
         var.set(&(var.as_tensor() - step).unwrap()).unwrap();
 
-        let at =
-            |policy: &FlowPolicy| losses(policy, &old, &batch, SAMPLES[1], (&noise, UPDATES + 1));
+        let at = |policy: &FlowPolicy| {
+            evaluate(policy, &old, &batch, SAMPLES[1], (&noise, UPDATES + 1)).0
+        };
         let ours = (at(&old) - at(&policy)).unwrap().detach().to_dtype(DType::F64).unwrap();
         let ours = ours.to_vec1::<f64>().unwrap();
         let [before, after] = [&old, &policy].map(|policy| FlowLikelihood::new(policy).unwrap());
@@ -161,7 +177,7 @@ fn a_log_ratio_of_losses_in_nats_is_worth_one_of_likelihoods() {
             product(&exact, &ours) / (product(&ours, &ours) * product(&exact, &exact)).sqrt();
         let what = format!("{dim} dimensions, {measure:?}, {source_width:?}, {frame:?}");
         println!("{what}: slope {slope:.3}, correlation {correlation:.3}");
-        assert!((0.8..=1.35).contains(&slope), "{what}: {slope}");
+        assert!((0.8..=1.4).contains(&slope), "{what}: {slope}");
         assert!(correlation > 0.8, "{what}: {correlation}");
     }
 }
