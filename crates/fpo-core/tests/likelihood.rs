@@ -3,9 +3,9 @@
 //!
 //! The task is a bandit: an action earns the more the nearer it is to a target that depends on the
 //! observation. Flows of 1, 2 and 6 action dimensions with a learned source or frame are trained
-//! on it with either loss, moved by one more update, and asked for both log ratios of actions of the
-//! policy before it. A source of fixed width is worth the less the narrower the actions have become:
-//! there slopes are 0.9 to 2.2 on the same task.
+//! on it with either loss, moved by one more update, and asked for both log ratios of actions of
+//! the policy before it. A source of fixed width is worth the less the narrower the actions have
+//! become: there slopes are 0.9 to 2.2 on the same task.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "so tests fail")]
 
@@ -51,8 +51,8 @@ fn batch(policy: &FlowPolicy, noise: &Noise, index: u64) -> Batch {
     Batch { obs, action, advantages: centred.broadcast_div(&std).unwrap() }
 }
 
-/// The mean loss of each action over `samples` pairs, `(ROWS,)`, and the energy of a flow in frames;
-/// the noise has the width of `old`, the policy that acted.
+/// The mean loss of each action over `samples` pairs, `(ROWS,)`, and the energy of a flow in
+/// frames; the noise has the width of `old`, the policy that acted.
 fn evaluate(
     policy: &FlowPolicy,
     old: &FlowPolicy,
@@ -178,6 +178,7 @@ fn a_log_ratio_of_losses_in_nats_is_worth_one_of_likelihoods() {
         let what = format!("{dim} dimensions, {measure:?}, {source_width:?}, {frame:?}");
         println!("{what}: slope {slope:.3}, correlation {correlation:.3}");
         assert!((0.8..=1.4).contains(&slope), "{what}: {slope}");
-        assert!(correlation > 0.8, "{what}: {correlation}");
+        let least = if frame == ActionFrame::PerState { 0.99 } else { 0.8 };
+        assert!(correlation > least, "{what}: {correlation}");
     }
 }

@@ -96,8 +96,8 @@ pub(crate) struct Regression<'a> {
 }
 
 impl<S: Simd> FlowRows<'_, S> {
-    /// Returns the regression of sample `n` of the rollout's transition `row`; `framed` is the taken
-    /// action in its frame, if there is one.
+    /// Returns the regression of sample `n` of the rollout's transition `row`; `framed` is what was
+    /// taken, in its frame, if there is one.
     #[inline(always)]
     pub(crate) fn regression<'b>(
         &'b self,

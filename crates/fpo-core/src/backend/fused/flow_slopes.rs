@@ -69,8 +69,8 @@ impl<S: Simd> FlowRows<'_, S> {
         0.5 * squares
     }
 
-    /// Adds the gradient of the frames' parameters to `tail`, after a backward pass of the velocity's
-    /// network.
+    /// Adds the gradient of the frames' parameters to `tail`, after a backward pass of the
+    /// velocity's network.
     pub(crate) fn frame_slopes(&self, first: usize, buffers: &mut Buffers, tail: &mut [f32]) {
         let Buffers { net: block, frames, .. } = buffers;
         let (Some(packed), Some(frames)) = (&self.learned.frames, frames) else { return };
