@@ -178,6 +178,12 @@ fn the_published_sweeps_are_what_they_say() {
     assert!(text.contains("16 runs") && text.contains("CheetahRun · fpo++ · seed 11"), "{text}");
     let text = list("conditioning.toml");
     assert!(text.contains("90 runs") && text.contains("DrawnGoal-3-minimal · ppo · seed 33"));
+    let text = list("desk_long.toml");
+    assert!(text.contains("24 runs") && text.contains("FishSwim · ppo · seed 35"), "{text}");
+    assert_eq!(text.matches(" 9,999,360 steps").count(), 20, "{text}");
+    assert_eq!(text.matches(" 2,995,200 steps").count(), 4, "{text}");
+    assert!(list("desk_ablation.toml").contains("72 runs"));
+    assert!(list("desk_paper.toml").contains("60 runs"));
     let text = list("ppo_search.toml");
     assert!(text.contains("24 runs"), "{text}");
     // The draws are those of the day on which the file was written.
