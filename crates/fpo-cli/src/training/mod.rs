@@ -10,6 +10,7 @@ pub mod collector;
 pub mod crew;
 pub mod device;
 pub mod env_rows;
+pub mod estimated;
 pub mod evaluate;
 pub mod finished_episodes;
 pub mod initial;

@@ -12,8 +12,11 @@
 use anyhow::Result;
 use candle_core::{DType, Device, Tensor};
 use fpo_core::likelihood::FlowLikelihood;
-use fpo_core::{DeviceNormalizer, Policy, Rollout, Source};
+use fpo_core::{DeviceNormalizer, Noise, Policy, Rollout, SampleDraws, Source};
 use rayon::prelude::*;
+
+use crate::run::metrics::Metrics;
+use crate::training::estimated::{Estimated, Fit};
 
 /// Actions of a rollout whose likelihoods are compared, at most.
 const ACTIONS: usize = 128;
@@ -23,6 +26,15 @@ pub struct Before {
     obs: Tensor,
     actions: Tensor,
     log_probs: Vec<Option<f64>>,
+    estimated: Option<Estimated>,
+}
+
+/// How far an update has moved a policy.
+pub struct Moved {
+    /// Exact log ratios of the actions that have one.
+    log_ratios: Vec<Option<f64>>,
+    /// Those of losses.
+    estimates: Option<Vec<f64>>,
 }
 
 impl Before {
@@ -39,22 +51,71 @@ impl Before {
         let obs = normalizer.normalize(&spread_rows(&rollout.obs)?)?;
         let actions = spread_rows(&rollout.action)?;
         let log_probs = log_probs(policy, &obs, &actions)?;
-        Ok(log_probs.map(|log_probs| Before { obs, actions, log_probs }))
+        Ok(log_probs.map(|log_probs| Before { obs, actions, log_probs, estimated: None }))
     }
 
-    /// Returns the divergence of the policy after the update, or `None` if fewer than half of the
-    /// actions have a likelihood under both, as where a step of the sampler has no inverse, or if
-    /// it is beyond all numbers, as where a step nearly has none.
+    /// Looks at the losses of a flow's actions as well ([`Estimated::of`]).
     ///
     /// # Errors
     /// If a tensor operation fails.
-    pub fn divergence(&self, policy: &dyn Policy) -> Result<Option<f64>> {
-        let Some(after) = log_probs(policy, &self.obs, &self.actions)? else { return Ok(None) };
-        let both = self.log_probs.iter().zip(after).filter_map(|(old, new)| Some(new? - (*old)?));
-        let terms: Vec<f64> = both.map(|log_ratio| log_ratio.exp() - 1.0 - log_ratio).collect();
-        let enough = !terms.is_empty() && 2 * terms.len() >= self.log_probs.len();
+    pub fn with_losses(
+        mut self,
+        policy: &dyn Policy,
+        draws: SampleDraws,
+        noise: &Noise,
+        index: u64,
+    ) -> Result<Before> {
+        if policy.spec().source == Source::NoiseAndTime {
+            let rows = (&self.obs, &self.actions);
+            self.estimated = Some(Estimated::of(policy, rows, draws, noise, index)?);
+        }
+        Ok(self)
+    }
+
+    /// Compares with the policy after the update.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub fn after(&self, policy: &dyn Policy) -> Result<Moved> {
+        let new = log_probs(policy, &self.obs, &self.actions)?.unwrap_or_default();
+        let pairs = self.log_probs.iter().zip(new);
+        let log_ratios = pairs.map(|(old, new)| Some(new? - (*old)?)).collect();
+        let rows = (&self.obs, &self.actions);
+        let estimates = self.estimated.as_ref().map(|losses| losses.log_ratios(policy, rows));
+        Ok(Moved { log_ratios, estimates: estimates.transpose()? })
+    }
+}
+
+impl Moved {
+    /// Returns the exact divergence, or `None` if fewer than half of the actions have a likelihood
+    /// under both policies, as where a step of the sampler has no inverse, or if it is beyond all
+    /// numbers, as where a step nearly has none.
+    pub fn divergence(&self) -> Option<f64> {
+        let known = self.log_ratios.iter().flatten();
+        let terms: Vec<f64> = known.map(|log_ratio| log_ratio.exp() - 1.0 - log_ratio).collect();
+        let enough = !terms.is_empty() && 2 * terms.len() >= self.log_ratios.len();
         let mean = terms.iter().sum::<f64>() / terms.len() as f64;
-        Ok(Some(mean).filter(|mean| enough && mean.is_finite()))
+        Some(mean).filter(|mean| enough && mean.is_finite())
+    }
+
+    /// Returns how exact log ratios follow from those of losses, of which a unit stands for `nats`.
+    fn fit(&self, nats: f64) -> Option<Fit> {
+        let ours = self.estimates.as_ref()?;
+        let pairs = ours.iter().zip(&self.log_ratios);
+        let pairs: Vec<_> = pairs.filter_map(|(x, y)| Some((nats * x, (*y)?))).collect();
+        Fit::of(&pairs).filter(|_| 2 * pairs.len() >= self.log_ratios.len())
+    }
+
+    /// Returns all of it as metrics; a unit of a log ratio of losses stands for `nats`.
+    pub fn metrics(&self, nats: f64) -> Metrics {
+        let kl = self.divergence().map(|kl| ("train/kl".into(), kl));
+        let fit = self.fit(nats).map(|Fit { slope, correlation }| {
+            [
+                ("train/log_ratio_slope".into(), slope),
+                ("train/log_ratio_correlation".into(), correlation),
+            ]
+        });
+        kl.into_iter().chain(fit.into_iter().flatten()).collect()
     }
 }
 
@@ -101,6 +162,7 @@ fn to_rows(rows: &Tensor) -> Result<Vec<Vec<f64>>> {
 
 #[cfg(test)]
 mod tests {
+    use fpo_core::path::Quantity;
     use fpo_core::{
         FlowConfig, FlowPolicy, GaussianConfig, GaussianPolicy, Noise, Normalizer, NormalizerKind,
         Purpose, Transitions,
@@ -112,7 +174,8 @@ mod tests {
 
     /// A flow whose velocity is constant: its actions are the noise, moved by `shift`.
     fn moved_by(shift: [f32; 2]) -> FlowPolicy {
-        let config = FlowConfig { output_scale: 0.5, ..FlowConfig::new(3, 2) };
+        let output_mode = Quantity::Velocity;
+        let config = FlowConfig { output_scale: 0.5, output_mode, ..FlowConfig::new(3, 2) };
         let policy = FlowPolicy::new(config, &Noise::new(0), DType::F32, &CPU).unwrap();
         let len = policy.params().layout().len();
         let mut flat = vec![0.0f32; len];
@@ -145,16 +208,43 @@ mod tests {
         Normalizer::new(NormalizerKind::None, 3).on_device(DType::F32, &CPU).unwrap()
     }
 
+    fn divergence(before: &Before, after: &dyn Policy) -> Option<f64> {
+        before.after(after).unwrap().divergence()
+    }
+
     #[test]
     fn the_divergence_of_a_shift_is_half_its_square() {
         let before = Before::of(&moved_by([0.0, 0.0]), &normalizer(), &rollout()).unwrap().unwrap();
         assert_eq!(before.log_probs.len(), ACTIONS);
-        assert!(before.divergence(&moved_by([0.0, 0.0])).unwrap().unwrap().abs() < 1e-12);
+        assert!(divergence(&before, &moved_by([0.0, 0.0])).unwrap().abs() < 1e-12);
         for shift in [[0.1f32, 0.0], [0.0, -0.3], [0.2, 0.2]] {
             let expected = 0.5 * shift.map(|x| f64::from(x).powi(2)).iter().sum::<f64>();
-            let found = before.divergence(&moved_by(shift)).unwrap().unwrap();
+            let found = divergence(&before, &moved_by(shift)).unwrap();
             assert!((found / expected - 1.0).abs() < 0.25, "{shift:?}: {found} for {expected}");
         }
+    }
+
+    #[test]
+    fn a_log_ratio_of_a_shift_is_worth_what_its_loss_says() {
+        // Of half of |v - u|², u = eps - a, which is the mean over two dimensions, the log ratio to
+        // a shift of d = -v is v·u - |v|²/2. Opposite noise leaves no eps of it, and so it is
+        // d·a - |d|²/2, which is exact.
+        let old = moved_by([0.0, 0.0]);
+        let before = Before::of(&old, &normalizer(), &rollout()).unwrap().unwrap();
+        let draws = SampleDraws::default();
+        let before = before.with_losses(&old, draws, &Noise::new(2), 7).unwrap();
+        let moved = before.after(&moved_by([0.3, -0.1])).unwrap();
+        let fit = moved.fit(1.0).unwrap();
+        assert!((fit.slope - 1.0).abs() < 1e-4, "{fit:?}");
+        assert!((fit.correlation - 1.0).abs() < 1e-6, "{fit:?}");
+        assert!((moved.fit(2.0).unwrap().slope - 0.5 * fit.slope).abs() < 1e-12);
+        let keys = moved.metrics(1.0);
+        assert_eq!(keys.len(), 3, "{keys:?}");
+        // A Gaussian's losses are likelihoods, and there is nothing to compare.
+        let old = gaussian(0.0, 1.0);
+        let before = Before::of(&old, &normalizer(), &rollout()).unwrap().unwrap();
+        let before = before.with_losses(&old, draws, &Noise::new(2), 7).unwrap();
+        assert_eq!(before.after(&gaussian(0.1, 1.0)).unwrap().metrics(1.0).len(), 1);
     }
 
     #[test]
@@ -162,12 +252,12 @@ mod tests {
         let mut before =
             Before::of(&moved_by([0.0, 0.0]), &normalizer(), &rollout()).unwrap().unwrap();
         before.log_probs[..ACTIONS / 2].fill(None);
-        let half = before.divergence(&moved_by([0.1, 0.0])).unwrap().unwrap();
+        let half = divergence(&before, &moved_by([0.1, 0.0])).unwrap();
         assert!((half / 0.005 - 1.0).abs() < 0.25, "half of the actions are enough: {half}");
         before.log_probs[ACTIONS - 1] = Some(-1e4);
-        assert_eq!(before.divergence(&moved_by([0.1, 0.0])).unwrap(), None, "an overflow");
+        assert_eq!(divergence(&before, &moved_by([0.1, 0.0])), None, "an overflow");
         before.log_probs[ACTIONS - 1] = None;
-        assert_eq!(before.divergence(&moved_by([0.1, 0.0])).unwrap(), None, "too few");
+        assert_eq!(divergence(&before, &moved_by([0.1, 0.0])), None, "too few");
     }
 
     /// A Gaussian of this mean and standard deviation, whatever it observes.
@@ -187,7 +277,7 @@ mod tests {
     fn the_divergence_of_gaussians_is_the_closed_form() {
         let before = Before::of(&gaussian(0.0, 1.0), &normalizer(), &rollout()).unwrap().unwrap();
         for (mean, std) in [(0.2, 1.0), (0.0, 0.85), (-0.1, 1.1)] {
-            let found = before.divergence(&gaussian(mean, std)).unwrap().unwrap();
+            let found = divergence(&before, &gaussian(mean, std)).unwrap();
             let of_one = f64::ln(std) + (1.0 + mean * mean) / (2.0 * std * std) - 0.5;
             let expected = 2.0 * of_one;
             assert!((found / expected - 1.0).abs() < 0.3, "{mean} {std}: {found}, {expected}");

@@ -23,7 +23,7 @@ use crate::training::crew::command::Command;
 use crate::training::evaluate::{EvalPlan, EvalReport, evaluate, evaluate_together};
 use crate::training::iteration_metrics::{episode_metrics, time_metrics};
 use crate::training::memory::Memory;
-use crate::training::moved::Before;
+use crate::training::moved::{Before, Moved};
 use crate::training::player::Player;
 use crate::training::probe::Modes;
 use crate::training::{build, probe};
@@ -158,8 +158,7 @@ impl Trainer {
                 .algorithm
                 .noise_correlation_at(self.iteration, config.num_iterations()),
         };
-        let compares = config.optimizer.schedule.needs_likelihoods()
-            || self.evaluation_is_due_after(self.iteration + 1);
+        let is_watched = self.evaluation_is_due_after(self.iteration + 1);
         let clock = Instant::now();
         let mut watch_rollout = |done| watch(Phase { name: "rollout", done, total: plan.length });
         let collected =
@@ -184,14 +183,17 @@ impl Trainer {
         if let Some(statistics) = after {
             self.learner.normalizer = statistics;
         }
-        let before = match compares {
-            true => {
-                let (policy, normalizer) =
-                    (self.learner.policy(), self.learner.device_normalizer()?);
-                Before::of(policy.as_ref(), &normalizer, &rollout)?
-            }
-            false => None,
-        };
+        let mut before = None;
+        if is_watched || config.optimizer.schedule.needs_likelihoods() {
+            let normalizer = self.learner.device_normalizer()?;
+            before = Before::of(self.learner.policy().as_ref(), &normalizer, &rollout)?;
+        }
+        if let Some(known) = before.take_if(|_| is_watched) {
+            let policy = self.learner.policy();
+            let draws = build::sample_draws(config);
+            before =
+                Some(known.with_losses(policy.as_ref(), draws, &self.noise, self.iteration)?);
+        }
         let (schedule, rates) = (build::schedule(config), &config.optimizer.schedule);
         let caution = config.train.rollback_factor.powi(self.rollbacks as i32);
         let base = config.optimizer.learning_rate * caution;
@@ -217,10 +219,9 @@ impl Trainer {
         }
         let steps = steps?;
         let used = self.rate.current();
-        let kl = match &before {
-            Some(before) => before.divergence(self.learner.policy().as_ref())?,
-            None => None,
-        };
+        let after = |before: &Before| before.after(self.learner.policy().as_ref());
+        let moved = before.as_ref().map(after).transpose()?;
+        let kl = moved.as_ref().and_then(Moved::divergence);
         self.rate.after(rates, rates.measured(steps.mean("divergence"), kl), progress);
         let actor = self.learner.collecting_actor()?;
         let entropy = self
@@ -232,9 +233,9 @@ impl Trainer {
 
         let mut metrics: Metrics =
             steps.summary().into_iter().map(|(name, x)| (format!("train/{name}"), x)).collect();
-        let scale = build::nats_per_loss(config, self.collector.stage.envs.spec()).powi(2);
-        metrics.push(("train/divergence_nats".into(), scale * steps.mean("divergence")));
-        metrics.extend(kl.map(|kl| ("train/kl".into(), kl)));
+        let nats = build::nats_per_loss(config, self.collector.stage.envs.spec());
+        metrics.push(("train/divergence_nats".into(), nats.powi(2) * steps.mean("divergence")));
+        metrics.extend(moved.into_iter().flat_map(|moved| moved.metrics(nats)));
         metrics.push(("train/action_entropy".into(), entropy));
         metrics.push(("train/learning_rate".into(), used));
         if config.train.on_divergence == DivergenceChoice::Rollback {
