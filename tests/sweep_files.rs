@@ -165,6 +165,28 @@ fn files_that_are_missing_or_damaged_fail_with_their_names() {
 }
 
 #[test]
+fn the_published_rows_are_of_the_published_sweeps() {
+    if !cfg!(feature = "mujoco") {
+        return;
+    }
+    let rows = |name: &str| root().join("docs/results").join(name).with_extension("jsonl");
+    for (sweep, done) in [
+        ("conditioning", "conditioning"),
+        ("desk_benchmark", "desk_benchmark"),
+        ("desk_finalists", "desk_tuning"),
+        ("desk_tuning", "desk_tuning"),
+        ("first_look", "first_look"),
+        ("ppo_search", "ppo_search"),
+    ] {
+        let path = root().join("configs/sweeps").join(sweep).with_extension("toml");
+        let (path, done) = (path.to_str().unwrap().to_owned(), rows(done));
+        let args = ["sweep", &path, "--dry-run", "--done", done.to_str().unwrap()];
+        let text = succeed(Path::new("."), &args);
+        assert!(text.contains(", 0 to make"), "a file below {sweep}.toml has changed: {text}");
+    }
+}
+
+#[test]
 fn the_published_sweeps_are_what_they_say() {
     let sweeps = root().join("configs/sweeps");
     let list = |name: &str| {
