@@ -26,12 +26,18 @@ fn documented() -> BTreeSet<String> {
 #[test]
 fn the_page_of_metrics_explains_those_of_a_run_and_no_others() {
     let dir = tempdir().unwrap();
-    // The task has goals and states with several ways, and returns to checkpoints are counted: this
-    // run has every metric that there is.
+    // The task has goals and states with several ways, returns to checkpoints are counted, and the
+    // policy has a frame: this run has every metric that there is.
     let config = small_config(dir.path(), "GridWorld/two_walls");
-    let rollback = ["--set", "train.on_divergence=rollback"];
+    let wanted = [
+        "train.on_divergence=rollback",
+        "policy.frame=per_state",
+        "policy.loss_reduction=nats",
+        "policy.output_mode=velocity",
+    ];
     let args = ["train", config.to_str().unwrap(), "--out", "run"];
-    succeed(dir.path(), &[&args[..], &rollback].concat());
+    let wanted = wanted.iter().flat_map(|setting| ["--set", setting]);
+    succeed(dir.path(), &args.into_iter().chain(wanted).collect::<Vec<_>>());
     let rows = metrics(&dir.path().join("run"));
     let keys = rows.iter().flat_map(|row| row.keys());
     let written: BTreeSet<String> = keys.filter(|key| key.contains('/')).cloned().collect();

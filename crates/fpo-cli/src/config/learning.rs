@@ -38,7 +38,7 @@ pub struct PolicyConfig {
     /// mean. Default `"mean"` (official); `"fpo++"` has `"sqrt"` (FPO++ for locomotion).
     pub loss_reduction: Reduction,
     /// Standard deviation of the noise that a flow starts from, before squashing; where it or the
-    /// frame is learned, the initial one. Range above 0. Default 1 (paper).
+    /// frame is learned, the initial one. Range 1e-6 to 1e6. Default 1 (paper).
     pub source_std: f64,
     /// Whether that width is `"fixed"`, or `"learned"`, one number for each action dimension, which
     /// needs `loss_reduction` = `"nats"`, `path` = `"linear"` and `prediction` = `"velocity"`. For
@@ -50,7 +50,7 @@ pub struct PolicyConfig {
     /// `loss_reduction` = `"nats"`, `path` = `"linear"` and `prediction` = `"velocity"`. For
     /// `"fpo"` and `"fpo++"`. Default `"fixed"` (paper).
     pub frame: ActionFrame,
-    /// The network's output is multiplied by this. Range above 0. Default 0.25 (official).
+    /// The network's output is multiplied by this. Range 1e-6 to 1e6. Default 0.25 (official).
     pub output_scale: f64,
     /// Euler steps from noise to action. Range 1 to 1000. Default 10 (paper).
     pub flow_steps: usize,

@@ -22,6 +22,8 @@ pub struct Estimated {
     stored: Tensor,
     t: Tensor,
     losses: Vec<f64>,
+    /// Mean kinetic energy of a flow in a learned frame.
+    pub energy: Option<f64>,
 }
 
 /// How exact log ratios follow from those of losses.
@@ -56,8 +58,8 @@ impl Estimated {
         policy.fill_times(&draws, SAMPLES, noise, PROBES | index, &mut t);
         let stored = Tensor::from_vec(eps, (1, rows, SAMPLES, dim), device)?;
         let t = Tensor::from_vec(t, (1, rows, SAMPLES, 1), device)?;
-        let losses = losses(policy, (obs, actions), (&stored, &t))?;
-        Ok(Estimated { stored, t, losses })
+        let (losses, energy) = losses(policy, (obs, actions), (&stored, &t))?;
+        Ok(Estimated { stored, t, losses, energy })
     }
 
     /// Returns the log ratios to the policy after the update, for the same rows.
@@ -65,7 +67,7 @@ impl Estimated {
     /// # Errors
     /// If a tensor operation fails.
     pub fn log_ratios(&self, policy: &dyn Policy, rows: (&Tensor, &Tensor)) -> Result<Vec<f64>> {
-        let new = losses(policy, rows, (&self.stored, &self.t))?;
+        let (new, _) = losses(policy, rows, (&self.stored, &self.t))?;
         Ok(self.losses.iter().zip(new).map(|(old, new)| old - new).collect())
     }
 }
@@ -81,15 +83,17 @@ impl Fit {
     }
 }
 
-/// Returns the mean loss of each action.
+/// Returns the mean loss of each action, and the mean energy where there is one.
 fn losses(
     policy: &dyn Policy,
     (obs, actions): (&Tensor, &Tensor),
     (stored, t): (&Tensor, &Tensor),
-) -> Result<Vec<f64>> {
+) -> Result<(Vec<f64>, Option<f64>)> {
     let (obs, actions) = (obs.unsqueeze(0)?, actions.unsqueeze(0)?);
-    let losses = policy.frozen().evaluate(&obs, &actions, stored, t)?.losses;
-    Ok(losses.mean(2)?.flatten_all()?.to_dtype(DType::F64)?.to_vec1()?)
+    let found = policy.frozen().evaluate(&obs, &actions, stored, t)?;
+    let energy = found.energy.map(|energy| energy.to_dtype(DType::F64)?.to_scalar());
+    let losses = found.losses.mean(2)?.flatten_all()?.to_dtype(DType::F64)?.to_vec1()?;
+    Ok((losses, energy.transpose()?))
 }
 
 #[cfg(test)]

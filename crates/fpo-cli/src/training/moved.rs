@@ -35,6 +35,8 @@ pub struct Moved {
     log_ratios: Vec<Option<f64>>,
     /// Those of losses.
     estimates: Option<Vec<f64>>,
+    /// Mean kinetic energy before the update.
+    energy: Option<f64>,
 }
 
 impl Before {
@@ -82,20 +84,21 @@ impl Before {
         let log_ratios = pairs.map(|(old, new)| Some(new? - (*old)?)).collect();
         let rows = (&self.obs, &self.actions);
         let estimates = self.estimated.as_ref().map(|losses| losses.log_ratios(policy, rows));
-        Ok(Moved { log_ratios, estimates: estimates.transpose()? })
+        let energy = self.estimated.as_ref().and_then(|losses| losses.energy);
+        Ok(Moved { log_ratios, estimates: estimates.transpose()?, energy })
     }
 }
 
 impl Moved {
-    /// Returns the exact divergence, or `None` if fewer than half of the actions have a likelihood
-    /// under both policies, as where a step of the sampler has no inverse, or if it is beyond all
-    /// numbers, as where a step nearly has none.
+    /// Returns the exact divergence, infinity if it is beyond all numbers, so that what follows it
+    /// sees how far the update went. Returns `None` if fewer than half of the actions have a
+    /// likelihood under both policies, as where a step of the sampler has no inverse.
     pub fn divergence(&self) -> Option<f64> {
         let known = self.log_ratios.iter().flatten();
         let terms: Vec<f64> = known.map(|log_ratio| log_ratio.exp() - 1.0 - log_ratio).collect();
         let enough = !terms.is_empty() && 2 * terms.len() >= self.log_ratios.len();
         let mean = terms.iter().sum::<f64>() / terms.len() as f64;
-        Some(mean).filter(|mean| enough && mean.is_finite())
+        Some(mean).filter(|mean| enough && !mean.is_nan())
     }
 
     /// Returns how exact log ratios follow from those of losses, of which a unit stands for `nats`.
@@ -108,24 +111,37 @@ impl Moved {
 
     /// Returns all of it as metrics; a unit of a log ratio of losses stands for `nats`.
     pub fn metrics(&self, nats: f64) -> Metrics {
-        let kl = self.divergence().map(|kl| ("train/kl".into(), kl));
+        let kl = self.divergence().filter(|kl| kl.is_finite()).map(|kl| ("train/kl".into(), kl));
         let fit = self.fit(nats).map(|Fit { slope, correlation }| {
             [
                 ("train/log_ratio_slope".into(), slope),
                 ("train/log_ratio_correlation".into(), correlation),
             ]
         });
-        kl.into_iter().chain(fit.into_iter().flatten()).collect()
+        let energy = self.energy.map(|energy| ("train/kinetic_energy".into(), energy));
+        kl.into_iter().chain(fit.into_iter().flatten()).chain(energy).collect()
     }
 }
 
-/// Returns at most [`ACTIONS`] rows of `(T, E, width)`, spread evenly.
+/// Returns at most [`ACTIONS`] rows of `(T, E, width)`, spread over steps and environments.
 fn spread_rows(x: &Tensor) -> Result<Tensor> {
-    let rows = x.flatten(0, 1)?;
-    let count = rows.dim(0)?;
+    let (steps, envs, _) = x.dims3()?;
+    let picks = spread(steps, envs);
+    let picks = Tensor::new(picks.as_slice(), x.device())?;
+    Ok(x.flatten(0, 1)?.index_select(&picks, 0)?)
+}
+
+/// Returns different rows of `steps` times `envs`, [`ACTIONS`] of them, or all where there are no
+/// more. In even strides over the rows they would be of few environments where the numbers have
+/// common factors, as powers of two have.
+fn spread(steps: usize, envs: usize) -> Vec<u32> {
+    let count = steps * envs;
     let kept = count.min(ACTIONS);
-    let picks: Vec<u32> = (0..kept).map(|k| (k * count / kept) as u32).collect();
-    Ok(rows.index_select(&Tensor::from_vec(picks, kept, x.device())?, 0)?)
+    let row = |k: usize| match kept == count {
+        true => k,
+        false => k * steps / kept * envs + k % envs,
+    };
+    (0..kept).map(|k| row(k) as u32).collect()
 }
 
 /// Returns the log-likelihood of each action, `None` for those without one, and `None` altogether
@@ -193,7 +209,7 @@ mod tests {
         Transitions {
             obs: draw(0, 3),
             bootstrap_obs: none.clone(),
-            action: draw(1, 2),
+            action: draw(2, 2),
             reward: none.clone(),
             terminated: none.clone(),
             truncated: none.clone(),
@@ -210,6 +226,24 @@ mod tests {
 
     fn divergence(before: &Before, after: &dyn Policy) -> Option<f64> {
         before.after(after).unwrap().divergence()
+    }
+
+    #[test]
+    fn rows_are_spread_over_steps_and_environments() {
+        for (steps, envs) in [(120, 128), (480, 2048), (32, 64), (40, 10), (3, 2), (1, 500)] {
+            let rows = spread(steps, envs);
+            assert_eq!(rows.len(), ACTIONS.min(steps * envs));
+            let distinct = |of: &dyn Fn(usize) -> usize| {
+                let mut seen: Vec<usize> = rows.iter().map(|&row| of(row as usize)).collect();
+                seen.sort_unstable();
+                seen.dedup();
+                seen.len()
+            };
+            assert!(rows.iter().all(|&row| (row as usize) < steps * envs));
+            assert_eq!(distinct(&|row| row), rows.len(), "{steps} × {envs}");
+            assert_eq!(distinct(&|row| row % envs), envs.min(rows.len()), "{steps} × {envs}");
+            assert_eq!(distinct(&|row| row / envs), steps.min(rows.len()), "{steps} × {envs}");
+        }
     }
 
     #[test]
@@ -255,7 +289,9 @@ mod tests {
         let half = divergence(&before, &moved_by([0.1, 0.0])).unwrap();
         assert!((half / 0.005 - 1.0).abs() < 0.25, "half of the actions are enough: {half}");
         before.log_probs[ACTIONS - 1] = Some(-1e4);
-        assert_eq!(divergence(&before, &moved_by([0.1, 0.0])), None, "an overflow");
+        let moved = before.after(&moved_by([0.1, 0.0])).unwrap();
+        assert_eq!(moved.divergence(), Some(f64::INFINITY), "an overflow is far");
+        assert!(moved.metrics(1.0).is_empty(), "and no number");
         before.log_probs[ACTIONS - 1] = None;
         assert_eq!(divergence(&before, &moved_by([0.1, 0.0])), None, "too few");
     }

@@ -178,8 +178,8 @@ impl Trainer {
             }
             UpdateChoice::After => Some(statistics),
         };
-        let times = build::sample_draws(config);
-        let rollout = self.learner.complete(storage, times, &self.noise, first_step)?;
+        let draws = build::sample_draws(config);
+        let rollout = self.learner.complete(storage, draws, &self.noise, first_step)?;
         if let Some(statistics) = after {
             self.learner.normalizer = statistics;
         }
@@ -188,11 +188,12 @@ impl Trainer {
             let normalizer = self.learner.device_normalizer()?;
             before = Before::of(self.learner.policy().as_ref(), &normalizer, &rollout)?;
         }
-        if let Some(known) = before.take_if(|_| is_watched) {
+        if is_watched {
             let policy = self.learner.policy();
-            let draws = build::sample_draws(config);
-            before =
-                Some(known.with_losses(policy.as_ref(), draws, &self.noise, self.iteration)?);
+            let look = |known: Before| {
+                known.with_losses(policy.as_ref(), draws, &self.noise, self.iteration)
+            };
+            before = before.map(look).transpose()?;
         }
         let (schedule, rates) = (build::schedule(config), &config.optimizer.schedule);
         let caution = config.train.rollback_factor.powi(self.rollbacks as i32);

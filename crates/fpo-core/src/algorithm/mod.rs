@@ -59,22 +59,29 @@ impl Registry {
 mod tests {
     use super::*;
     use crate::algorithm::settings::PolicySettings;
-    use crate::flow::config::FlowConfig;
+    use crate::flow::config::{FlowConfig, Reduction};
     use crate::flow::denoising::DenoisingMdp;
+    use crate::flow::frame::ActionFrame;
+    use crate::flow::source::SourceWidth;
     use crate::random::Noise;
     use candle_core::{DType, Device};
 
     #[test]
     fn what_is_described_is_what_is_built() {
-        let flow = FlowConfig { hidden: vec![5, 4], flow_steps: 3, ..FlowConfig::new(3, 2) };
-        let settings = PolicySettings { flow, min_std: 1e-3, denoising: DenoisingMdp::default() };
-        for algorithm in ALGORITHMS {
+        let plain = FlowConfig { hidden: vec![5, 4], flow_steps: 3, ..FlowConfig::new(3, 2) };
+        let nats = FlowConfig { loss_reduction: Reduction::Nats, ..plain.clone() };
+        let learned = FlowConfig { source_width: SourceWidth::Learned, ..nats.clone() };
+        let framed = FlowConfig { frame: ActionFrame::PerState, ..nats };
+        let kinds = ALGORITHMS.into_iter().map(|algorithm| (algorithm, plain.clone()));
+        let fpo = Algorithm::default();
+        for (algorithm, flow) in kinds.chain([(fpo, learned), (fpo, framed)]) {
+            let denoising = DenoisingMdp::default();
+            let settings = PolicySettings { flow, min_std: 1e-3, denoising };
             let policy =
                 (algorithm.build)(&settings, &Noise::new(0), DType::F32, &Device::Cpu).unwrap();
             assert_eq!(policy.spec(), &(algorithm.spec)(&settings), "{}", algorithm.name);
-            let layers = &policy.spec().layers;
-            let parameters: usize = layers.windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum();
-            assert_eq!(policy.params().layout().len(), parameters, "{}", algorithm.name);
+            let parameters = policy.params().layout().len();
+            assert_eq!(policy.spec().parameters, parameters, "{}", algorithm.name);
             assert_eq!(policy.spec().has_kernels, policy.kernel_form().is_some());
         }
     }

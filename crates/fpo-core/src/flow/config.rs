@@ -10,7 +10,7 @@ use crate::flow::frame::{ActionFrame, FRAME_NETWORK};
 use crate::flow::path::{Parametrization, Path, Quantity};
 use crate::flow::source::{LOG_SCALE, SourceWidth};
 use crate::flow::steps::{FlowStep, StepTimes, steps};
-use crate::nn::mlp::{Activation, Mlp, validate_dim, validate_hidden};
+use crate::nn::mlp::{Activation, Mlp, count_parameters, validate_dim, validate_hidden};
 
 /// How squared errors over action dimensions become one loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,9 +137,9 @@ impl FlowConfig {
         let even = (2..=64).contains(&time_embedding) && time_embedding.is_multiple_of(2);
         require(even, "time_embedding", time_embedding, "even, 2 to 64")?;
         let scale = self.output_scale;
-        require(scale > 0.0 && scale.is_finite(), "output_scale", scale, "above 0")?;
+        require((1e-6..=1e6).contains(&scale), "output_scale", scale, "1e-6 to 1e6")?;
         let std = self.source_std;
-        require(std > 0.0 && std.is_finite(), "source_std", std, "above 0")?;
+        require((1e-6..=1e6).contains(&std), "source_std", std, "1e-6 to 1e6")?;
         let straight = self.path == Path::Linear && self.prediction == Quantity::Velocity;
         if !self.step_times.is_start() && !straight {
             let needs = "`step_times` = `middle` needs `path` = `linear` and `prediction` = \
@@ -223,7 +223,17 @@ impl FlowConfig {
         })
     }
 
-    /// Returns the sizes of the network of frames, whose outputs are those of θ and then μ.
+    /// Returns the number of parameters of that network, what ends its layout included.
+    pub(crate) fn parameters(&self) -> usize {
+        count_parameters(&self.sizes())
+            + match (self.source_width, self.frame) {
+                (SourceWidth::Learned, _) => self.action_dim,
+                (_, ActionFrame::PerState) => count_parameters(&self.frame_sizes()),
+                _ => 0,
+            }
+    }
+
+    /// Returns the sizes of the network of frames, whose outputs are h, of which θ is made, and then μ.
     pub(crate) fn frame_sizes(&self) -> Vec<usize> {
         [&[self.obs_dim], &self.hidden[..], &[2 * self.action_dim]].concat()
     }

@@ -16,13 +16,15 @@
 //! L_flow = Σ_i (e_i² − ε_i²)/2
 //! ```
 //!
+//! for errors of the velocity; those of noise or data weigh `3·w(t)²`, of mean 1 over uniform times.
+//!
 //! For a flow that bends nothing, v = 0, `e = x − ε` with the taken `x = (a − μ)/σ`, and the mean
 //! over a couple ±ε is `Σ x_i²/2`: the negative log-likelihood of a Gaussian without any
 //! Monte-Carlo noise, and PPO on a Gaussian policy is this special case. The flow sees `x_t` in the
 //! frame too, so that its input and its error are of unit size however narrow a policy becomes; in
 //! the units of actions an error of 0.1 is nothing to a wide policy, and all to a narrow one.
 //!
-//! θ and μ are the outputs of a perceptron of its own on the normalised observation, with hidden
+//! h and μ are the outputs of a perceptron of its own on the normalised observation, with hidden
 //! layers as those of the velocity, and `θ = R·tanh(h/R)`, R = 3: where widths could be a
 //! thousandth, gradients of a few narrow states were all that was left of an update. Its last layer
 //! starts at zero, hence σ at `source_std` and μ at 0.

@@ -105,15 +105,7 @@ impl FlowLikelihood {
     /// # Errors
     /// [`Error::Invalid`] if the lengths are not those of the policy.
     pub fn origin(&self, obs: &[f64], action: &[f64]) -> Result<Option<Origin>> {
-        let FlowConfig { obs_dim, action_dim, .. } = self.config;
-        if (obs.len(), action.len()) != (obs_dim, action_dim) {
-            return Err(Error::Invalid(format!(
-                "an observation of {} numbers and an action of {}; the policy has {obs_dim} and \
-                 {action_dim}",
-                obs.len(),
-                action.len()
-            )));
-        }
+        self.require_lengths(obs, action)?;
         let shared = self.network.shared(obs);
         let steps = self.config.steps();
         let frame = self.frame(obs);
@@ -132,12 +124,30 @@ impl FlowLikelihood {
     }
 
     /// Returns the action that the sampler draws from unit normals `noise`, in f64.
-    pub fn action(&self, obs: &[f64], noise: &[f64]) -> Vec<f64> {
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the lengths are not those of the policy.
+    pub fn action(&self, obs: &[f64], noise: &[f64]) -> Result<Vec<f64>> {
+        self.require_lengths(obs, noise)?;
         let shared = self.network.shared(obs);
         let start = noise.iter().zip(&self.std).map(|(z, std)| z * std).collect();
         let step = |x: Vec<f64>, step| self.step(&shared, step).forward(&x).0;
         let end = self.config.steps().into_iter().fold(start, step);
-        end.iter().zip(self.frame(obs)).map(|(x, (mean, width))| mean + width * x).collect()
+        let frame = self.frame(obs);
+        Ok(end.iter().zip(frame).map(|(x, (mean, width))| mean + width * x).collect())
+    }
+
+    /// Fails unless there are as many numbers as in an observation and in an action.
+    fn require_lengths(&self, obs: &[f64], action: &[f64]) -> Result<()> {
+        let FlowConfig { obs_dim, action_dim, .. } = self.config;
+        if (obs.len(), action.len()) == (obs_dim, action_dim) {
+            return Ok(());
+        }
+        let (obs, action) = (obs.len(), action.len());
+        Err(Error::Invalid(format!(
+            "an observation of {obs} numbers and an action or noise of {action}; the policy has \
+             {obs_dim} and {action_dim}"
+        )))
     }
 
     fn step<'a>(&'a self, shared: &'a [f64], step: FlowStep) -> Step<'a> {

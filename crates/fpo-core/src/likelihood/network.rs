@@ -1,7 +1,7 @@
 //! A flow's network on the host in f64, with its derivative with respect to the state `x`.
 
 use crate::flow::config::FlowConfig;
-use crate::nn::mlp::Activation;
+use crate::nn::mlp::{Activation, count_parameters};
 
 /// One layer: `x·W + b`, with `W (inputs, outputs)` row-major.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ impl Network {
     /// Returns the network of the frames of a flow whose parameters `flat` end with its layers.
     pub(super) fn of_frames(config: &FlowConfig, flat: &[f32]) -> Network {
         let sizes = config.frame_sizes();
-        let own: usize = sizes.windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum();
+        let own = count_parameters(&sizes);
         Network::of(config, &sizes, &flat[flat.len() - own..])
     }
 

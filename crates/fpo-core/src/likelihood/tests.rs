@@ -57,7 +57,7 @@ fn going_backward_finds_the_noise_from_which_the_policy_draws_the_action() {
         let likelihood = FlowLikelihood::new(&policy).unwrap();
         for index in 0..20 {
             let (obs, noise) = (normals(2 * index, 3), normals(2 * index + 1, config.action_dim));
-            let action = likelihood.action(&obs, &noise);
+            let action = likelihood.action(&obs, &noise).unwrap();
             // The policy's own sampler, in f32.
             let row = |x: &[f64]| {
                 let x = Tensor::from_slice(x, (1, x.len()), &Device::Cpu).unwrap();
@@ -89,7 +89,7 @@ fn the_density_is_that_of_the_noise_over_the_stretch_of_volume() {
             let moved = |j: usize, by: f64| {
                 let mut noise = noise.clone();
                 noise[j] += by;
-                likelihood.action(&obs, &noise)
+                likelihood.action(&obs, &noise).unwrap()
             };
             let mut jacobian = vec![0.0; dim * dim];
             for j in 0..dim {
@@ -98,7 +98,7 @@ fn the_density_is_that_of_the_noise_over_the_stretch_of_volume() {
             }
             let log_det = solve(jacobian, &mut vec![1.0; dim]).unwrap();
             let normal: f64 = noise.iter().map(|z| -0.5 * (z * z + TAU.ln())).sum();
-            let action = likelihood.action(&obs, &noise);
+            let action = likelihood.action(&obs, &noise).unwrap();
             let found = likelihood.origin(&obs, &action).unwrap().unwrap().log_prob;
             let expected = normal - log_det;
             assert!((found - expected).abs() < 1e-5, "{found} for {expected}, {config:?}");

@@ -83,7 +83,7 @@ impl Mlp {
 
     /// Returns the number of its own parameters, which come first in the layout.
     pub(crate) fn parameters(&self) -> usize {
-        self.sizes.windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum()
+        count_parameters(&self.sizes)
     }
 
     /// Returns the sizes: input, hidden layers, output.
@@ -178,6 +178,11 @@ impl Mlp {
         let before: usize = self.sizes[..=k].windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum();
         Ok(flat.narrow(0, before, rows * out)?.reshape((rows, out))?)
     }
+}
+
+/// Returns the number of weights and biases of a perceptron with layers of these sizes.
+pub(crate) fn count_parameters(sizes: &[usize]) -> usize {
+    sizes.windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum()
 }
 
 #[cfg(test)]

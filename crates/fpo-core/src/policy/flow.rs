@@ -99,6 +99,7 @@ impl FlowPolicy {
             obs_dim: config.obs_dim,
             action_dim: config.action_dim,
             layers: config.sizes(),
+            parameters: config.parameters(),
             squash: config.squash,
             noise_len: config.action_dim,
             source: Source::NoiseAndTime,
@@ -129,8 +130,10 @@ impl FlowPolicy {
         let obs = obs.reshape((rows, self.config.obs_dim))?;
         let flow = self
             .flow_inputs(&x_t.reshape((rows, self.config.action_dim))?, &t.reshape((rows, 1))?)?;
-        let (flat, scale) = (self.params.flat(), self.config.output_scale);
-        Ok(self.mlp.forward_rows(flat, &obs, Some(&flow), scale)?.reshape(x_t.shape())?)
+        // What follows the network's own parameters has no part in it.
+        let own = self.params.flat().narrow(0, 0, self.mlp.parameters())?;
+        let scale = self.config.output_scale;
+        Ok(self.mlp.forward_rows(&own, &obs, Some(&flow), scale)?.reshape(x_t.shape())?)
     }
 
     /// Returns the constants, which the first call brings to the parameters' device.

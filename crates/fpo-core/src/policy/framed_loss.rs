@@ -166,6 +166,32 @@ mod tests {
         }
     }
 
+    /// What a sampler yields, against central differences in every weight.
+    #[test]
+    fn gradients_flow_through_the_steps_of_a_sampler() {
+        let policy = policy(Quantity::Velocity, 1.0, 4);
+        let (obs, unit) =
+            (drawn(2, Purpose::Probe, &[4, OBS]), drawn(2, Purpose::Action, &[4, DIM]));
+        let total = |params: &Tensor| {
+            policy.params().var().set(params).unwrap();
+            let sampler = Sampler::new(Method::Euler, 3);
+            let found = sampler.sample(&policy, &obs, &unit, &Noise::new(0), 0).unwrap().x;
+            found.sum_all().unwrap()
+        };
+        let params = policy.params().flat().copy().unwrap();
+        let gradients = total(&params).backward().unwrap();
+        let gradient = gradients.get(policy.params().var()).unwrap().to_vec1::<f64>().unwrap();
+        let len = params.elem_count();
+        for (k, &gradient) in gradient.iter().enumerate() {
+            let mut unit = vec![0.0; len];
+            unit[k] = 1e-5;
+            let unit = Tensor::from_vec(unit, len, &Device::Cpu).unwrap();
+            let at = |params: Tensor| total(&params).to_scalar::<f64>().unwrap();
+            let numeric = (at((&params + &unit).unwrap()) - at((&params - &unit).unwrap())) / 2e-5;
+            assert!((gradient - numeric).abs() < 1e-6 * (1.0 + numeric.abs()), "{k}: {numeric}");
+        }
+    }
+
     #[test]
     fn samplers_end_in_the_frame() {
         let policy = policy(Quantity::Velocity, 1.0, 2);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use candle_core::{D, DType, Device, Tensor};
 
 use crate::error::Result;
-use crate::nn::mlp::Mlp;
+use crate::nn::mlp::{Mlp, count_parameters};
 use crate::nn::params::FlatParams;
 use crate::policy::gaussian_config::GaussianConfig;
 use crate::policy::squashed_normal::{SquashedNormal, softplus};
@@ -73,6 +73,7 @@ impl GaussianPolicy {
             obs_dim: config.obs_dim,
             action_dim: config.action_dim,
             layers: config.sizes(),
+            parameters: count_parameters(&config.sizes()),
             squash: config.squash,
             noise_len: config.action_dim,
             source: Source::Noise,

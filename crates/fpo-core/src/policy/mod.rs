@@ -153,8 +153,10 @@ pub struct PolicySpec {
     pub obs_dim: usize,
     /// Length A of an action.
     pub action_dim: usize,
-    /// Sizes of the network's layers: input, hidden layers, output.
+    /// Sizes of the layers of the network that acts: input, hidden layers, output.
     pub layers: Vec<usize>,
+    /// Number of all parameters, those of a learned source or frame included.
+    pub parameters: usize,
     /// How actions reach the environment.
     pub squash: Squash,
     /// Unit normals that acting takes per action: its start, and for a chain its disturbances.
@@ -196,7 +198,7 @@ pub struct Acted {
     pub chain: Option<Tensor>,
 }
 
-/// The losses of given actions, and the policy's mean entropy where it is known.
+/// The losses of given actions, and the policy's mean entropy and energy where it has them.
 pub struct Evaluated {
     /// L, `(T, B, N)`.
     pub losses: Tensor,

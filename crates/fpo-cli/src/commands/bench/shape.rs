@@ -43,8 +43,10 @@ impl Shape {
         Ok(Shape {
             gradient_steps: config.train.num_minibatches * config.train.num_epochs,
             transitions,
-            parameters: [&policy.spec().layers, &build::value_sizes(config, spec)]
-                .map(|widths| widths.windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum()),
+            parameters: [
+                policy.spec().parameters,
+                build::value_sizes(config, spec).windows(2).map(|w| (w[0] + 1) * w[1]).sum(),
+            ],
             chunks: [
                 policy_chunks(transitions, losses),
                 value_chunks(transitions, config.train.unroll_length),

@@ -146,7 +146,7 @@ fn a_value_out_of_range_says_what_is_allowed() {
         ("policy.hidden=[]", "1 to 64 layers"),
         ("policy.hidden=[32, 0]", "1 to 64 layers"),
         ("value.hidden=[70000]", "1 to 64 layers"),
-        ("policy.output_scale=0", "above 0"),
+        ("policy.output_scale=0", "1e-6 to 1e6"),
         ("policy.flow_steps=0", "1 to 1000"),
         ("policy.time_embedding=7", "even, 2 to 64"),
         ("policy.time_embedding=0", "even, 2 to 64"),
@@ -250,7 +250,10 @@ fn a_source_is_learned_only_by_losses_that_are_likelihoods() {
         let learned = &format!("policy.{field}={value}");
         let error = override_error(&[learned]);
         assert!(error.contains("`loss_reduction` = `nats`"), "{error}");
-        assert!(load("", &[learned, nats]).is_ok());
+        let error = override_error(&[learned, nats]);
+        assert!(error.contains("or `policy.training_times` = `uniform`"), "{error}");
+        assert!(load("", &[learned, nats, "policy.output_mode=velocity"]).is_ok());
+        assert!(load("", &[learned, nats, "policy.training_times=uniform"]).is_ok());
         for other in ["policy.path=cosine", "policy.prediction=data"] {
             let error = override_error(&[learned, nats, other]);
             assert!(error.contains("`prediction` = `velocity`"), "{error}");
@@ -264,11 +267,14 @@ fn a_source_is_learned_only_by_losses_that_are_likelihoods() {
     let weight = "algorithm.kinetic_weight=0.1";
     let error = override_error(&[weight, nats]);
     assert!(error.contains("needs `policy.frame` = `per_state`"), "{error}");
-    assert!(load("", &[weight, nats, "policy.frame=per_state"]).is_ok());
+    let even = "policy.output_mode=velocity";
+    assert!(load("", &[weight, nats, even, "policy.frame=per_state"]).is_ok());
     let error = override_error(&["algorithm.kinetic_weight=-1"]);
     assert!(error.contains("algorithm.kinetic_weight"), "{error}");
     let middle = "policy.step_times=middle";
-    assert!(load("", &[middle]).is_ok());
+    let error = override_error(&[middle]);
+    assert!(error.contains("needs `policy.training_times`"), "{error}");
+    assert!(load("", &[middle, "policy.training_times=uniform"]).is_ok());
     for other in ["policy.path=cosine", "policy.prediction=data"] {
         let error = override_error(&[middle, other]);
         assert!(error.contains("`prediction` = `velocity`"), "{error}");
@@ -276,7 +282,7 @@ fn a_source_is_learned_only_by_losses_that_are_likelihoods() {
     let error = override_error(&["algorithm.kind=dppo", middle]);
     assert!(error.contains("`middle` needs CFM losses"), "{error}");
     let error = override_error(&["policy.source_std=0"]);
-    assert!(error.contains("policy.source_std") && error.contains("above 0"), "{error}");
+    assert!(error.contains("policy.source_std") && error.contains("1e-6"), "{error}");
 }
 
 #[test]

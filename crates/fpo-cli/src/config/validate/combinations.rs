@@ -1,11 +1,12 @@
 //! The checks of a configuration that concern several values at once.
 
+use fpo_core::path::Quantity;
 use fpo_core::{
     ActionFrame, AdvantageNormalization, PolicySettings, RatioKind, Reduction, SampleNoise, Source,
     SourceWidth, StepTimes,
 };
 
-use crate::config::choices::OverlapChoice;
+use crate::config::choices::{OverlapChoice, TimesChoice};
 use crate::config::error::ConfigError;
 use crate::config::learning::PolicyConfig;
 use crate::config::resolved::Config;
@@ -31,6 +32,7 @@ impl Check<'_> {
         self.entropy_is_known(config, source)?;
         self.energy_is_known(config, source)?;
         self.flow_is_not_a_chain(config, source)?;
+        self.times_suit_the_flow(config, source)?;
         self.likelihoods_are_known(config, source)?;
         self.digest_is_of_a_policy(config)?;
         self.seeds_differ(config)
@@ -192,6 +194,47 @@ impl Check<'_> {
                 config.algorithm.kind.name
             ),
         })
+    }
+
+    /// Fails if the losses are drawn at times at which they are not what the flow needs: where a
+    /// width is learned they weigh it as a likelihood does only in the velocity, whose weight is
+    /// the same at all times, or on average over all times; and steps that ask the network in their
+    /// middle ask it beyond the times of the grid.
+    fn times_suit_the_flow(&self, config: &Config, source: Source) -> Result<(), ConfigError> {
+        let policy = &config.policy;
+        if source != Source::NoiseAndTime {
+            return Ok(());
+        }
+        let learned = match (policy.source_width, policy.frame) {
+            (SourceWidth::Learned, _) => Some(("policy.source_width", "learned")),
+            (_, ActionFrame::PerState) => Some(("policy.frame", "per_state")),
+            _ => None,
+        };
+        let is_even = policy.output_mode == Quantity::Velocity
+            || policy.training_times == TimesChoice::Uniform;
+        let (field, message) = match learned {
+            Some((field, value)) if !is_even => (
+                field,
+                format!(
+                    "`{field}` = `{value}` needs `policy.output_mode` = `velocity`, or \
+                     `policy.training_times` = `uniform`, with which the losses weigh a width as a \
+                     likelihood does"
+                ),
+            ),
+            _ if (policy.step_times, policy.training_times)
+                == (StepTimes::Middle, TimesChoice::Grid) =>
+            {
+                (
+                    "policy.step_times",
+                    "`policy.step_times` = `middle` needs `policy.training_times` = `uniform` or \
+                 `beta`: the times of `grid` are those of the steps' starts"
+                        .into(),
+                )
+            }
+            _ => return Ok(()),
+        };
+        let fields = [field, "policy.output_mode", "policy.training_times"];
+        Err(ConfigError::Combination { origin: self.origins_of(&fields), message })
     }
 
     /// Fails if the learning rate is to follow likelihoods that the policy does not have.

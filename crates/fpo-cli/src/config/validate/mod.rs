@@ -122,7 +122,15 @@ impl Check<'_> {
     }
 
     fn policy(&self, policy: &PolicyConfig) -> Result<(), ConfigError> {
-        self.core("policy", policy.flow(1, 1).validate())?;
+        let flow = policy.flow(1, 1).validate();
+        if let Err(fpo_core::Error::Invalid(message)) = flow {
+            let fields = ["frame", "source_width", "step_times", "loss_reduction", "path"];
+            let fields = fields.map(|field| format!("policy.{field}"));
+            let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+            let message = format!("`[policy]`: {message}");
+            return Err(ConfigError::Combination { origin: self.origins_of(&fields), message });
+        }
+        self.core("policy", flow)?;
         self.within("policy.times_beta", policy.times_beta, POSITIVE, "above 0")?;
         self.within("policy.min_std", policy.min_std, POSITIVE, "above 0")
     }

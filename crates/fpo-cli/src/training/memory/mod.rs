@@ -48,7 +48,7 @@ impl Memory {
         let bootstraps = transitions / config.train.unroll_length as u64;
         let rollout = transitions * (obs + act + 4 + rows * act + 2 * losses) + bootstraps * obs;
 
-        let policy = parameters(&policy_spec.layers);
+        let policy = policy_spec.parameters as u64;
         let value = parameters(&build::value_sizes(config, spec));
         let averaged = if config.algorithm.ema_decay.is_some() { policy } else { 0 };
         let work = match build::compute(config, device) {

@@ -207,7 +207,8 @@ impl<S: Simd> LossRows<S> for FlowRows<'_, S> {
         net.forward(s, count * samples, samples, inner, None, keep, block);
     }
 
-    /// Replaces the outputs by the gradients of the losses with respect to them.
+    /// Replaces the outputs by the gradients of the losses with respect to them. Velocities in
+    /// frames are kept for their energy.
     fn losses(&self, first: usize, buffers: &mut Buffers, losses: &mut [f32]) {
         let FlowRows { s, form: FlowForm { config, chain, .. }, samples, learned, .. } = *self;
         let Learned { source, .. } = learned;

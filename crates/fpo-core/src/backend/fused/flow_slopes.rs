@@ -57,6 +57,7 @@ impl<S: Simd> FlowRows<'_, S> {
         let velocities = frames.pulls.chunks_exact_mut(dim);
         for (k, ((&slope, out), pull)) in losses.iter().zip(outputs).zip(velocities).enumerate() {
             let regression = self.regression(self.row(first + k / samples), k % samples, None);
+            // An output is worth gain · scale of the error, a target in the frame −target[0] of it.
             let on_taken = -regression.target[0] / (regression.gain * scale);
             for (out, pull) in out.iter_mut().zip(pull) {
                 let velocity = *pull;

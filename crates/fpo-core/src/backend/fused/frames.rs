@@ -30,8 +30,8 @@ pub(crate) struct Frames {
     inverse: Vec<f32>,
     /// `Σ ln σ` of each row.
     pub(crate) log_std: Vec<f32>,
-    /// Derivatives of the total with respect to the velocities of all samples through their losses,
-    /// `(rows · N, A)`.
+    /// The velocities of all samples, and after the derivatives of their losses the derivatives of
+    /// the total with respect to the taken actions through their targets, `(rows · N, A)`.
     pub(crate) pulls: Vec<f32>,
     /// Derivatives with respect to the flow's states of all samples, `(rows · N, A)` and padding.
     moved: AlignedVec,
@@ -138,8 +138,7 @@ impl PackedFrames {
         self.net.gradient().len()
     }
 
-    /// Begins the derivatives of `count` transitions with those of `Σ ln σ`: the sums of the
-    /// derivatives `losses` of a total with respect to each loss, `samples` of each transition.
+    /// Begins the derivatives of transitions with those of `Σ ln σ`: the sums of the derivatives `losses` of a total with respect to each loss, `samples` of each transition.
     pub(crate) fn begin(&self, losses: &[f32], samples: usize, frames: &mut Frames) {
         let slopes = &mut frames.slopes;
         slopes.clear();

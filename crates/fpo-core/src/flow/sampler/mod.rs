@@ -227,8 +227,9 @@ impl Sampler {
     /// [`Sampler::integrate`].
     ///
     /// With Euler's method on the policy's own number of steps this is what
-    /// [`FlowPolicy::act`](crate::Policy::act) returns on the linear path, where the network
-    /// predicts the velocity or no divisor is raised ([`crate::path`]).
+    /// [`FlowPolicy::act`](crate::Policy::act) returns on the linear path, where steps go by the
+    /// velocity of their start ([`crate::StepTimes`]), and the network predicts the velocity or no
+    /// divisor is raised ([`crate::path`]).
     /// Pass a frozen policy unless gradients are to flow through the steps.
     ///
     /// # Errors
