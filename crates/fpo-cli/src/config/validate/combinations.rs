@@ -1,14 +1,9 @@
 //! The checks of a configuration that concern several values at once.
 
-use fpo_core::path::Quantity;
-use fpo_core::{
-    ActionFrame, AdvantageNormalization, PolicySettings, RatioKind, Reduction, SampleNoise, Source,
-    SourceWidth, StepTimes,
-};
+use fpo_core::{AdvantageNormalization, PolicySettings, RatioKind, Reduction, SampleNoise, Source};
 
-use crate::config::choices::{OverlapChoice, TimesChoice};
+use crate::config::choices::OverlapChoice;
 use crate::config::error::ConfigError;
-use crate::config::learning::PolicyConfig;
 use crate::config::resolved::Config;
 use crate::config::validate::{Check, MANY};
 
@@ -30,9 +25,7 @@ impl Check<'_> {
         self.overlap_has_halves(config)?;
         self.samples_make_pairs(config, source)?;
         self.entropy_is_known(config, source)?;
-        self.energy_is_known(config, source)?;
-        self.flow_is_not_a_chain(config, source)?;
-        self.times_suit_the_flow(config, source)?;
+        self.flow_learns(config, source)?;
         self.likelihoods_are_known(config, source)?;
         self.digest_is_of_a_policy(config)?;
         self.seeds_differ(config)
@@ -152,88 +145,6 @@ impl Check<'_> {
             _ => return Ok(()),
         };
         let fields = ["algorithm.entropy_coefficient", "policy.loss_reduction", "algorithm.kind"];
-        Err(ConfigError::Combination { origin: self.origins_of(&fields), message })
-    }
-
-    /// Fails if an energy is to be kept low that the policy does not have.
-    fn energy_is_known(&self, config: &Config, source: Source) -> Result<(), ConfigError> {
-        let weight = config.algorithm.objective.kinetic_weight;
-        let has_frames =
-            config.policy.frame == ActionFrame::PerState && source == Source::NoiseAndTime;
-        if weight == 0.0 || has_frames {
-            return Ok(());
-        }
-        let fields = ["algorithm.kinetic_weight", "policy.frame", "algorithm.kind"];
-        Err(ConfigError::Combination {
-            origin: self.origins_of(&fields),
-            message: format!(
-                "`algorithm.kinetic_weight` = {weight} needs `policy.frame` = `per_state` and \
-                 `algorithm.kind` = `fpo` or `fpo++`, whose velocity is 0 where it bends nothing"
-            ),
-        })
-    }
-
-    /// Fails if a chain is asked for what only losses of a whole flow can learn: the width of a
-    /// source or a frame that they depend on, or steps that they do not depend on.
-    fn flow_is_not_a_chain(&self, config: &Config, source: Source) -> Result<(), ConfigError> {
-        if !matches!(source, Source::Chain { .. }) {
-            return Ok(());
-        }
-        let PolicyConfig { source_width, frame, step_times, .. } = config.policy;
-        let (field, found, instead) = match (source_width, frame, step_times) {
-            (SourceWidth::Learned, ..) => ("policy.source_width", "learned", "fixed"),
-            (_, ActionFrame::PerState, _) => ("policy.frame", "per_state", "fixed"),
-            (_, _, StepTimes::Middle) => ("policy.step_times", "middle", "start"),
-            (_, _, StepTimes::Start) => return Ok(()),
-        };
-        Err(ConfigError::Combination {
-            origin: self.origins_of(&[field, "algorithm.kind"]),
-            message: format!(
-                "`{field}` = `{found}` needs CFM losses, which `algorithm.kind` = `{}` does not \
-                 have; `{instead}` does not",
-                config.algorithm.kind.name
-            ),
-        })
-    }
-
-    /// Fails if the losses are drawn at times at which they are not what the flow needs: where a
-    /// width is learned they weigh it as a likelihood does only in the velocity, whose weight is
-    /// the same at all times, or on average over all times; and steps that ask the network in their
-    /// middle ask it beyond the times of the grid.
-    fn times_suit_the_flow(&self, config: &Config, source: Source) -> Result<(), ConfigError> {
-        let policy = &config.policy;
-        if source != Source::NoiseAndTime {
-            return Ok(());
-        }
-        let learned = match (policy.source_width, policy.frame) {
-            (SourceWidth::Learned, _) => Some(("policy.source_width", "learned")),
-            (_, ActionFrame::PerState) => Some(("policy.frame", "per_state")),
-            _ => None,
-        };
-        let is_even = policy.output_mode == Quantity::Velocity
-            || policy.training_times == TimesChoice::Uniform;
-        let (field, message) = match learned {
-            Some((field, value)) if !is_even => (
-                field,
-                format!(
-                    "`{field}` = `{value}` needs `policy.output_mode` = `velocity`, or \
-                     `policy.training_times` = `uniform`, with which the losses weigh a width as a \
-                     likelihood does"
-                ),
-            ),
-            _ if (policy.step_times, policy.training_times)
-                == (StepTimes::Middle, TimesChoice::Grid) =>
-            {
-                (
-                    "policy.step_times",
-                    "`policy.step_times` = `middle` needs `policy.training_times` = `uniform` or \
-                 `beta`: the times of `grid` are those of the steps' starts"
-                        .into(),
-                )
-            }
-            _ => return Ok(()),
-        };
-        let fields = [field, "policy.output_mode", "policy.training_times"];
         Err(ConfigError::Combination { origin: self.origins_of(&fields), message })
     }
 

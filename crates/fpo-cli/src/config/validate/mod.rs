@@ -2,6 +2,7 @@
 //! (`combinations.rs`).
 
 mod combinations;
+mod flow;
 mod sight;
 
 use std::fmt::Display;
@@ -124,11 +125,18 @@ impl Check<'_> {
     fn policy(&self, policy: &PolicyConfig) -> Result<(), ConfigError> {
         let flow = policy.flow(1, 1).validate();
         if let Err(fpo_core::Error::Invalid(message)) = flow {
-            let fields = ["frame", "source_width", "step_times", "loss_reduction", "path"];
-            let fields = fields.map(|field| format!("policy.{field}"));
-            let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
-            let message = format!("`[policy]`: {message}");
-            return Err(ConfigError::Combination { origin: self.origins_of(&fields), message });
+            let origin = self.origins_of(&[
+                "policy.frame",
+                "policy.source_width",
+                "policy.step_times",
+                "policy.loss_reduction",
+                "policy.path",
+                "policy.prediction",
+            ]);
+            return Err(ConfigError::Combination {
+                origin,
+                message: format!("`[policy]`: {message}"),
+            });
         }
         self.core("policy", flow)?;
         self.within("policy.times_beta", policy.times_beta, POSITIVE, "above 0")?;
