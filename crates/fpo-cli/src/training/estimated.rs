@@ -9,7 +9,7 @@
 //! than training has, so that what is seen is the loss, and not its Monte-Carlo noise.
 
 use anyhow::Result;
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 use fpo_core::{Noise, Policy, SampleDraws, SampleNoise, SampleTimes};
 
 /// Samples of each action.
@@ -91,8 +91,10 @@ fn losses(
 ) -> Result<(Vec<f64>, Option<f64>)> {
     let (obs, actions) = (obs.unsqueeze(0)?, actions.unsqueeze(0)?);
     let found = policy.frozen().evaluate(&obs, &actions, stored, t)?;
-    let energy = found.energy.map(|energy| energy.to_dtype(DType::F64)?.to_scalar());
-    let losses = found.losses.mean(2)?.flatten_all()?.to_dtype(DType::F64)?.to_vec1()?;
+    // Not every device has numbers of 64 bits.
+    let to_host = |x: &Tensor| x.to_device(&Device::Cpu)?.to_dtype(DType::F64);
+    let energy = found.energy.map(|energy| to_host(&energy)?.to_scalar());
+    let losses = to_host(&found.losses.mean(2)?.flatten_all()?)?.to_vec1()?;
     Ok((losses, energy.transpose()?))
 }
 
