@@ -180,8 +180,8 @@ fn to_rows(rows: &Tensor) -> Result<Vec<Vec<f64>>> {
 mod tests {
     use fpo_core::path::Quantity;
     use fpo_core::{
-        FlowConfig, FlowPolicy, GaussianConfig, GaussianPolicy, Noise, Normalizer, NormalizerKind,
-        Purpose, Transitions,
+        ActionFrame, FlowConfig, FlowPolicy, GaussianConfig, GaussianPolicy, Noise, Normalizer,
+        NormalizerKind, Purpose, Reduction, Transitions,
     };
 
     use super::*;
@@ -279,6 +279,30 @@ mod tests {
         let before = Before::of(&old, &normalizer(), &rollout()).unwrap().unwrap();
         let before = before.with_losses(&old, draws, &Noise::new(2), 7).unwrap();
         assert_eq!(before.after(&gaussian(0.1, 1.0)).unwrap().metrics(1.0).len(), 1);
+    }
+
+    #[test]
+    fn the_energy_of_a_flow_in_a_frame_is_that_of_its_velocity() {
+        let config = FlowConfig {
+            output_scale: 0.5,
+            output_mode: Quantity::Velocity,
+            loss_reduction: Reduction::Nats,
+            frame: ActionFrame::PerState,
+            ..FlowConfig::new(3, 2)
+        };
+        let own: usize = config.sizes().windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum();
+        let policy = FlowPolicy::new(config, &Noise::new(0), DType::F32, &CPU).unwrap();
+        let len = policy.params().layout().len();
+        let mut flat = vec![0.0f32; len];
+        flat[own - 2..own].copy_from_slice(&[0.6, -0.2]);
+        policy.params().var().set(&Tensor::from_vec(flat, len, &CPU).unwrap()).unwrap();
+        let before = Before::of(&policy, &normalizer(), &rollout()).unwrap().unwrap();
+        let draws = SampleDraws::default();
+        let before = before.with_losses(&policy, draws, &Noise::new(2), 7).unwrap();
+        let metrics = before.after(&policy).unwrap().metrics(1.0);
+        let energy = metrics.iter().find(|(key, _)| key == "train/kinetic_energy").unwrap().1;
+        // The velocity is half of (0.6, -0.2); the sum over all samples is one of 32 bits.
+        assert!((energy - 0.5 * (0.09 + 0.01)).abs() < 1e-4, "{energy}");
     }
 
     #[test]
