@@ -233,7 +233,8 @@ impl FlowConfig {
             }
     }
 
-    /// Returns the sizes of the network of frames, whose outputs are h, of which θ is made, and then μ.
+    /// Returns the sizes of the network of frames, whose outputs are h, of which θ is made, and
+    /// then μ.
     pub(crate) fn frame_sizes(&self) -> Vec<usize> {
         [&[self.obs_dim], &self.hidden[..], &[2 * self.action_dim]].concat()
     }

@@ -16,7 +16,8 @@
 //! L_flow = Σ_i (e_i² − ε_i²)/2
 //! ```
 //!
-//! for errors of the velocity; those of noise or data weigh `3·w(t)²`, of mean 1 over uniform times.
+//! for errors of the velocity; those of noise or data weigh `3·w(t)²`, of mean 1 over uniform
+//! times.
 //!
 //! For a flow that bends nothing, v = 0, `e = x − ε` with the taken `x = (a − μ)/σ`, and the mean
 //! over a couple ±ε is `Σ x_i²/2`: the negative log-likelihood of a Gaussian without any

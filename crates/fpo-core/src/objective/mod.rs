@@ -123,8 +123,8 @@ pub struct Objective {
     /// Which estimate the advantages are. Default `"gae"`; the official code has `"vtrace"`.
     pub advantage: AdvantageKind,
     /// What a step is worth after which the step limit cut the episode: `"mask"`, an advantage of 0
-    /// before normalisation and no value target; `"exclude"`, no part in either and no surrogate; or
-    /// `"bootstrap"`, its reward and the value of what it led to, so that steps are learnt from
+    /// before normalisation and no value target; `"exclude"`, no part in either and no surrogate;
+    /// or `"bootstrap"`, its reward and the value of what it led to, so that steps are learnt from
     /// that the step limit cut. Default `"mask"` (official).
     pub truncation: Truncation,
     /// Rewards are multiplied by this inside the advantage estimate, and so for the value function;

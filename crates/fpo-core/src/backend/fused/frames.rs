@@ -138,7 +138,8 @@ impl PackedFrames {
         self.net.gradient().len()
     }
 
-    /// Begins the derivatives of transitions with those of `Σ ln σ`: the sums of the derivatives `losses` of a total with respect to each loss, `samples` of each transition.
+    /// Begins the derivatives of transitions with those of `Σ ln σ`: the sums of the derivatives
+    /// `losses` of a total with respect to each loss, `samples` of each transition.
     pub(crate) fn begin(&self, losses: &[f32], samples: usize, frames: &mut Frames) {
         let slopes = &mut frames.slopes;
         slopes.clear();
