@@ -19,7 +19,7 @@ macro_rules! files {
 }
 
 /// Every file that the program carries, by its path below `configs`.
-const FILES: [(&str, &str); 22] = files![
+const FILES: [(&str, &str); 23] = files![
     "desk/ball_in_cup.toml",
     "desk/base.toml",
     "desk/cartpole_balance.toml",
@@ -37,6 +37,7 @@ const FILES: [(&str, &str); 22] = files![
     "desk/methods/fpo_nats.toml",
     "desk/methods/ppo.toml",
     "desk/methods/ppo_adaptive.toml",
+    "desk/methods/ppo_mean_ratio.toml",
     "gridworld/two_walls.toml",
     "gridworld/methods/dppo.toml",
     "gridworld/methods/fpo++.toml",
