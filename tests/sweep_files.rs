@@ -177,6 +177,7 @@ fn the_published_rows_are_of_the_published_sweeps() {
         ("desk_long", "desk_long"),
         ("desk_long_mean_ratio", "desk_long_mean_ratio"),
         ("desk_mean_ratio", "desk_mean_ratio"),
+        ("desk_paper", "desk_paper"),
         ("desk_tuning", "desk_tuning"),
         ("first_look", "first_look"),
         ("ppo_search", "ppo_search"),
