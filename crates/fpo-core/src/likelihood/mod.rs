@@ -10,11 +10,13 @@
 //!
 //! (minus the logarithms of the widths of a learned frame, in whose units the steps are) is the
 //! density of actions before squashing, not of the ODE's but of those that this sampler draws.
-//! Newton's method inverts a step, with the exact derivative. All is computed on the host in f64.
+//! Newton's method inverts a step ([`step`]). All is computed on the host in f64.
 //! FPO needs no likelihood to learn: this says afterwards what its ratios were worth
 //! ([`crate::Reduction::Nats`]), and how far an update moved the policy.
 
+mod factors;
 mod network;
+mod step;
 #[cfg(test)]
 mod tests;
 
@@ -28,14 +30,10 @@ use crate::flow::frame::{ActionFrame, log_scale};
 use crate::flow::source_terms::SourceTerms;
 use crate::flow::steps::FlowStep;
 use crate::flow::time::embedding;
-use crate::likelihood::network::{Network, solve};
+use crate::likelihood::network::Network;
+use crate::likelihood::step::{Inverse, Step};
 use crate::policy::flow::FlowPolicy;
 use crate::policy::{KernelForm, Policy};
-
-/// Newton steps after which the inverse of a step is given up.
-const MOST_NEWTON_STEPS: usize = 50;
-/// How near the image of a step's inverse must come to its target, relative to it.
-const TOLERANCE: f64 = 1e-11;
 
 /// A flow, ready to say how likely actions are.
 #[derive(Clone, Debug)]
@@ -112,10 +110,17 @@ impl FlowLikelihood {
         let mut x: Vec<f64> =
             action.iter().zip(&frame).map(|(a, (mean, width))| (a - mean) / width).collect();
         let mut log_det = frame.iter().map(|(_, width)| width.ln()).sum::<f64>();
+        // A smooth field moves a state in a step about as it does in the next one, and has about
+        // its derivative.
+        let (mut guess, mut known) = (x.clone(), None);
         for step in steps.into_iter().rev() {
             let step = self.step(&shared, step);
-            let Some(found) = step.invert(&x) else { return Ok(None) };
-            (x, log_det) = (found.0, log_det + found.1);
+            let Some(Inverse { origin, slope }) = step.invert(&x, guess, known) else {
+                return Ok(None);
+            };
+            log_det += slope.log_det();
+            guess = origin.iter().zip(&x).map(|(origin, x)| 2.0 * origin - x).collect();
+            (x, known) = (origin, Some(slope));
         }
         let std = &self.std;
         let noise: Vec<f64> = x.iter().zip(std).map(|(x, std)| x / std).collect();
@@ -131,7 +136,7 @@ impl FlowLikelihood {
         self.require_lengths(obs, noise)?;
         let shared = self.network.shared(obs);
         let start = noise.iter().zip(&self.std).map(|(z, std)| z * std).collect();
-        let step = |x: Vec<f64>, step| self.step(&shared, step).forward(&x).0;
+        let step = |x: Vec<f64>, step| self.step(&shared, step).forward(&x);
         let end = self.config.steps().into_iter().fold(start, step);
         let frame = self.frame(obs);
         Ok(end.iter().zip(frame).map(|(x, (mean, width))| mean + width * x).collect())
@@ -154,44 +159,5 @@ impl FlowLikelihood {
         let FlowStep { t, keep, gain } = step;
         let first = self.network.first(shared, &embedding(t, self.config.time_embedding));
         Step { network: &self.network, first, keep, gain: gain * self.config.output_scale }
-    }
-}
-
-/// One step of the sampler at one observation.
-struct Step<'a> {
-    network: &'a Network,
-    /// What observation and time give the first layer.
-    first: Vec<f64>,
-    keep: f64,
-    gain: f64,
-}
-
-impl Step<'_> {
-    /// Returns where the step leads from `x`, and its derivative, row-major.
-    fn forward(&self, x: &[f64]) -> (Vec<f64>, Vec<f64>) {
-        let (mut image, mut slope) = self.network.evaluate(&self.first, x);
-        image.iter_mut().zip(x).for_each(|(y, x)| *y = self.keep * x + self.gain * *y);
-        let dim = x.len();
-        slope.iter_mut().for_each(|d| *d *= self.gain);
-        (0..dim).for_each(|i| slope[i * dim + i] += self.keep);
-        (image, slope)
-    }
-
-    /// Returns the `x` from which the step leads to `target`, and the logarithm of the derivative's
-    /// determinant there.
-    fn invert(&self, target: &[f64]) -> Option<(Vec<f64>, f64)> {
-        let size = target.iter().fold(1.0f64, |m, x| m.max(x.abs()));
-        let mut x = target.to_vec();
-        for _ in 0..MOST_NEWTON_STEPS {
-            let (image, slope) = self.forward(&x);
-            let mut off: Vec<f64> = target.iter().zip(&image).map(|(t, y)| t - y).collect();
-            let close = off.iter().all(|d| d.abs() <= TOLERANCE * size);
-            let log_det = solve(slope, &mut off)?;
-            x.iter_mut().zip(&off).for_each(|(x, d)| *x += d);
-            if close {
-                return Some((x, log_det));
-            }
-        }
-        None
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::flow::config::FlowConfig;
 use crate::nn::mlp::{Activation, count_parameters};
+use crate::simd::isa::vectorized;
 
 /// One layer: `x·W + b`, with `W (inputs, outputs)` row-major.
 #[derive(Clone, Debug)]
@@ -22,9 +23,16 @@ pub(super) struct Network {
 /// Adds `x·W` to `sums`, for rows of `W` from `from` on.
 fn add_product(x: &[f64], weight: &[f64], from: usize, sums: &mut [f64]) {
     let rows = weight[from * sums.len()..].chunks_exact(sums.len());
-    for (x, row) in x.iter().zip(rows) {
-        sums.iter_mut().zip(row).for_each(|(sum, w)| *sum += x * w);
-    }
+    vectorized(
+        #[inline(always)]
+        || {
+            for (x, row) in x.iter().zip(rows) {
+                for (sum, w) in sums.iter_mut().zip(row) {
+                    *sum += x * w;
+                }
+            }
+        },
+    );
 }
 
 impl Network {
@@ -57,7 +65,19 @@ impl Network {
 
     /// Returns the output of a network on observations alone.
     pub(super) fn output(&self, obs: &[f64]) -> Vec<f64> {
-        self.layers[1..].iter().fold(self.shared(obs), |mut values, layer| {
+        self.output_from(self.shared(obs))
+    }
+
+    /// Returns the output at the state `x`, given what [`Network::first`] returns.
+    pub(super) fn value(&self, first: &[f64], x: &[f64]) -> Vec<f64> {
+        let mut sums = first.to_vec();
+        add_product(x, &self.layers[0].weight, self.obs_dim, &mut sums);
+        self.output_from(sums)
+    }
+
+    /// Returns the output that follows from the sums of the first layer.
+    fn output_from(&self, sums: Vec<f64>) -> Vec<f64> {
+        self.layers[1..].iter().fold(sums, |mut values, layer| {
             values.iter_mut().for_each(|z| *z = self.activation.value(*z));
             let mut next = layer.bias.clone();
             add_product(&values, &layer.weight, 0, &mut next);
@@ -79,8 +99,8 @@ impl Network {
         sums
     }
 
-    /// Returns the output at the state `x`, and its derivative `∂ output_i / ∂ x_j`, row-major.
-    pub(super) fn evaluate(&self, first: &[f64], x: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    /// Returns the derivative `∂ output_i / ∂ x_j` at the state `x`, row-major.
+    pub(super) fn slope(&self, first: &[f64], x: &[f64]) -> Vec<f64> {
         let dim = self.action_dim;
         let width = first.len();
         let mut values = first.to_vec();
@@ -89,10 +109,10 @@ impl Network {
         let rows = self.layers[0].weight[self.obs_dim * width..][..dim * width].to_vec();
         let (mut slopes, mut wide) = (rows, width);
         for layer in &self.layers[1..] {
-            let rises: Vec<f64> = values.iter().map(|&z| self.activation.slope(z)).collect();
-            values.iter_mut().for_each(|z| *z = self.activation.value(*z));
+            let (risen, rises): (Vec<f64>, Vec<f64>) =
+                values.iter().map(|&z| self.activation.value_and_slope(z)).unzip();
             let mut next = layer.bias.clone();
-            add_product(&values, &layer.weight, 0, &mut next);
+            add_product(&risen, &layer.weight, 0, &mut next);
             let mut tangents = vec![0.0; dim * next.len()];
             for (row, out) in
                 slopes.chunks_exact_mut(wide).zip(tangents.chunks_exact_mut(next.len()))
@@ -102,55 +122,24 @@ impl Network {
             }
             (values, slopes, wide) = (next, tangents, layer.bias.len());
         }
-        let transposed = (0..dim * dim).map(|k| slopes[k % dim * dim + k / dim]).collect();
-        (values, transposed)
+        (0..dim * dim).map(|k| slopes[k % dim * dim + k / dim]).collect()
     }
 }
 
 impl Activation {
     /// Returns `act(z)`.
     fn value(self, z: f64) -> f64 {
-        match self {
-            Activation::Silu => z / (1.0 + (-z).exp()),
-            Activation::Relu => z.max(0.0),
-        }
+        self.value_and_slope(z).0
     }
 
-    /// Returns `act′(z)`.
-    fn slope(self, z: f64) -> f64 {
+    /// Returns `act(z)` and `act′(z)`.
+    fn value_and_slope(self, z: f64) -> (f64, f64) {
         match self {
             Activation::Silu => {
                 let sigmoid = 1.0 / (1.0 + (-z).exp());
-                sigmoid * (1.0 + z * (1.0 - sigmoid))
+                (z * sigmoid, sigmoid * (1.0 + z * (1.0 - sigmoid)))
             }
-            Activation::Relu => f64::from(z > 0.0),
+            Activation::Relu => (z.max(0.0), f64::from(z > 0.0)),
         }
     }
-}
-
-/// Replaces `right` by the solution of `matrix·x = right`, for a square row-major matrix. Returns
-/// the logarithm of the determinant's size, or `None` if it is zero or not finite.
-pub(super) fn solve(mut matrix: Vec<f64>, right: &mut [f64]) -> Option<f64> {
-    let n = right.len();
-    let mut log_det = 0.0;
-    for k in 0..n {
-        let size = |row: &usize| matrix[row * n + k].abs();
-        let pivot = (k..n).max_by(|a, b| size(a).total_cmp(&size(b)))?;
-        if pivot != k {
-            (0..n).for_each(|column| matrix.swap(k * n + column, pivot * n + column));
-            right.swap(k, pivot);
-        }
-        let head = matrix[k * n + k];
-        log_det += head.abs().ln();
-        for row in k + 1..n {
-            let factor = matrix[row * n + k] / head;
-            (k..n).for_each(|column| matrix[row * n + column] -= factor * matrix[k * n + column]);
-            right[row] -= factor * right[k];
-        }
-    }
-    for k in (0..n).rev() {
-        let known: f64 = (k + 1..n).map(|column| matrix[k * n + column] * right[column]).sum();
-        right[k] = (right[k] - known) / matrix[k * n + k];
-    }
-    (log_det.is_finite() && right.iter().all(|x| x.is_finite())).then_some(log_det)
 }

@@ -10,6 +10,7 @@ use crate::flow::frame::ActionFrame;
 use crate::flow::path::Path;
 use crate::flow::source::SourceWidth;
 use crate::flow::steps::StepTimes;
+use crate::likelihood::factors::Factors;
 use crate::nn::mlp::Activation;
 use crate::policy::Policy;
 use crate::random::{Noise, Purpose};
@@ -96,7 +97,7 @@ fn the_density_is_that_of_the_noise_over_the_stretch_of_volume() {
                 let (up, down) = (moved(j, h), moved(j, -h));
                 (0..dim).for_each(|i| jacobian[i * dim + j] = (up[i] - down[i]) / (2.0 * h));
             }
-            let log_det = solve(jacobian, &mut vec![1.0; dim]).unwrap();
+            let log_det = Factors::of(jacobian, dim).unwrap().log_det();
             let normal: f64 = noise.iter().map(|z| -0.5 * (z * z + TAU.ln())).sum();
             let action = likelihood.action(&obs, &noise).unwrap();
             let found = likelihood.origin(&obs, &action).unwrap().unwrap().log_prob;
