@@ -166,6 +166,20 @@ fn a_schedule_moves_the_learning_rate() {
 }
 
 #[test]
+fn an_entropy_bonus_changes_over_a_run_and_not_in_its_first_iteration() {
+    let dir = tempdir().unwrap();
+    let stays = ["algorithm.kind=ppo", "algorithm.entropy_coefficient=0.5"];
+    let falls = [stays[0], stays[1], "algorithm.entropy_coefficient_to=0"];
+    let stays = train(dir.path(), "CartpoleBalance", &stays, "stays");
+    let falls = train(dir.path(), "CartpoleBalance", &falls, "falls");
+    let loss = |rows: &[Row], k: usize| number(&rows[k], "train/total_loss");
+    assert_eq!(loss(&stays, 0), loss(&falls, 0));
+    // In the second of four iterations the bonus, 0.5 nats for each nat, is a quarter less.
+    let missing = loss(&falls, 1) - loss(&stays, 1);
+    assert!(stays.len() == 4 && missing.abs() > 0.01, "{missing}, {} iterations", stays.len());
+}
+
+#[test]
 fn a_cut_episode_counts_as_configured() {
     let dir = tempdir().unwrap();
     // Episodes have three steps and unrolls eight, so that the limit cuts episodes within unrolls.

@@ -40,6 +40,10 @@ pub struct AlgorithmConfig {
     /// The constants of the objective, which combines losses, advantages and values.
     #[serde(flatten, skip_deserializing)]
     pub objective: Objective,
+    /// The weight of the entropy bonus at the end of the run, which it reaches in a straight line.
+    /// Range 0 and up. Default: not set, the weight stays (ours).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entropy_coefficient_to: Option<f64>,
     /// Standard deviation of the noise that `"dppo"` adds after each step of its sampler, before
     /// squashing. Range above 0. Default 0.05 (paper).
     pub sigma: f64,
@@ -61,15 +65,28 @@ pub struct AlgorithmConfig {
 impl AlgorithmConfig {
     /// Returns the correlation of the noise in an iteration, counted from 0, out of all iterations.
     pub fn noise_correlation_at(&self, iteration: u64, num_iterations: u64) -> f64 {
-        let (from, to) = (self.noise_correlation, self.noise_correlation_to);
-        let progress = iteration.min(num_iterations) as f64 / num_iterations.max(1) as f64;
-        from + (to.unwrap_or(from) - from) * progress
+        let ends = (self.noise_correlation, self.noise_correlation_to);
+        on_the_line(ends, (iteration, num_iterations))
+    }
+
+    /// Returns the weight of the entropy bonus in an iteration, counted from 0, out of all
+    /// iterations.
+    pub fn entropy_coefficient_at(&self, iteration: u64, num_iterations: u64) -> f64 {
+        let ends = (self.objective.entropy_coefficient, self.entropy_coefficient_to);
+        on_the_line(ends, (iteration, num_iterations))
     }
 
     /// Returns the noise of the chain of `"dppo"`, and which of its steps have a ratio.
     pub fn denoising(&self) -> DenoisingMdp {
         DenoisingMdp { sigma: self.sigma, steps: self.scored_steps }
     }
+}
+
+/// Returns the point on the line `from` one value `to` another after so many `of` all iterations;
+/// the first value where there is no other.
+fn on_the_line((from, to): (f64, Option<f64>), (iteration, of): (u64, u64)) -> f64 {
+    let progress = iteration.min(of) as f64 / of.max(1) as f64;
+    from + (to.unwrap_or(from) - from) * progress
 }
 
 impl Default for AlgorithmConfig {
@@ -84,6 +101,7 @@ impl Default for AlgorithmConfig {
             noise_correlation: 0.0,
             noise_correlation_to: None,
             objective: Objective::default(),
+            entropy_coefficient_to: None,
             sigma: mdp.sigma,
             scored_steps: mdp.steps,
             target_divergence: None,

@@ -201,6 +201,8 @@ impl Trainer {
         let progress = (self.iteration, config.num_iterations());
         self.rate.begin(rates, base, progress);
         self.learner.set_learning_rate(self.rate.current());
+        let weight = config.algorithm.entropy_coefficient_at(progress.0, progress.1);
+        self.learner.set_entropy_coefficient(weight);
         let total = schedule.num_epochs * schedule.num_minibatches;
         let (crew, mut unreachable) = (self.crew.clone(), None);
         let mut watch_update = |done| {

@@ -57,6 +57,11 @@ impl Learner {
         self.optimizer.set_learning_rate(rate);
     }
 
+    /// Sets the weight of the entropy bonus in the coming gradient steps.
+    pub fn set_entropy_coefficient(&mut self, weight: f64) {
+        self.objective.entropy_coefficient = weight;
+    }
+
     /// Returns actions of the present policy for normalised `obs (B, O)` from unit normals `noise
     /// (B, noise_len)`; see [`Policy::act`].
     ///

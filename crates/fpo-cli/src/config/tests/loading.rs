@@ -61,7 +61,7 @@ fn the_written_configuration_has_every_field() {
     let text = load("", &[]).unwrap().to_toml().unwrap();
     let table: toml::Table = toml::from_str(&text).unwrap();
     let fields: usize = table.values().map(|section| section.as_table().unwrap().len()).sum();
-    // Sixteen more fields are optional and not set.
+    // Seventeen more fields are optional and not set.
     assert_eq!((table.len(), fields), (9, 75), "{text}");
 }
 
@@ -73,6 +73,17 @@ fn a_correlation_falls_in_a_straight_line_where_it_has_an_end() {
     for (iteration, expected) in [(0, 0.75), (1, 0.625), (3, 0.375), (4, 0.25), (9, 0.25)] {
         assert_eq!(falls.noise_correlation_at(iteration, 4), expected);
         assert_eq!(stays.noise_correlation_at(iteration, 4), 0.75);
+    }
+}
+
+#[test]
+fn an_entropy_bonus_falls_in_a_straight_line_where_it_has_an_end() {
+    let nats = ["policy.loss_reduction=nats", "algorithm.entropy_coefficient=0.5"];
+    let stays = load("", &nats).unwrap().algorithm;
+    let falls = load("", &[nats[0], nats[1], "algorithm.entropy_coefficient_to=0.25"]).unwrap();
+    for (iteration, expected) in [(0, 0.5), (1, 0.4375), (3, 0.3125), (4, 0.25), (9, 0.25)] {
+        assert_eq!(falls.algorithm.entropy_coefficient_at(iteration, 4), expected);
+        assert_eq!(stays.entropy_coefficient_at(iteration, 4), 0.5);
     }
 }
 

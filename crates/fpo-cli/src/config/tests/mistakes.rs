@@ -141,6 +141,7 @@ fn a_value_out_of_range_says_what_is_allowed() {
         ("algorithm.noise_correlation=1", "0 up to, without, 1"),
         ("algorithm.noise_correlation=-0.1", "0 up to, without, 1"),
         ("algorithm.noise_correlation_to=1.5", "0 up to, without, 1"),
+        ("algorithm.entropy_coefficient_to=-0.1", "0 and up"),
         ("algorithm.reward_scale=inf", "above 0"),
         ("algorithm.value_coefficient=-1", "0 and up"),
         ("policy.hidden=[]", "1 to 64 layers"),
@@ -231,6 +232,10 @@ fn an_entropy_is_rewarded_only_where_something_tells_it() {
     let error = override_error(&["algorithm.kind=dppo", entropy]);
     assert!(error.contains("only 0 is allowed"), "{error}");
     assert!(load("", &["algorithm.kind=ppo", entropy]).is_ok());
+    let later = "algorithm.entropy_coefficient_to=0.01";
+    let error = override_error(&["algorithm.kind=fpo", later]);
+    assert!(error.contains("`algorithm.entropy_coefficient_to` = 0.01 takes"), "{error}");
+    assert!(error.contains("`--set algorithm.entropy_coefficient_to=0.01`"), "{error}");
 }
 
 #[test]

@@ -128,23 +128,27 @@ impl Check<'_> {
     /// whose losses are not in nats.
     fn entropy_is_known(&self, config: &Config, source: Source) -> Result<(), ConfigError> {
         let algorithm = &config.algorithm;
-        let coefficient = algorithm.objective.entropy_coefficient;
+        let at_first = algorithm.objective.entropy_coefficient;
+        let (field, coefficient) = match algorithm.entropy_coefficient_to {
+            Some(to) if at_first == 0.0 => ("algorithm.entropy_coefficient_to", to),
+            _ => ("algorithm.entropy_coefficient", at_first),
+        };
         let in_nats = config.policy.loss_reduction == Reduction::Nats;
         let message = match source {
             _ if coefficient == 0.0 => return Ok(()),
             Source::NoiseAndTime if !in_nats => format!(
-                "`algorithm.entropy_coefficient` = {coefficient} takes likelihoods from the losses \
+                "`{field}` = {coefficient} takes likelihoods from the losses \
                  of `algorithm.kind` = `{}`, which needs `policy.loss_reduction` = `nats`",
                 algorithm.kind.name
             ),
             Source::Chain { .. } => format!(
-                "`algorithm.entropy_coefficient` = {coefficient} has no meaning for \
+                "`{field}` = {coefficient} has no meaning for \
                  `algorithm.kind` = `{}`, whose entropy is not known; only 0 is allowed",
                 algorithm.kind.name
             ),
             _ => return Ok(()),
         };
-        let fields = ["algorithm.entropy_coefficient", "policy.loss_reduction", "algorithm.kind"];
+        let fields = [field, "policy.loss_reduction", "algorithm.kind"];
         Err(ConfigError::Combination { origin: self.origins_of(&fields), message })
     }
 

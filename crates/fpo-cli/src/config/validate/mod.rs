@@ -111,6 +111,9 @@ impl Check<'_> {
                 self.within(field, correlation, 0.0..1.0, "0 up to, without, 1")?;
             }
         }
+        if let Some(weight) = algorithm.entropy_coefficient_to {
+            self.within("algorithm.entropy_coefficient_to", weight, 0.0..=f64::MAX, "0 and up")?;
+        }
         if let Some(bound) = algorithm.target_divergence {
             self.within("algorithm.target_divergence", bound, POSITIVE, "above 0")?;
         }
