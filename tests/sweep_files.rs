@@ -209,6 +209,7 @@ fn the_published_sweeps_are_what_they_say() {
     assert_eq!(text.matches(" 9,999,360 steps").count(), 20, "{text}");
     assert_eq!(text.matches(" 2,995,200 steps").count(), 4, "{text}");
     assert!(list("desk_ablation.toml").contains("72 runs"));
+    assert!(list("gridworld_ways.toml").contains("30 runs"));
     assert!(list("desk_paper.toml").contains("60 runs"));
     assert!(list("desk_mean_ratio.toml").contains("50 runs"));
     assert!(list("desk_long_mean_ratio.toml").contains("12 runs"));

@@ -19,7 +19,7 @@ macro_rules! files {
 }
 
 /// Every file that the program carries, by its path below `configs`.
-const FILES: [(&str, &str); 23] = files![
+const FILES: [(&str, &str); 24] = files![
     "desk/ball_in_cup.toml",
     "desk/base.toml",
     "desk/cartpole_balance.toml",
@@ -41,6 +41,7 @@ const FILES: [(&str, &str); 23] = files![
     "gridworld/two_walls.toml",
     "gridworld/methods/dppo.toml",
     "gridworld/methods/fpo++.toml",
+    "gridworld/methods/fpo_entropy.toml",
     "gridworld/methods/fpo_spo.toml",
     "gridworld/methods/ppo.toml",
 ];
@@ -216,7 +217,7 @@ mod tests {
             assert_eq!(Family::of(task).file(task).unwrap().name, name);
         }
         let grid = Family::of("GridWorld/cshape");
-        assert_eq!(grid.methods(), ["dppo", "fpo", "fpo++", "fpo_spo", "ppo"]);
+        assert_eq!(grid.methods(), ["dppo", "fpo", "fpo++", "fpo_entropy", "fpo_spo", "ppo"]);
         assert!(grid.method("fpo_nats").is_none() && grid.method("ppo").is_some());
     }
 }
