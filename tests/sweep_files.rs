@@ -180,6 +180,7 @@ fn the_published_rows_are_of_the_published_sweeps() {
         ("desk_paper", "desk_paper"),
         ("desk_tuning", "desk_tuning"),
         ("first_look", "first_look"),
+        ("gridworld_ways", "gridworld_ways"),
         ("ppo_search", "ppo_search"),
     ] {
         let path = root().join("configs/sweeps").join(sweep).with_extension("toml");
@@ -204,6 +205,8 @@ fn the_published_sweeps_are_what_they_say() {
     assert!(text.contains("16 runs") && text.contains("CheetahRun · fpo++ · seed 11"), "{text}");
     let text = list("conditioning.toml");
     assert!(text.contains("90 runs") && text.contains("DrawnGoal-3-minimal · ppo · seed 33"));
+    assert!(list("conditioning_frames.toml").contains("135 runs"));
+    assert!(list("conditioning_energy.toml").contains("9 runs"));
     let text = list("desk_long.toml");
     assert!(text.contains("24 runs") && text.contains("FishSwim · ppo · seed 35"), "{text}");
     assert_eq!(text.matches(" 9,999,360 steps").count(), 20, "{text}");
