@@ -31,7 +31,7 @@ use crate::flow::source_terms::SourceTerms;
 use crate::flow::steps::FlowStep;
 use crate::flow::time::embedding;
 use crate::likelihood::network::Network;
-use crate::likelihood::step::{Inverse, Step};
+use crate::likelihood::step::{Inverse, Search, Step};
 use crate::policy::flow::FlowPolicy;
 use crate::policy::{KernelForm, Policy};
 
@@ -104,28 +104,42 @@ impl FlowLikelihood {
     /// [`Error::Invalid`] if the lengths are not those of the policy.
     pub fn origin(&self, obs: &[f64], action: &[f64]) -> Result<Option<Origin>> {
         self.require_lengths(obs, action)?;
-        let shared = self.network.shared(obs);
-        let steps = self.config.steps();
         let frame = self.frame(obs);
-        let mut x: Vec<f64> =
+        let x: Vec<f64> =
             action.iter().zip(&frame).map(|(a, (mean, width))| (a - mean) / width).collect();
-        let mut log_det = frame.iter().map(|(_, width)| width.ln()).sum::<f64>();
-        // A smooth field moves a state in a step about as it does in the next one, and has about
-        // its derivative.
-        let (mut guess, mut known) = (x.clone(), None);
-        for step in steps.into_iter().rev() {
-            let step = self.step(&shared, step);
-            let Some(Inverse { origin, slope }) = step.invert(&x, guess, known) else {
-                return Ok(None);
-            };
-            log_det += slope.log_det();
-            guess = origin.iter().zip(&x).map(|(origin, x)| 2.0 * origin - x).collect();
-            (x, known) = (origin, Some(slope));
-        }
+        let traced = self.trace(obs, &x, Search::Quick);
+        let traced = traced.or_else(|| self.trace(obs, &x, Search::Careful));
+        let Some((x, stretched)) = traced else { return Ok(None) };
+        let log_det = stretched + frame.iter().map(|(_, width)| width.ln()).sum::<f64>();
         let std = &self.std;
         let noise: Vec<f64> = x.iter().zip(std).map(|(x, std)| x / std).collect();
         let normal = noise.iter().zip(std).map(|(z, std)| -0.5 * (z * z + TAU.ln()) - std.ln());
         Ok(Some(Origin { log_prob: normal.sum::<f64>() - log_det, noise }))
+    }
+
+    /// Follows the sampler's steps backward from `x`, in the units of the frame. Returns where they
+    /// began, and the logarithm of the volume to which they stretch one; `None` where a step has no
+    /// inverse that is found.
+    fn trace(&self, obs: &[f64], x: &[f64], search: Search) -> Option<(Vec<f64>, f64)> {
+        let shared = self.network.shared(obs);
+        let (mut x, mut log_det) = (x.to_vec(), 0.0);
+        // A smooth field moves a state in a step about as it does in the next one, and has about
+        // its derivative.
+        let (mut guess, mut known) = (x.clone(), None);
+        for step in self.config.steps().into_iter().rev() {
+            let Inverse { origin, slope } =
+                self.step(&shared, step).invert(&x, guess, known, search)?;
+            log_det += slope.log_det();
+            (guess, known) = match search {
+                Search::Quick => {
+                    let moved = origin.iter().zip(&x).map(|(origin, x)| 2.0 * origin - x);
+                    (moved.collect(), Some(slope))
+                }
+                Search::Careful => (origin.clone(), None),
+            };
+            x = origin;
+        }
+        Some((x, log_det))
     }
 
     /// Returns the action that the sampler draws from unit normals `noise`, in f64.

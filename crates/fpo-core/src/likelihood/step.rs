@@ -1,9 +1,10 @@
 //! One step of the sampler at one observation, and its inverse.
 //!
-//! The inverse is found by Newton's method, with a derivative that is computed anew only where the
-//! one at hand no longer brings the image nearer to its target by much: that of the step before is
-//! mostly near enough, and a derivative costs as much as a value for each action dimension. What is
-//! returned has the derivative of its own place.
+//! The inverse is found by Newton's method. A derivative costs as much as a value for each action
+//! dimension, so that a quick search computes it anew only where the one at hand, mostly that of
+//! the step before, no longer brings the image much nearer to its target. Where the field bends
+//! much this may lead away from a root that a derivative at every place finds, as a careful search
+//! computes it.
 
 use crate::likelihood::factors::Factors;
 use crate::likelihood::network::Network;
@@ -11,10 +12,19 @@ use crate::likelihood::network::Network;
 /// Corrections after which the inverse of a step is given up.
 const MOST_CORRECTIONS: usize = 50;
 /// How near the image of a step's inverse must come to its target, relative to it, before the last
-/// correction, with which it comes to about the square of this.
-const TOLERANCE: f64 = 1e-8;
+/// correction.
+const TOLERANCE: f64 = 1e-10;
 /// The share of the error that a correction may leave before the derivative is computed anew.
 const LEFT: f64 = 0.2;
+
+/// How an inverse is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Search {
+    /// With the derivative at hand, while it serves.
+    Quick,
+    /// With a derivative at every place.
+    Careful,
+}
 
 /// One step of the sampler at one observation.
 pub(super) struct Step<'a> {
@@ -29,7 +39,7 @@ pub(super) struct Step<'a> {
 pub(super) struct Inverse {
     /// The state from which the step leads to its target.
     pub(super) origin: Vec<f64>,
-    /// The step's derivative there.
+    /// The step's derivative where the last correction began.
     pub(super) slope: Factors,
 }
 
@@ -57,16 +67,18 @@ impl Step<'_> {
         target: &[f64],
         guess: Vec<f64>,
         mut known: Option<Factors>,
+        search: Search,
     ) -> Option<Inverse> {
         let size = target.iter().fold(1.0f64, |m, x| m.max(x.abs()));
         let (mut x, mut before) = (guess, f64::INFINITY);
+        let is_quick = search == Search::Quick;
         for _ in 0..MOST_CORRECTIONS {
             let mut off: Vec<f64> =
                 target.iter().zip(self.forward(&x)).map(|(t, y)| t - y).collect();
             let error = off.iter().fold(0.0f64, |m, d| m.max(d.abs()));
             let close = error <= TOLERANCE * size;
             let slope = match known.take() {
-                Some(slope) if !close && error <= LEFT * before => slope,
+                Some(slope) if is_quick && !close && error <= LEFT * before => slope,
                 _ => self.slope(&x)?,
             };
             slope.solve(&mut off);

@@ -181,6 +181,26 @@ fn a_flow_that_only_shifts_its_source_has_the_density_of_a_normal() {
     }
 }
 
+/// Where the field bends much, a search with the derivative at hand misses roots that Newton's
+/// method finds; the careful one then does.
+#[test]
+fn what_a_quick_search_misses_a_careful_one_finds() {
+    let config = FlowConfig { hidden: vec![12, 9], output_scale: 0.5, ..FlowConfig::new(3, 1) };
+    let likelihood = FlowLikelihood::new(&policy(config, 7.0)).unwrap();
+    let (mut missed, mut found) = (0, 0);
+    for index in 0..400 {
+        let (obs, noise) = (normals(2 * index, 3), normals(2 * index + 1, 1));
+        let action = likelihood.action(&obs, &noise).unwrap();
+        let [quick, careful] = [Search::Quick, Search::Careful]
+            .map(|search| likelihood.trace(&obs, &action, search).is_some());
+        let either = likelihood.origin(&obs, &action).unwrap().is_some();
+        assert_eq!(either, quick || careful);
+        missed += usize::from(!quick);
+        found += usize::from(!quick && careful);
+    }
+    assert!(found > 0 && found < missed, "{found} of {missed}");
+}
+
 #[test]
 fn lengths_that_are_not_the_policys_are_refused() {
     let config = FlowConfig { hidden: vec![4], ..FlowConfig::new(3, 2) };

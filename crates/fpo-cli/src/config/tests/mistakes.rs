@@ -142,6 +142,7 @@ fn a_value_out_of_range_says_what_is_allowed() {
         ("algorithm.noise_correlation=-0.1", "0 up to, without, 1"),
         ("algorithm.noise_correlation_to=1.5", "0 up to, without, 1"),
         ("algorithm.entropy_coefficient_to=-0.1", "0 and up"),
+        ("algorithm.entropy_coefficient_to=inf", "0 and up"),
         ("algorithm.reward_scale=inf", "above 0"),
         ("algorithm.value_coefficient=-1", "0 and up"),
         ("policy.hidden=[]", "1 to 64 layers"),
@@ -236,6 +237,9 @@ fn an_entropy_is_rewarded_only_where_something_tells_it() {
     let error = override_error(&["algorithm.kind=fpo", later]);
     assert!(error.contains("`algorithm.entropy_coefficient_to` = 0.01 takes"), "{error}");
     assert!(error.contains("`--set algorithm.entropy_coefficient_to=0.01`"), "{error}");
+    let error = override_error(&["algorithm.kind=dppo", later]);
+    assert!(error.contains("`algorithm.entropy_coefficient_to` = 0.01 has no meaning"), "{error}");
+    assert!(load("", &["algorithm.kind=ppo", "algorithm.entropy_coefficient=0", later]).is_ok());
 }
 
 #[test]
