@@ -21,12 +21,13 @@ use crate::pages::{commands, pages};
 
 /// Commands that are not run, each with the reason; one that ends in `…` stands for all that begin
 /// so.
-const READ_ONLY: [(&str, &str); 39] = [
+const READ_ONLY: [(&str, &str); 40] = [
     ("fpo bench …", "measures for minutes"),
     ("fpo doctor --caches", "measures for seconds, and shows nothing here"),
     ("fpo doctor", "says what this machine has, and another has other things"),
     ("fpo sweep configs/sweeps/…", "makes many long runs"),
     ("fpo sweep s.toml", "stands for a file of the reader's"),
+    ("fpo figure gridworld runs/gridworld_ways/…", "needs the runs of a sweep"),
     ("fpo report runs/…", "needs the runs of a long sweep"),
     ("fpo report docs/results/first_look.jsonl", "shows nothing; tests/report.rs reads the rows"),
     ("fpo train CartpoleBalance", "trains until a Ctrl-C"),
