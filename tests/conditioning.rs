@@ -315,3 +315,39 @@ fn a_sweep_over_degrees_becomes_a_figure() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).starts_with("conditioning_figure: told.toml: "), "{output:?}");
 }
+
+/// Leads by hand: with one seed there is nothing to draw, so that an interval is its lead.
+#[test]
+fn leads_are_differences_of_mean_shares_of_the_best() {
+    let dir = tempdir().unwrap();
+    let row = |task: &str, method: &str, mean: f64| {
+        format!(
+            "{{\"task\":\"{task}\",\"method\":\"{method}\",\
+             \"evaluations\":[{{\"mean\":0}},{{\"mean\":{mean}}}]}}\n"
+        )
+    };
+    let rows = [
+        row("DrawnGoal-3-minimal", "flow", 5.0),
+        row("DrawnGoal-3-minimal", "normal", 4.0),
+        row("CheetahRun-3-minimal", "flow", 200.0),
+        row("CheetahRun-3-minimal", "normal", 260.0),
+    ];
+    fs::write(dir.path().join("rows.jsonl"), rows.concat()).unwrap();
+    let leads = |args: &[&str]| {
+        let mut command = std::process::Command::new("python3");
+        command.arg(root().join("scripts/conditioning_leads.py"));
+        command.current_dir(dir.path()).args(args).output().unwrap()
+    };
+    let output = leads(&["rows.jsonl", "flow"]);
+    let expected = "minimal: flow 0.350, normal 0.330, lead 0.020 [0.020, 0.020], \
+                    ahead on 1 of 2 tasks\n";
+    assert_eq!(String::from_utf8(output.stdout.clone()).unwrap(), expected, "{}", stderr(&output));
+    for (args, message) in [
+        (["none.jsonl", "flow"], "conditioning_leads: cannot read none.jsonl"),
+        (["rows.jsonl", "fpo"], "no method fpo where minimal is told; it has flow, normal"),
+    ] {
+        let output = leads(&args);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains(message), "{}", stderr(&output));
+    }
+}

@@ -172,6 +172,8 @@ fn the_published_rows_are_of_the_published_sweeps() {
     let rows = |name: &str| root().join("docs/results").join(name).with_extension("jsonl");
     for (sweep, done) in [
         ("conditioning", "conditioning"),
+        ("conditioning_energy", "conditioning_energy"),
+        ("conditioning_frames", "conditioning_frames"),
         ("desk_benchmark", "desk_benchmark"),
         ("desk_finalists", "desk_tuning"),
         ("desk_long", "desk_long"),
