@@ -174,6 +174,7 @@ fn the_published_rows_are_of_the_published_sweeps() {
         ("conditioning", "conditioning"),
         ("conditioning_energy", "conditioning_energy"),
         ("conditioning_frames", "conditioning_frames"),
+        ("desk_ablation", "desk_ablation"),
         ("desk_benchmark", "desk_benchmark"),
         ("desk_finalists", "desk_tuning"),
         ("desk_long", "desk_long"),
@@ -209,6 +210,7 @@ fn the_published_sweeps_are_what_they_say() {
     assert!(text.contains("90 runs") && text.contains("DrawnGoal-3-minimal · ppo · seed 33"));
     assert!(list("conditioning_frames.toml").contains("135 runs"));
     assert!(list("conditioning_energy.toml").contains("9 runs"));
+    assert!(list("conditioning_gaussian.toml").contains("15 runs"));
     let text = list("desk_long.toml");
     assert!(text.contains("24 runs") && text.contains("FishSwim · ppo · seed 35"), "{text}");
     assert_eq!(text.matches(" 9,999,360 steps").count(), 20, "{text}");
