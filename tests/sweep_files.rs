@@ -174,6 +174,7 @@ fn the_published_rows_are_of_the_published_sweeps() {
         ("conditioning", "conditioning"),
         ("conditioning_energy", "conditioning_energy"),
         ("conditioning_frames", "conditioning_frames"),
+        ("conditioning_gaussian", "conditioning_gaussian"),
         ("desk_ablation", "desk_ablation"),
         ("desk_benchmark", "desk_benchmark"),
         ("desk_finalists", "desk_tuning"),
