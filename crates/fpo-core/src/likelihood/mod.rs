@@ -10,9 +10,9 @@
 //!
 //! (minus the logarithms of the widths of a learned frame, in whose units the steps are) is the
 //! density of actions before squashing, not of the ODE's but of those that this sampler draws.
-//! Newton's method inverts a step. All is computed on the host in f64.
-//! FPO needs no likelihood to learn: this says afterwards what its ratios were worth
-//! ([`crate::Reduction::Nats`]), and how far an update moved the policy.
+//! Newton's method inverts a step. All is computed on the host in f64. FPO needs no likelihood to
+//! learn: this says afterwards what its ratios were worth ([`crate::Reduction::Nats`]), and how far
+//! an update moved the policy.
 
 mod factors;
 mod network;
