@@ -220,6 +220,7 @@ fn the_published_sweeps_are_what_they_say() {
     assert!(list("gridworld_ways.toml").contains("30 runs"));
     assert!(list("desk_paper.toml").contains("60 runs"));
     assert!(list("desk_mean_ratio.toml").contains("50 runs"));
+    assert!(list("desk_ten_seeds.toml").contains("200 runs"));
     assert!(list("desk_long_mean_ratio.toml").contains("12 runs"));
     let text = list("ppo_search.toml");
     assert!(text.contains("24 runs"), "{text}");
