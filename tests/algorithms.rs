@@ -22,7 +22,10 @@ const VARIANTS: [(&str, &[&str]); 9] = [
     ("ppo", &["algorithm.kind=ppo"]),
     ("dppo", &["algorithm.kind=dppo"]),
     ("dppo-final", &["algorithm.kind=dppo", "algorithm.scored_steps=final_half"]),
-    ("cosine", &["policy.path=cosine", "policy.output_mode=velocity"]),
+    (
+        "cosine",
+        &["policy.path=cosine", "policy.output_mode=velocity", "algorithm.reward_scaling=returns"],
+    ),
     ("data", &["policy.prediction=data", "policy.output_mode=data", "algorithm.surrogate=spo"]),
     (
         "learned-source",
@@ -178,6 +181,35 @@ fn an_entropy_bonus_changes_over_a_run_and_not_in_its_first_iteration() {
     // In the second of four iterations the bonus, 0.5 nats for each nat, is a quarter less.
     let missing = loss(&falls, 1) - loss(&stays, 1);
     assert!(stays.len() == 4 && missing > 0.01, "{missing}, {} iterations", stays.len());
+}
+
+#[test]
+fn a_scale_that_follows_the_returns_forgets_where_it_began() {
+    let dir = tempdir().unwrap();
+    let scales = |first: &str, kernels: &str| {
+        let set = [
+            "algorithm.kind=ppo",
+            "algorithm.reward_scaling=returns",
+            &format!("algorithm.reward_scale={first}"),
+            &format!("train.kernels={kernels}"),
+        ];
+        let rows = train(dir.path(), "Classic/Pendulum", &set, &format!("{first}-{kernels}"));
+        let scales = rows.iter().map(|row| number(row, "train/reward_scale")).collect::<Vec<_>>();
+        assert_eq!(scales[0], first.parse::<f64>().unwrap());
+        // Values are in units of the scale: near 1 from the second iteration on.
+        for row in &rows[1..] {
+            let target = number(row, "train/value_target_mean").abs();
+            assert!((0.2..2.0).contains(&target), "{first} {kernels}: {target}");
+        }
+        scales
+    };
+    let (small, large) = (scales("10", "auto"), scales("1000", "auto"));
+    for (small, large) in small.iter().zip(&large).skip(1) {
+        assert!((0.4..2.5).contains(&(small / large)), "{small} {large}");
+    }
+    for (fused, composed) in large.iter().zip(scales("1000", "composed")) {
+        assert!((fused / composed - 1.0).abs() < 1e-3, "{fused} {composed}");
+    }
 }
 
 #[test]

@@ -34,7 +34,10 @@ fn runs() -> Vec<Run> {
     let mut runs = vec![
         grid(&[], &["eval.count=3"]),
         grid(&["gridworld/methods/fpo++.toml"], &["algorithm.ema_warmup=1"]),
-        grid(&["gridworld/methods/fpo_entropy.toml"], &["train.total_steps=16384"]),
+        grid(
+            &["gridworld/methods/fpo_entropy.toml"],
+            &["train.total_steps=16384", "algorithm.reward_scaling=returns"],
+        ),
         grid(&["gridworld/methods/ppo.toml"], &[]),
         grid(&["gridworld/methods/dppo.toml"], &["policy.path=cosine"]),
         grid(&[], &["train.kernels=composed", "algorithm.target_divergence=1e-3"]),

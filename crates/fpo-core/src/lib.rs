@@ -124,6 +124,7 @@ pub use objective::diagnostics::{StepDiagnostics, StepMetrics};
 pub use objective::guards::{Guards, clamp_straight_through};
 pub use objective::loss::{MinibatchLoss, ValueTerms, minibatch_loss};
 pub use objective::mean_ratio::MeanRatio;
+pub use objective::reward_scaling::RewardScaling;
 pub use objective::step_loss::{LossInputs, StepLoss};
 pub use objective::{AdvantageNormalization, Objective, RatioKind};
 pub use objective::{gae, surrogate};

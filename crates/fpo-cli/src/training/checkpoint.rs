@@ -28,7 +28,7 @@ use crate::training::trainer::Trainer;
 const STATE: &str = "state.json";
 
 /// The lines of a configuration in TOML whose fields version 0.1.0 did not have, at their defaults.
-const ADDED_SINCE_0_1_0: [&str; 13] = [
+const ADDED_SINCE_0_1_0: [&str; 14] = [
     "mean_ratio_weight = 0.0\n",
     "kinetic_weight = 0.0\n",
     "on_divergence = \"stop\"\n",
@@ -42,6 +42,7 @@ const ADDED_SINCE_0_1_0: [&str; 13] = [
     "source_width = \"fixed\"\n",
     "frame = \"fixed\"\n",
     "step_times = \"start\"\n",
+    "reward_scaling = \"fixed\"\n",
 ];
 
 #[derive(Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Error, Result};
 use candle_core::Device;
 use fpo_core::sampler::Start;
-use fpo_core::{ACTION, Learner, Noise, PhaseTimes, Rate};
+use fpo_core::{ACTION, Learner, Noise, PhaseTimes, Rate, RewardScaling};
 
 use crate::config::choices::{DivergenceChoice, UpdateChoice};
 use crate::config::resolved::Config;
@@ -201,6 +201,7 @@ impl Trainer {
         let progress = (self.iteration, config.num_iterations());
         self.rate.begin(rates, base, progress);
         self.learner.set_learning_rate(self.rate.current());
+        let reward_scale = self.learner.reward_scale();
         let weight = config.algorithm.entropy_coefficient_at(progress.0, progress.1);
         self.learner.set_entropy_coefficient(weight);
         let total = schedule.num_epochs * schedule.num_minibatches;
@@ -239,6 +240,9 @@ impl Trainer {
         let nats = build::nats_per_loss(config, self.collector.stage.envs.spec());
         metrics.push(("train/divergence_nats".into(), nats.powi(2) * steps.mean("divergence")));
         metrics.extend(moved.into_iter().flat_map(|moved| moved.metrics(nats)));
+        if config.algorithm.objective.reward_scaling != RewardScaling::Fixed {
+            metrics.push(("train/reward_scale".into(), reward_scale));
+        }
         metrics.push(("train/action_entropy".into(), entropy));
         metrics.push(("train/learning_rate".into(), used));
         if config.train.on_divergence == DivergenceChoice::Rollback {

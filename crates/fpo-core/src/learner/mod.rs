@@ -2,6 +2,7 @@
 
 mod access;
 pub(crate) mod ema;
+mod reward_scale;
 mod rollout;
 mod setup;
 pub(crate) mod state;
@@ -125,6 +126,7 @@ impl Learner {
         let metrics = StepMetrics::read(&metrics)?;
         self.last_update = Some(metrics.clone());
         metrics.require_finite(first_step)?;
+        self.follow_returns(&metrics, first_step == 0)?;
         if let Some(ema) = &mut self.ema {
             ema.update(self.policy.params().flat())?;
         }

@@ -62,6 +62,7 @@ impl LearnerState {
         if let Some(ema) = &learner.ema {
             tensors.push((EMA.into(), ema.weights().copy()?));
         }
+        tensors.extend(learner.saved_reward_scale()?);
         let (normalizer_count, mean, sum_squares) = learner.normalizer.parts();
         for (name, values) in [("mean", mean), ("sum_squares", sum_squares)] {
             let tensor = Tensor::from_slice(values, values.len(), &Device::Cpu)?;
@@ -111,7 +112,7 @@ impl LearnerState {
         self.tensors.iter().find(|(found, _)| found == name).map(|(_, tensor)| tensor.clone())
     }
 
-    fn need(&self, name: &str) -> Result<Tensor> {
+    pub(super) fn need(&self, name: &str) -> Result<Tensor> {
         self.find(name).ok_or_else(|| Error::State(format!("tensor `{name}` is missing")))
     }
 
@@ -169,6 +170,7 @@ impl LearnerState {
             )));
         }
         learner.normalizer = self.statistics(learner.policy.spec().obs_dim)?;
+        learner.restore_reward_scale(self)?;
         learner.gradient_steps = self.counters.gradient_steps;
         learner.epochs = self.counters.epochs;
         Ok(())

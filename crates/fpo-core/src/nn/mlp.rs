@@ -3,6 +3,8 @@
 //! Weights start Lecun-uniform, `U(−√(3/fan_in), √(3/fan_in))`, and biases start at zero, as in the
 //! official code.
 
+use std::ops::Range;
+
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +86,12 @@ impl Mlp {
     /// Returns the number of its own parameters, which come first in the layout.
     pub(crate) fn parameters(&self) -> usize {
         count_parameters(&self.sizes)
+    }
+
+    /// Returns where weights and biases of the last layer lie among its own parameters.
+    pub(crate) fn last_layer(&self) -> Range<usize> {
+        let (end, layers) = (self.parameters(), self.sizes.len());
+        end - count_parameters(&self.sizes[layers - 2..])..end
     }
 
     /// Returns the sizes: input, hidden layers, output.

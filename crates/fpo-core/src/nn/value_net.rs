@@ -46,6 +46,16 @@ impl ValueNet {
         &self.mlp
     }
 
+    /// Multiplies all values by `factor`, by means of the last layer.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub(crate) fn scale_by(&self, factor: f64) -> Result<()> {
+        let (flat, last) = (self.params.flat().detach(), self.mlp.last_layer());
+        let scaled = (flat.narrow(0, last.start, last.len())? * factor)?;
+        Ok(self.params.var().set(&Tensor::cat(&[flat.narrow(0, 0, last.start)?, scaled], 0)?)?)
+    }
+
     /// Returns the values `(…)` of normalised observations `(…, O)`.
     ///
     /// # Errors

@@ -177,6 +177,14 @@ impl StepMetrics {
         numbers.clone().sum::<f64>() / numbers.count() as f64
     }
 
+    /// Returns the mean square of the value targets.
+    pub(crate) fn mean_square_of_targets(&self) -> f64 {
+        let columns = ["value_target_mean", VARIANCE].map(StepMetrics::column);
+        let [Some(mean), Some(variance)] = columns else { return f64::NAN };
+        let of = |row: &Vec<f32>| f64::from(row[mean]).powi(2) + f64::from(row[variance]);
+        self.rows.iter().map(of).sum::<f64>() / self.rows.len() as f64
+    }
+
     /// Returns the name and the summary of every column over the update: the mean, except that
     /// `ratio_min` and `ratio_max` have their minimum and maximum. A column without a number in any
     /// step is left out, and so is the variance of the targets, of which `explained_variance`

@@ -15,6 +15,7 @@ pub mod gae;
 pub(crate) mod guards;
 pub(crate) mod loss;
 pub(crate) mod mean_ratio;
+pub(crate) mod reward_scaling;
 pub(crate) mod step_loss;
 pub(crate) mod surprise;
 pub mod surrogate;
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Result, require};
 use crate::objective::gae::{AdvantageKind, Truncation};
 use crate::objective::guards::{Guards, clamp_flat};
+use crate::objective::reward_scaling::RewardScaling;
 use crate::objective::surrogate::SurrogateKind;
 use crate::reduce::Reduce;
 
@@ -132,6 +134,9 @@ pub struct Objective {
     /// normalised advantages do not change with it, and reported returns are not scaled. Range
     /// above 0. Default 10 (official).
     pub reward_scale: f64,
+    /// Whether that scale stays: `"fixed"`; or `"returns"`, it begins as `reward_scale` and follows
+    /// the returns, so that values are near 1 whatever a task pays. Default `"fixed"` (official).
+    pub reward_scaling: RewardScaling,
     /// Weight of the value loss in the total loss. Range 0 and up. Default 0.25 (official).
     pub value_coefficient: f64,
     /// Over what advantages are normalised: `"minibatch"`, or `"none"`, which keeps noise small
@@ -165,6 +170,7 @@ impl Default for Objective {
             advantage: AdvantageKind::Gae,
             truncation: Truncation::Mask,
             reward_scale: 10.0,
+            reward_scaling: RewardScaling::Fixed,
             value_coefficient: 0.25,
             normalize_advantages: AdvantageNormalization::Minibatch,
             advantage_clamp: None,

@@ -8,7 +8,7 @@ const SINGLE_SAMPLES: &str = "single samples decide steps: bound them with \
     algorithm.log_ratio_clamp and optimizer.max_grad_norm, or take the guards of FPO++";
 const NARROW: &str = "the policy has lost its spread: FPO++'s ASPO surrogate keeps it";
 const VALUE_LOST: &str = "the value function no longer explains the returns: lower \
-    optimizer.learning_rate, or algorithm.reward_scale if values are large";
+    optimizer.learning_rate, or set algorithm.reward_scaling = \"returns\" if values are large";
 const CONVERGED: &str = "the return had converged, where advantages are mostly noise that \
     normalisation brings up to full size: set algorithm.normalize_advantages = \"none\", or stop \
     at the best policy";
