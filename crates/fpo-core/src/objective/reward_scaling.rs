@@ -1,5 +1,5 @@
-//! The scale of rewards, which can follow the returns, so that the value network learns numbers near
-//! 1 whatever a task pays.
+//! The scale of rewards, which can follow the returns, so that the value network learns numbers
+//! near 1 whatever a task pays.
 //!
 //! Rewards are multiplied by a scale `s` before values are learnt. With R the value targets of an
 //! update, in scaled units, every update is followed by
@@ -8,10 +8,10 @@
 //! c = (mean R²)^(−η/2),   s ← c·s,   last layer of V ← c · last layer of V
 //! ```
 //!
-//! with η = 1 after the first update, which finds the size of the returns, and 0.1 after all others.
-//! Values in units of reward, `V/s`, stay what they were: PopArt's rule (arXiv 1602.07714) without
-//! its shift. The mean of R² is followed instead of the variance, which vanishes where all returns
-//! are alike. While no reward has come, R is as good as 0, and the scale stays.
+//! with η = 1 after the first update, which finds the size of the returns, and 0.1 after all
+//! others. Values in units of reward, `V/s`, stay what they were: PopArt's rule (arXiv 1602.07714)
+//! without its shift. The mean of R² is followed instead of the variance, which vanishes where all
+//! returns are alike. While no reward has come, R is as good as 0, and the scale stays.
 
 use serde::{Deserialize, Serialize};
 
