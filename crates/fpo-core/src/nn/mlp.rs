@@ -183,8 +183,7 @@ impl Mlp {
     /// vector the one follows the other.
     pub(crate) fn weight_and_bias(&self, flat: &Tensor, k: usize) -> Result<Tensor> {
         let (rows, out) = (self.sizes[k] + 1, self.sizes[k + 1]);
-        let before: usize = self.sizes[..=k].windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum();
-        Ok(flat.narrow(0, before, rows * out)?.reshape((rows, out))?)
+        Ok(flat.narrow(0, count_parameters(&self.sizes[..=k]), rows * out)?.reshape((rows, out))?)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::backend::fused::kernels::gemm::{Bias, Finish, Rows, forward, times_sl
 use crate::backend::fused::kernels::gradients::{Write, bias_gradient, weight_gradient};
 use crate::backend::fused::kernels::groups::{gather, spread};
 use crate::backend::fused::kernels::packed::{GradientLayout, Layer, row_stride};
-use crate::nn::mlp::Activation;
+use crate::nn::mlp::{Activation, count_parameters};
 use crate::simd::aligned::AlignedVec;
 use crate::simd::vector::Simd;
 
@@ -113,7 +113,7 @@ impl Perceptron {
 
     /// Returns the number of its weights and biases.
     pub(crate) fn parameters(&self) -> usize {
-        self.sizes.windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum()
+        count_parameters(&self.sizes)
     }
 
     /// Returns the layout of its gradients.

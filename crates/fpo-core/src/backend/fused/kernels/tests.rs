@@ -7,7 +7,7 @@ use crate::backend::fused::kernels::gemm::{Bias, Finish, Panels, Rows, forward, 
 use crate::backend::fused::kernels::gradients::{Write, bias_gradient, weight_gradient};
 use crate::backend::fused::kernels::packed::Layer;
 use crate::backend::fused::kernels::perceptron::{Keep, Perceptron};
-use crate::nn::mlp::Activation;
+use crate::nn::mlp::{Activation, count_parameters};
 use crate::simd::aligned::AlignedVec;
 use crate::simd::isa::{Isa, Kernel, run};
 use crate::simd::vector::Simd;
@@ -183,7 +183,7 @@ on_every_set! {
         ];
         for ([groups, group], shared, sizes) in cases {
             let rows = groups * group;
-            let len = sizes.windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum();
+            let len = count_parameters(sizes);
             let flat: Vec<f32> = random(1, len).iter().map(|x| 0.5 * x).collect();
             let mut net = Perceptron::new(s, sizes, shared, Activation::Silu);
             net.pack(s, &flat);
@@ -240,12 +240,11 @@ fn backpropagate(
 ) -> Vec<f64> {
     let flat: Vec<f64> = flat.iter().map(|&x| f64::from(x)).collect();
     let layers = sizes.len() - 1;
-    let offset =
-        |layer: usize| sizes.windows(2).take(layer).map(|pair| (pair[0] + 1) * pair[1]).sum();
+    let offset = |layer: usize| count_parameters(&sizes[..=layer]);
     let mut inputs = vec![input.iter().map(|&x| f64::from(x)).collect::<Vec<_>>()];
     let mut slopes = Vec::new();
     for layer in 0..layers {
-        let (below, width, from): (_, _, usize) = (&inputs[layer], sizes[layer + 1], offset(layer));
+        let (below, width, from) = (&inputs[layer], sizes[layer + 1], offset(layer));
         let bias = &flat[from + below.len() * width..][..width];
         let z = (0..width).map(|j| {
             bias[j]
@@ -259,7 +258,7 @@ fn backpropagate(
     }
     let mut dz: Vec<f64> = upstream.iter().map(|&x| f64::from(x)).collect();
     for layer in (0..layers).rev() {
-        let (below, width, from): (_, _, usize) = (&inputs[layer], sizes[layer + 1], offset(layer));
+        let (below, width, from) = (&inputs[layer], sizes[layer + 1], offset(layer));
         for (i, x) in below.iter().enumerate() {
             dz.iter().enumerate().for_each(|(j, d)| sums[from + i * width + j] += x * d);
         }
