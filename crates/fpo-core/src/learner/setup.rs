@@ -9,6 +9,7 @@ use crate::learner::{Hidden, Learner};
 use crate::nn::normalizer::Normalizer;
 use crate::nn::value_net::ValueNet;
 use crate::objective::Objective;
+use crate::objective::loss::no_energy;
 use crate::objective::mean_ratio::MeanRatio;
 use crate::objective::surrogate::Surrogate;
 use crate::optimizer::Optimizer;
@@ -23,7 +24,8 @@ impl Learner {
     ///
     /// # Errors
     /// [`crate::Error::OutOfRange`] for an objective with a number out of range
-    /// ([`Objective::validate`]).
+    /// ([`Objective::validate`]), [`Error::Invalid`] for one that weighs an energy which the policy
+    /// does not have.
     pub fn new(
         policy: Arc<dyn Policy>,
         value: ValueNet,
@@ -32,6 +34,10 @@ impl Learner {
         objective: Objective,
     ) -> Result<Learner> {
         objective.validate()?;
+        let lacks_energy = policy.kernel_form().is_some_and(|form| !form.has_energy());
+        if objective.kinetic_weight > 0.0 && lacks_energy {
+            return Err(no_energy());
+        }
         let vars = vec![policy.params().var().clone(), value.params().var().clone()];
         let optimizer = Optimizer::new(vars, optimizer)?;
         let compute = Compute::best_for(policy.params().var());
@@ -120,5 +126,40 @@ impl Learner {
         }
         self.normalizer = statistics;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device};
+
+    use super::*;
+    use crate::flow::config::{FlowConfig, Reduction};
+    use crate::flow::frame::ActionFrame;
+    use crate::flow::path::Quantity;
+    use crate::nn::mlp::Activation;
+    use crate::nn::normalizer::NormalizerKind;
+    use crate::policy::flow::FlowPolicy;
+    use crate::random::Noise;
+
+    #[test]
+    fn an_energy_has_a_weight_only_where_the_policy_has_a_frame() {
+        let framed = FlowConfig {
+            output_mode: Quantity::Velocity,
+            loss_reduction: Reduction::Nats,
+            frame: ActionFrame::PerState,
+            ..FlowConfig::new(2, 1)
+        };
+        let learner = |flow: FlowConfig| {
+            let (noise, device) = (Noise::new(1), Device::Cpu);
+            let policy = Arc::new(FlowPolicy::new(flow, &noise, DType::F32, &device).unwrap());
+            let value = ValueNet::new(2, &[4], Activation::Silu, &noise, DType::F32, &device);
+            let normalizer = Normalizer::new(NormalizerKind::None, 2);
+            let objective = Objective { kinetic_weight: 0.1, ..Objective::default() };
+            Learner::new(policy, value.unwrap(), normalizer, OptimizerConfig::default(), objective)
+        };
+        assert!(learner(framed.clone()).is_ok());
+        let error = learner(FlowConfig { frame: ActionFrame::Fixed, ..framed }).err().unwrap();
+        assert!(error.to_string().contains("kinetic_weight"), "{error}");
     }
 }

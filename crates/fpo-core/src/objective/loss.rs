@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use candle_core::Tensor;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::objective::diagnostics::StepDiagnostics;
 use crate::objective::gae::{self, Advantages, Trajectory, Truncation};
 use crate::objective::step_loss::{LossInputs, StepLoss};
@@ -169,14 +169,13 @@ pub(crate) fn policy_loss(
         total = (total + &loss)?;
         mean_ratio = Some(loss);
     }
-    let energy = match evaluated.energy {
-        Some(mean) if objective.kinetic_weight > 0.0 => {
-            let loss = (mean * objective.kinetic_weight)?;
-            total = (total + &loss)?;
-            Some(loss)
-        }
-        _ => None,
-    };
+    let mut energy = None;
+    if objective.kinetic_weight > 0.0 {
+        let mean = evaluated.energy.ok_or_else(no_energy)?;
+        let loss = (mean * objective.kinetic_weight)?;
+        total = (total + &loss)?;
+        energy = Some(loss);
+    }
     times.policy += clock.elapsed();
     Ok(MinibatchLoss {
         total,
@@ -190,6 +189,11 @@ pub(crate) fn policy_loss(
         loss_new,
         value_terms,
     })
+}
+
+/// The error of a weight on an energy that a policy does not have.
+pub(crate) fn no_energy() -> Error {
+    Error::Invalid("kinetic_weight above 0 needs a flow that acts in a learned frame".into())
 }
 
 impl MinibatchLoss {

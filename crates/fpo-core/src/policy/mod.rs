@@ -34,6 +34,7 @@ use crate::error::Result;
 use crate::flow::config::{FlowConfig, Squash};
 use crate::flow::denoising::DenoisingMdp;
 use crate::flow::draws::SampleDraws;
+use crate::flow::frame::ActionFrame;
 use crate::flow::sampler::VelocityField;
 use crate::nn::params::FlatParams;
 use crate::policy::gaussian_config::GaussianConfig;
@@ -187,6 +188,16 @@ pub enum KernelForm<'a> {
     },
     /// A squashed normal.
     Gaussian(&'a GaussianConfig),
+}
+
+impl KernelForm<'_> {
+    /// Returns whether the policy is a flow whose kinetic energy can have a weight.
+    pub(crate) fn has_energy(self) -> bool {
+        match self {
+            KernelForm::Flow { flow, chain: None } => flow.frame == ActionFrame::PerState,
+            _ => false,
+        }
+    }
 }
 
 /// Actions, and the states that training stores with them.
