@@ -176,6 +176,9 @@ fn an_entropy_bonus_changes_over_a_run_and_not_in_its_first_iteration() {
     let falls = [stays[0], stays[1], "algorithm.entropy_coefficient_to=0"];
     let stays = train(dir.path(), "CartpoleBalance", &stays, "stays");
     let falls = train(dir.path(), "CartpoleBalance", &falls, "falls");
+    let weight = |row| number(row, "train/entropy_coefficient");
+    assert_eq!(falls.iter().map(weight).collect::<Vec<_>>(), [0.5, 0.375, 0.25, 0.125]);
+    assert!(!stays[0].contains_key("train/entropy_coefficient"));
     let loss = |rows: &[Row], k: usize| number(&rows[k], "train/total_loss");
     assert_eq!(loss(&stays, 0), loss(&falls, 0));
     // In the second of four iterations the bonus, 0.5 nats for each nat, is a quarter less.

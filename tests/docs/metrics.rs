@@ -26,8 +26,8 @@ fn documented() -> BTreeSet<String> {
 #[test]
 fn the_page_of_metrics_explains_those_of_a_run_and_no_others() {
     let dir = tempdir().unwrap();
-    // The task has goals and states with several ways, returns to checkpoints are counted, rewards
-    // have a scale that moves, and the policy has a frame: this run has every metric that there is.
+    // The task has goals and states with several ways, returns to checkpoints are counted, all
+    // settings move that can, and the policy has a frame: this run has every metric that there is.
     let config = small_config(dir.path(), "GridWorld/two_walls");
     let wanted = [
         "train.on_divergence=rollback",
@@ -35,6 +35,8 @@ fn the_page_of_metrics_explains_those_of_a_run_and_no_others() {
         "policy.loss_reduction=nats",
         "policy.output_mode=velocity",
         "algorithm.reward_scaling=returns",
+        "algorithm.entropy_coefficient_to=0.01",
+        "algorithm.noise_correlation_to=0.5",
     ];
     let args = ["train", config.to_str().unwrap(), "--out", "run"];
     let wanted = wanted.iter().flat_map(|setting| ["--set", setting]);

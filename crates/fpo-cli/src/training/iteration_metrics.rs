@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use fpo_core::PhaseTimes;
+use fpo_core::{PhaseTimes, RewardScaling};
 
+use crate::config::algorithm::AlgorithmConfig;
 use crate::run::metrics::Metrics;
 use crate::training::evaluate::EvalReport;
 use crate::training::finished_episodes::FinishedEpisodes;
@@ -36,6 +37,26 @@ pub(super) fn episode_metrics(episodes: &FinishedEpisodes, has_success: bool) ->
         }
     }
     metrics
+}
+
+/// Returns the settings that move over a run, as they were in an iteration, counted from 0, out of
+/// all iterations. `reward_scale` is the scale of rewards then.
+pub(super) fn moving_settings(
+    algorithm: &AlgorithmConfig,
+    (iteration, of): (u64, u64),
+    reward_scale: f64,
+) -> Metrics {
+    let entropy_coefficient =
+        algorithm.entropy_coefficient_to.map(|_| algorithm.entropy_coefficient_at(iteration, of));
+    let noise_correlation =
+        algorithm.noise_correlation_to.map(|_| algorithm.noise_correlation_at(iteration, of));
+    let follows = algorithm.objective.reward_scaling != RewardScaling::Fixed;
+    let all = [
+        ("train/reward_scale", follows.then_some(reward_scale)),
+        ("train/entropy_coefficient", entropy_coefficient),
+        ("train/noise_correlation", noise_correlation),
+    ];
+    all.into_iter().filter_map(|(key, value)| Some((key.into(), value?))).collect()
 }
 
 /// Returns how the wall-clock time of an iteration was spent. The parts add up to

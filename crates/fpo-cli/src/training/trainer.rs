@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Error, Result};
 use candle_core::Device;
 use fpo_core::sampler::Start;
-use fpo_core::{ACTION, Learner, Noise, PhaseTimes, Rate, RewardScaling};
+use fpo_core::{ACTION, Learner, Noise, PhaseTimes, Rate};
 
 use crate::config::choices::{DivergenceChoice, UpdateChoice};
 use crate::config::resolved::Config;
@@ -21,7 +21,7 @@ use crate::training::collector::{Collected, Collector, Plan};
 use crate::training::crew::Crew;
 use crate::training::crew::command::Command;
 use crate::training::evaluate::{EvalPlan, EvalReport, evaluate, evaluate_together};
-use crate::training::iteration_metrics::{episode_metrics, time_metrics};
+use crate::training::iteration_metrics::{episode_metrics, moving_settings, time_metrics};
 use crate::training::memory::Memory;
 use crate::training::moved::{Before, Moved};
 use crate::training::player::Player;
@@ -240,9 +240,7 @@ impl Trainer {
         let nats = build::nats_per_loss(config, self.collector.stage.envs.spec());
         metrics.push(("train/divergence_nats".into(), nats.powi(2) * steps.mean("divergence")));
         metrics.extend(moved.into_iter().flat_map(|moved| moved.metrics(nats)));
-        if config.algorithm.objective.reward_scaling != RewardScaling::Fixed {
-            metrics.push(("train/reward_scale".into(), reward_scale));
-        }
+        metrics.extend(moving_settings(&config.algorithm, progress, reward_scale));
         metrics.push(("train/action_entropy".into(), entropy));
         metrics.push(("train/learning_rate".into(), used));
         if config.train.on_divergence == DivergenceChoice::Rollback {
