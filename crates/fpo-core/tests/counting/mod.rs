@@ -74,7 +74,7 @@ pub struct Tally(BTreeMap<(usize, &'static str), BTreeMap<String, usize>>);
 const PHASES: [(&str, &str); 9] = [
     ("backprop", "backward"),
     ("src/rollout/mod.rs", "gather"),
-    ("src/nn/normalizer.rs", "normalise"),
+    ("src/nn/normalizer/mod.rs", "normalise"),
     ("into_step", "diagnostics"),
     ("src/objective/gae.rs", "advantages"),
     ("shape_advantages", "advantages"),

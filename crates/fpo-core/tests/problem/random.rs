@@ -5,7 +5,7 @@ use fpo_core::path::{Path, Quantity};
 use fpo_core::surrogate::SurrogateKind;
 use fpo_core::{
     Activation, AdvantageNormalization, DenoisingMdp, FlowConfig, Guards, Noise, Objective,
-    Purpose, RatioKind, Reduction, ScoredSteps, Squash,
+    Purpose, RatioKind, Reduction, RewardScaling, ScoredSteps, Squash,
 };
 
 use super::{Kind, Problem};
@@ -60,6 +60,7 @@ impl Problem {
             gae_lambda: 0.9,
             advantage: [AdvantageKind::Gae, AdvantageKind::Vtrace][below(2)],
             reward_scale: 1.0 + below(10) as f64,
+            reward_scaling: RewardScaling::Fixed,
             value_coefficient: 0.25,
             normalize_advantages: [AdvantageNormalization::Minibatch, AdvantageNormalization::None]
                 [below(2)],
