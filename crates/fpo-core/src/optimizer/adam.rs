@@ -245,6 +245,25 @@ mod tests {
         assert!(against_the_oracle(config, Some(Decay::DecoupledWeightDecay(0.1))) < 1e-12);
     }
 
+    #[test]
+    fn moments_of_a_gradient_that_has_stopped_become_zero_and_are_never_subnormal() {
+        let var = Var::new(&[1.0f32, 1.0, 1.0], &Device::Cpu).unwrap();
+        let config = AdamConfig { beta2: 0.95, ..AdamConfig::default() };
+        let mut adam = Adam::new(vec![var.clone()], config).unwrap();
+        let mut grad = Tensor::new(&[1.0f32, 1e-12, 1e-19], &Device::Cpu).unwrap();
+        let moments = |adam: &Adam| {
+            let Moments { first, second } = &adam.moments()[0];
+            [first, second].map(|moment| moment.to_vec1::<f32>().unwrap()).concat()
+        };
+        for _ in 0..2000 {
+            adam.step(std::slice::from_ref(&grad)).unwrap();
+            let moments = moments(&adam);
+            assert!(moments.iter().all(|x| *x == 0.0 || x.is_normal()), "{moments:?}");
+            grad = grad.zeros_like().unwrap();
+        }
+        assert_eq!(moments(&adam), [0.0; 6]);
+    }
+
     /// Gradients of very different sizes, so that ε and the corrections matter.
     #[test]
     fn steps_in_host_memory_equal_those_in_double_precision() {

@@ -129,6 +129,20 @@ mod tests {
         }
     }
 
+    /// Products of values and slopes stay normal numbers, of which processors are not slow.
+    #[test]
+    fn silu_and_its_slope_are_nowhere_tiny_but_at_zero() {
+        let z: Vec<f32> = (1..=2000).map(|k| k as f32 * -0.5).collect();
+        for isa in sets() {
+            let found = run(isa, Elementary { z: &z, activation: Activation::Silu });
+            for (z, numbers) in z.iter().zip(found) {
+                let least = numbers.iter().fold(f32::INFINITY, |least, x| least.min(x.abs()));
+                assert!(least > 1e-14, "{numbers:?} at {z} on {}", isa.name());
+                assert!(*z > -40.0 || numbers[0].abs() < 1e-9, "{numbers:?} at {z}");
+            }
+        }
+    }
+
     #[test]
     fn relu_is_zero_below_zero() {
         for isa in sets() {
