@@ -21,8 +21,7 @@ macro_rules! each {
 pub(super) use each;
 
 /// Where the sigmoid stops to fall, at 9e-14. Units that are as good as dead would have values and
-/// slopes whose products are subnormal numbers, on which Intel's processors are some twenty times
-/// slower.
+/// slopes whose products are subnormal numbers, on which Intel's processors are many times slower.
 const LEAST: f32 = -30.0;
 
 /// Returns `1/(1 + e⁻ᶻ)` with an absolute error below 2e-7; it is never below 9e-14.
