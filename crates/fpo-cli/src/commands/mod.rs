@@ -4,6 +4,7 @@ pub mod bench;
 pub mod completions;
 pub(crate) mod device_arg;
 pub mod doctor;
+pub mod envs;
 pub mod envs_table;
 pub mod eval;
 mod examples;
@@ -11,6 +12,7 @@ pub mod export;
 pub mod figure;
 pub mod init;
 pub mod list;
+mod overrides;
 pub mod play;
 pub mod render;
 pub mod report;
@@ -24,18 +26,17 @@ pub mod train;
 pub mod verify;
 pub mod watch;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result};
-use candle_core::Device;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use anyhow::Result;
+use clap::{CommandFactory, Parser, Subcommand};
 use fpo_core::Registry;
 
 use crate::commands::bench::args::{BenchArgs, Part};
 use crate::commands::bench::bench;
 use crate::commands::completions::{CompletionsArgs, ManArgs, completions, man};
-use crate::commands::device_arg::parse_device;
 use crate::commands::doctor::Report;
+use crate::commands::envs::{EnvsArgs, envs};
 use crate::commands::eval::args::EvalArgs;
 use crate::commands::eval::eval;
 use crate::commands::export::args::ExportArgs;
@@ -43,26 +44,19 @@ use crate::commands::export::export;
 use crate::commands::figure::gridworld::{GridworldArgs, gridworld};
 use crate::commands::init::{InitArgs, init};
 use crate::commands::list::{ListArgs, list};
-use crate::commands::play::{PlayArgs, play, show};
+use crate::commands::overrides::Overrides;
 use crate::commands::render::args::RenderArgs;
 use crate::commands::render::render;
 use crate::commands::report::{ReportArgs, report};
 use crate::commands::sweep::sweep;
 use crate::commands::sweep_args::SweepArgs;
-use crate::commands::task_arg::task_name;
-use crate::commands::train::operator::Operator;
-use crate::commands::train::ranks::together;
+use crate::commands::train::args::{TrainArgs, train};
 use crate::commands::verify::{VerifyArgs, verify};
 use crate::commands::watch::{WatchArgs, watch};
-use crate::config::choices::DeviceChoice;
 use crate::config::named::Named;
-use crate::config::resolved::Config;
+use crate::ranks::RanksChoice;
 use crate::ranks::launcher::launcher;
-use crate::ranks::{RanksChoice, parse_ranks};
 use crate::terminal::output::{print, print_file, print_json};
-use crate::terminal::stop::Stop;
-use crate::training::player::Player;
-use crate::training::policy_file;
 
 /// Flow Policy Optimization: on-policy reinforcement learning of flow-matching policies.
 ///
@@ -152,83 +146,6 @@ enum Figure {
     Gridworld(GridworldArgs),
 }
 
-#[derive(Args, Debug)]
-struct TrainArgs {
-    /// TOML files of the experiment, or a task and a method by their names, such as CheetahRun ppo;
-    /// later ones win
-    #[arg(
-        value_name = "CONFIG|TASK",
-        required_unless_present = "resume",
-        conflicts_with = "resume"
-    )]
-    config: Vec<PathBuf>,
-    #[command(flatten)]
-    overrides: Overrides,
-    /// Where tensors live: auto, cpu, cuda, cuda:1, metal [default: the configuration's]
-    #[arg(long, value_parser = parse_device)]
-    device: Option<DeviceChoice>,
-    /// Start from the weights and observation statistics of this policy file, or of the policy of
-    /// this run's folder; the same as --set train.init=POLICY
-    #[arg(long, value_name = "POLICY", conflicts_with = "resume")]
-    init: Option<String>,
-    /// Folder of the run [default: runs/CONFIG-seedN]
-    #[arg(short, long, alias = "output", value_name = "DIR", conflicts_with = "resume")]
-    out: Option<PathBuf>,
-    /// Continue the run in this folder from its newest checkpoint; --set may change
-    /// train.total_steps, eval.…, checkpoint.…, train.device and train.overlap
-    #[arg(long, value_name = "RUN", conflicts_with = "seed")]
-    resume: Option<PathBuf>,
-    /// Continue the run in its folder if it is there, and start it otherwise; a finished run stays
-    /// as it is [default folder: runs/CONFIG-seedN]
-    #[arg(long, conflicts_with = "resume")]
-    resume_or_start: bool,
-    /// Also stop, and save, when standard input ends, which is when the program that started this
-    /// one is gone
-    #[arg(long)]
-    stop_at_eof: bool,
-    /// Print plain lines also where a dashboard could be drawn
-    #[arg(long)]
-    plain: bool,
-    /// Whether the processes that mpirun or srun has started make this run together: auto, or off,
-    /// where each makes a run of its own
-    #[arg(long, value_name = "auto|off", default_value = "auto", value_parser = parse_ranks)]
-    ranks: RanksChoice,
-}
-
-#[derive(Args, Debug)]
-struct Overrides {
-    /// Override a field of the configuration, such as train.total_steps=100000 (repeatable)
-    #[arg(long, value_name = "FIELD=VALUE")]
-    set: Vec<String>,
-    /// Seed of the run; the same as --set train.seed=N
-    #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    seed: Option<u64>,
-}
-
-#[derive(Args, Debug)]
-struct EnvsArgs {
-    /// Task to show in full [default: list all tasks]
-    #[arg(value_parser = task_name(), hide_possible_values = true)]
-    task: Option<String>,
-    /// Print JSON instead of text
-    #[arg(long)]
-    json: bool,
-    /// Play episodes of the task: random (uniform controls), zero, or a policy file
-    #[arg(long, value_name = "random|zero|FILE", requires = "task")]
-    rollout: Option<String>,
-    #[command(flatten)]
-    play: PlayArgs,
-}
-
-impl Overrides {
-    fn load(&self, named: &[Named], init: Option<String>) -> Result<Config> {
-        let mut overrides = self.set.clone();
-        overrides.extend(init.map(|init| format!("train.init={}", toml::Value::String(init))));
-        overrides.extend(self.seed.map(|seed| format!("train.seed={seed}")));
-        Ok(Config::load_named(&Registry::default(), named, &overrides)?)
-    }
-}
-
 impl Cli {
     /// Returns whether another process, number 0 of those that a launcher has started, speaks for
     /// this one.
@@ -280,61 +197,6 @@ pub fn run(cli: Cli) -> Result<()> {
             print_file(&overrides.load(&Named::all(&config)?, None)?.to_toml()?)
         }
     }
-}
-
-fn train(args: TrainArgs) -> Result<()> {
-    let TrainArgs { config, overrides, device, init, out, resume, .. } = args;
-    let (stop_at_eof, plain) = (args.stop_at_eof, args.plain || args.stop_at_eof);
-    let operator = |crew| -> Result<Operator> {
-        let stop = Stop::on_signals()?;
-        if stop_at_eof {
-            stop.also_at_end_of_input()?;
-        }
-        // The dashboard reads keys from the input that is to end.
-        Ok(Operator { stop, plain, crew })
-    };
-    if let Some(run) = resume {
-        let changes = train::Changes { device, sets: overrides.set };
-        let resume = |crew, _| train::resume(&run, &changes, &Registry::default(), operator(crew)?);
-        return together(args.ranks, None::<fn() -> Result<Config>>, resume);
-    }
-    let named = Named::all(&config);
-    let labels = named.iter().flatten().map(Named::label).collect::<Vec<PathBuf>>();
-    let load = || -> Result<Config> {
-        let mut config = overrides.load(&named?, init)?;
-        if let Some(device) = device {
-            config.train.device = device;
-        }
-        Ok(config)
-    };
-    together(args.ranks, Some(load), |crew, config| {
-        let config = config.context("a run that does not go on has a configuration")?;
-        match args.resume_or_start {
-            true => train::resume_or_start(config, &labels, out, operator(crew)?),
-            false => train::start(config, &labels, out, operator(crew)?),
-        }
-    })
-}
-
-fn envs(args: EnvsArgs) -> Result<()> {
-    let Some(task) = args.task else {
-        return envs_table::tasks(args.json);
-    };
-    let spec = fpo_envs::spec(&task)?;
-    let Some(policy) = args.rollout else {
-        return envs_table::task(&spec, args.json);
-    };
-    let (player, plan) = match policy.as_str() {
-        "random" => (Player::Random, args.play.plan(task)),
-        "zero" => (Player::Zero, args.play.plan(task)),
-        file => {
-            let path = Path::new(file);
-            let file = policy_file::load(path, &Device::Cpu)?;
-            let plan = args.play.plan_for_policy(path, &file, Some(&task), None)?;
-            (Player::Policy(Box::new(file.actor()?)), plan)
-        }
-    };
-    show(play(&player, &plan, &args.play)?, args.json)
 }
 
 fn doctor(caches: bool, json: bool) -> Result<()> {

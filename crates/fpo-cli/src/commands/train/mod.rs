@@ -1,5 +1,6 @@
 //! `fpo train`: a run from its configuration, or from its last checkpoint, to its end.
 
+pub mod args;
 mod completion;
 mod divergence;
 pub mod operator;
