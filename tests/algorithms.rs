@@ -9,7 +9,9 @@ mod common;
 use std::path::Path;
 use std::process::Command;
 
+use candle_core::Device;
 use common::{fpo, root, small_config, stderr, succeed};
+use fpo_core::PolicyFile;
 use serde_json::Value;
 use tempfile::tempdir;
 
@@ -38,7 +40,15 @@ const VARIANTS: [(&str, &[&str]); 9] = [
             "algorithm.entropy_coefficient_to=0.5",
         ],
     ),
-    ("noise", &["policy.path=cosine", "policy.prediction=noise", "policy.training_times=uniform"]),
+    (
+        "noise",
+        &[
+            "policy.path=cosine",
+            "policy.prediction=noise",
+            "policy.training_times=uniform",
+            "policy.source_std_to=0.3",
+        ],
+    ),
 ];
 
 fn rows(run: &Path) -> Vec<Row> {
@@ -212,6 +222,27 @@ fn a_scale_that_follows_the_returns_forgets_where_it_began() {
     }
     for (fused, composed) in large.iter().zip(scales("1000", "composed")) {
         assert!((fused / composed - 1.0).abs() < 1e-3, "{fused} {composed}");
+    }
+}
+
+#[test]
+fn a_source_becomes_narrower_over_a_run_and_so_is_the_policy_that_it_exports() {
+    let dir = tempdir().unwrap();
+    for kind in ["fpo", "dppo"] {
+        let kind_override = format!("algorithm.kind={kind}");
+        let falls = [&kind_override, "policy.source_std=0.8", "policy.source_std_to=0.05"];
+        let rows = train(dir.path(), "Classic/Pendulum", &falls, kind);
+        let widths: Vec<f64> = rows.iter().map(|row| number(row, "train/source_std")).collect();
+        for (width, expected) in widths.iter().zip([0.8, 0.4, 0.2, 0.1]) {
+            assert!((width - expected).abs() < 1e-12, "{kind}: {widths:?}");
+        }
+        succeed(dir.path(), &["export", kind, "-o", "exported.safetensors"]);
+        for file in [format!("{kind}/policy.safetensors"), "exported.safetensors".into()] {
+            let bytes = std::fs::read(dir.path().join(&file)).unwrap();
+            let policy = PolicyFile::from_bytes(&bytes, &Device::Cpu).unwrap().policy;
+            let std = policy.description().unwrap()["source_std"].as_f64().unwrap();
+            assert!((std - 0.1).abs() < 1e-12, "{file} of {kind}: {std}");
+        }
     }
 }
 

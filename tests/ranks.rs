@@ -39,7 +39,7 @@ fn runs() -> Vec<Run> {
             &["train.total_steps=16384", "algorithm.reward_scaling=returns"],
         ),
         grid(&["gridworld/methods/ppo.toml"], &[]),
-        grid(&["gridworld/methods/dppo.toml"], &["policy.path=cosine"]),
+        grid(&["gridworld/methods/dppo.toml"], &["policy.path=cosine", "policy.source_std_to=0.5"]),
         grid(&[], &["train.kernels=composed", "algorithm.target_divergence=1e-3"]),
     ];
     if cfg!(feature = "mujoco") {

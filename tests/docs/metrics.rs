@@ -37,6 +37,7 @@ fn the_page_of_metrics_explains_those_of_a_run_and_no_others() {
         "algorithm.reward_scaling=returns",
         "algorithm.entropy_coefficient_to=0.01",
         "algorithm.noise_correlation_to=0.5",
+        "policy.source_std_to=0.9",
     ];
     let args = ["train", config.to_str().unwrap(), "--out", "run"];
     let wanted = wanted.iter().flat_map(|setting| ["--set", setting]);

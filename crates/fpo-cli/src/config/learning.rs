@@ -40,6 +40,11 @@ pub struct PolicyConfig {
     /// Standard deviation of the noise that a flow starts from, before squashing; where it or the
     /// frame is learned, the initial one. Range 1e-6 to 1e6. Default 1 (paper).
     pub source_std: f64,
+    /// That standard deviation at the end of the run, which it reaches by equal factors, one for
+    /// each iteration. A width that is learned is in units of it. Range 1e-6 to 1e6. Default: not
+    /// set, it stays (ours).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_std_to: Option<f64>,
     /// Whether that width is `"fixed"`, or `"learned"`, one number for each action dimension, which
     /// needs `loss_reduction` = `"nats"`, `path` = `"linear"` and `prediction` = `"velocity"`. For
     /// `"fpo"` and `"fpo++"`. Default `"fixed"` (paper).
@@ -87,6 +92,7 @@ impl Default for PolicyConfig {
             output_mode: flow.output_mode,
             loss_reduction: flow.loss_reduction,
             source_std: flow.source_std,
+            source_std_to: None,
             source_width: flow.source_width,
             frame: flow.frame,
             output_scale: flow.output_scale,
@@ -102,6 +108,14 @@ impl Default for PolicyConfig {
 }
 
 impl PolicyConfig {
+    /// Returns the standard deviation of a flow's noise in an iteration, counted from 0, out of all
+    /// iterations.
+    pub fn source_std_at(&self, iteration: u64, num_iterations: u64) -> f64 {
+        let progress = iteration.min(num_iterations) as f64 / num_iterations.max(1) as f64;
+        let ratio = self.source_std_to.map_or(1.0, |to| to / self.source_std);
+        self.source_std * ratio.powf(progress)
+    }
+
     /// Returns the definition of a flow with these settings, for a task with observations and
     /// actions of the given lengths.
     pub fn flow(&self, obs_dim: usize, action_dim: usize) -> FlowConfig {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fpo_core::{PhaseTimes, RewardScaling};
 
-use crate::config::algorithm::AlgorithmConfig;
+use crate::config::resolved::Config;
 use crate::run::metrics::Metrics;
 use crate::training::evaluate::EvalReport;
 use crate::training::finished_episodes::FinishedEpisodes;
@@ -42,10 +42,12 @@ pub(super) fn episode_metrics(episodes: &FinishedEpisodes, has_success: bool) ->
 /// Returns the settings that move over a run, as they were in an iteration, counted from 0, out of
 /// all iterations. `reward_scale` is the scale of rewards then.
 pub(super) fn moving_settings(
-    algorithm: &AlgorithmConfig,
+    config: &Config,
     (iteration, of): (u64, u64),
     reward_scale: f64,
 ) -> Metrics {
+    let Config { algorithm, policy, .. } = config;
+    let source_std = policy.source_std_to.map(|_| policy.source_std_at(iteration, of));
     let entropy_coefficient =
         algorithm.entropy_coefficient_to.map(|_| algorithm.entropy_coefficient_at(iteration, of));
     let noise_correlation =
@@ -55,6 +57,7 @@ pub(super) fn moving_settings(
         ("train/reward_scale", follows.then_some(reward_scale)),
         ("train/entropy_coefficient", entropy_coefficient),
         ("train/noise_correlation", noise_correlation),
+        ("train/source_std", source_std),
     ];
     all.into_iter().filter_map(|(key, value)| Some((key.into(), value?))).collect()
 }

@@ -12,6 +12,7 @@ pub mod device;
 pub mod env_rows;
 pub mod estimated;
 pub mod evaluate;
+mod evaluations;
 pub mod finished_episodes;
 pub mod initial;
 pub mod iteration_metrics;

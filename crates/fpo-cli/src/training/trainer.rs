@@ -3,12 +3,10 @@
 //! them do this together.
 
 use std::ops::ControlFlow;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::{Error, Result};
 use candle_core::Device;
-use fpo_core::sampler::Start;
 use fpo_core::{ACTION, Learner, Noise, PhaseTimes, Rate};
 
 use crate::config::choices::{DivergenceChoice, UpdateChoice};
@@ -19,13 +17,9 @@ use crate::terminal::reporter::Phase;
 use crate::training::collapse::CollapseDetector;
 use crate::training::collector::{Collected, Collector, Plan};
 use crate::training::crew::Crew;
-use crate::training::crew::command::Command;
-use crate::training::evaluate::{EvalPlan, EvalReport, evaluate, evaluate_together};
 use crate::training::iteration_metrics::{episode_metrics, moving_settings, time_metrics};
 use crate::training::memory::Memory;
 use crate::training::moved::{Before, Moved};
-use crate::training::player::Player;
-use crate::training::probe::Modes;
 use crate::training::{build, probe};
 
 /// Everything that training changes, and the frozen configuration.
@@ -52,7 +46,7 @@ pub struct Trainer {
     pub pending: Option<Metrics>,
     /// The ranks that make the run together.
     pub crew: Crew,
-    noise: Noise,
+    pub(super) noise: Noise,
 }
 
 impl Trainer {
@@ -149,14 +143,17 @@ impl Trainer {
         is_collected: &mut bool,
     ) -> Result<Metrics> {
         let config = &self.config;
+        let progress = (self.iteration, config.num_iterations());
+        if config.policy.source_std_to.is_some() {
+            let std = config.policy.source_std_at(progress.0, progress.1);
+            self.learner.set_source_std(std)?;
+        }
         let plan = Plan {
             length: config.iteration_length(),
             unroll_length: config.train.unroll_length,
             num_samples: config.algorithm.num_samples,
             overlap: config.train.overlap.on(self.learner.device()),
-            noise_correlation: config
-                .algorithm
-                .noise_correlation_at(self.iteration, config.num_iterations()),
+            noise_correlation: config.algorithm.noise_correlation_at(progress.0, progress.1),
         };
         let is_watched = self.evaluation_is_due_after(self.iteration + 1);
         let clock = Instant::now();
@@ -198,7 +195,6 @@ impl Trainer {
         let (schedule, rates) = (build::schedule(config), &config.optimizer.schedule);
         let caution = config.train.rollback_factor.powi(self.rollbacks as i32);
         let base = config.optimizer.learning_rate * caution;
-        let progress = (self.iteration, config.num_iterations());
         self.rate.begin(rates, base, progress);
         self.learner.set_learning_rate(self.rate.current());
         let reward_scale = self.learner.reward_scale();
@@ -237,10 +233,10 @@ impl Trainer {
 
         let mut metrics: Metrics =
             steps.summary().into_iter().map(|(name, x)| (format!("train/{name}"), x)).collect();
-        let nats = build::nats_per_loss(config, self.collector.stage.envs.spec());
+        let nats = build::nats_per_loss(self.learner.policy().as_ref());
         metrics.push(("train/divergence_nats".into(), nats.powi(2) * steps.mean("divergence")));
         metrics.extend(moved.into_iter().flat_map(|moved| moved.metrics(nats)));
-        metrics.extend(moving_settings(&config.algorithm, progress, reward_scale));
+        metrics.extend(moving_settings(config, progress, reward_scale));
         metrics.push(("train/action_entropy".into(), entropy));
         metrics.push(("train/learning_rate".into(), used));
         if config.train.on_divergence == DivergenceChoice::Rollback {
@@ -254,45 +250,6 @@ impl Trainer {
         let steps_per_s = self.config.steps_per_iteration() as f64 / whole.as_secs_f64();
         metrics.push(("time/steps_per_s".into(), steps_per_s));
         Ok(metrics)
-    }
-
-    /// Evaluates the present policy over the configured episodes. Returns `None` if `stop` was set.
-    /// With several ranks each of them calls this, or on rank 0 calls the others to it, and one
-    /// that is to stop sets `stop` for all.
-    ///
-    /// # Errors
-    /// Those of [`Learner::deployed_actor`] and of [`evaluate`].
-    pub fn evaluate(&self, stop: &AtomicBool) -> Result<Option<EvalReport>> {
-        let player = Player::Policy(Box::new(self.learner.deployed_actor(self.config.eval.start)?));
-        let plan = EvalPlan {
-            task: self.config.env.task.clone(),
-            episodes: self.config.eval.episodes,
-            seed: self.config.eval.seed,
-            episode_length: self.config.env.episode_length,
-            starts: self.config.env.starts,
-            action_repeat: self.config.env.action_repeat,
-        };
-        if self.crew.size() == 1 {
-            return evaluate(&player, &plan, None, stop);
-        }
-        self.crew.tell(&Command::Evaluate)?;
-        self.crew.settle(evaluate_together(&player, &plan, &self.crew, stop))
-    }
-}
-
-impl Trainer {
-    /// Returns the modes of the present policy at the states where several ways are equally good,
-    /// or `None` for a task without such states.
-    ///
-    /// # Errors
-    /// Those of [`Learner::deployed_actor`] and of [`probe::modes`].
-    pub fn modes(&self) -> Result<Option<Modes>> {
-        let saddles = fpo_envs::saddles(&self.config.env.task);
-        if saddles.is_empty() {
-            return Ok(None);
-        }
-        let actor = self.learner.deployed_actor(Start::Noise)?;
-        Ok(Some(probe::modes(&actor, &saddles, &self.noise, self.iteration)?))
     }
 }
 

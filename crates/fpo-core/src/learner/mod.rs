@@ -5,6 +5,7 @@ pub(crate) mod ema;
 mod reward_scale;
 mod rollout;
 mod setup;
+mod source_width;
 pub(crate) mod state;
 
 use std::ops::ControlFlow;
@@ -51,6 +52,8 @@ pub struct MinibatchSchedule {
 /// Networks, optimiser and backend belong together, so none of them can be replaced alone.
 pub struct Learner {
     policy: Arc<dyn Policy>,
+    /// The width of the policy's source, where it was set after the policy was made.
+    source_std: Option<f64>,
     value: ValueNet,
     optimizer: Optimizer,
     ema: Option<Ema>,

@@ -52,11 +52,8 @@ impl Learner {
     /// [`Error::State`] if it is missing or does not fit.
     pub(super) fn restore_reward_scale(&mut self, state: &LearnerState) -> Result<()> {
         if self.objective.reward_scaling == RewardScaling::Returns {
-            let saved = state.need(NAME)?.to_vec1::<f64>()?;
-            let [scale] = saved[..] else {
-                return Err(Error::State(format!("tensor `{NAME}` has {} numbers", saved.len())));
-            };
-            self.objective.reward_scale = scale;
+            let missing = || Error::State(format!("tensor `{NAME}` is missing"));
+            self.objective.reward_scale = state.number(NAME)?.ok_or_else(missing)?;
         }
         Ok(())
     }

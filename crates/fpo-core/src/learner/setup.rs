@@ -44,6 +44,7 @@ impl Learner {
         let backend = compute.for_networks(policy.as_ref(), &value)?;
         Ok(Learner {
             policy,
+            source_std: None,
             value,
             optimizer,
             ema: None,

@@ -63,6 +63,7 @@ impl LearnerState {
             tensors.push((EMA.into(), ema.weights().copy()?));
         }
         tensors.extend(learner.saved_reward_scale()?);
+        tensors.extend(learner.saved_source_std()?);
         let (normalizer_count, mean, sum_squares) = learner.normalizer.parts();
         for (name, values) in [("mean", mean), ("sum_squares", sum_squares)] {
             let tensor = Tensor::from_slice(values, values.len(), &Device::Cpu)?;
@@ -104,7 +105,11 @@ impl LearnerState {
         }
         let flat = flat.to_dtype(params.var().dtype())?.to_device(params.var().device())?;
         let params = FlatParams::from_flat(params.layout().clone(), &flat)?;
-        let policy = initial.with_params(params).frozen().deployed();
+        let mut policy = initial.with_params(params);
+        if let Some(std) = self.source_std()? {
+            policy = policy.with_source_std(std)?;
+        }
+        let policy = policy.frozen().deployed();
         Ok((policy, self.statistics(initial.obs_dim())?))
     }
 
@@ -112,8 +117,21 @@ impl LearnerState {
         self.tensors.iter().find(|(found, _)| found == name).map(|(_, tensor)| tensor.clone())
     }
 
-    pub(super) fn need(&self, name: &str) -> Result<Tensor> {
+    fn need(&self, name: &str) -> Result<Tensor> {
         self.find(name).ok_or_else(|| Error::State(format!("tensor `{name}` is missing")))
+    }
+
+    /// Returns the one number of the tensor `name`, or `None` if there is no such tensor.
+    ///
+    /// # Errors
+    /// [`Error::State`] if the tensor has not one number.
+    pub(super) fn number(&self, name: &str) -> Result<Option<f64>> {
+        let Some(tensor) = self.find(name) else { return Ok(None) };
+        let saved = tensor.to_vec1::<f64>()?;
+        let [number] = saved[..] else {
+            return Err(Error::State(format!("tensor `{name}` has {} numbers", saved.len())));
+        };
+        Ok(Some(number))
     }
 
     /// Returns the statistics of observations of this length.
@@ -171,6 +189,7 @@ impl LearnerState {
         }
         learner.normalizer = self.statistics(learner.policy.spec().obs_dim)?;
         learner.restore_reward_scale(self)?;
+        learner.restore_source_std(self)?;
         learner.gradient_steps = self.counters.gradient_steps;
         learner.epochs = self.counters.epochs;
         Ok(())

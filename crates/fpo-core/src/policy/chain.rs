@@ -172,6 +172,11 @@ impl Policy for ChainPolicy {
         Some(&self.flow)
     }
 
+    fn with_source_std(&self, std: f64) -> Result<Arc<dyn Policy>> {
+        let flow = self.flow.replace_source_std(std)?;
+        Ok(Arc::new(ChainPolicy { flow, ..self.clone() }))
+    }
+
     fn kernel_form(&self) -> Option<KernelForm<'_>> {
         Some(KernelForm::Flow { flow: self.flow.config(), chain: Some(self.mdp) })
     }

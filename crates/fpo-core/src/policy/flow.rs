@@ -112,6 +112,16 @@ impl FlowPolicy {
         FlowPolicy { params, constants: OnceLock::new(), ..self.clone() }
     }
 
+    /// Returns the same flow whose actions start from noise of another standard deviation.
+    ///
+    /// # Errors
+    /// [`crate::Error::OutOfRange`] for one out of range.
+    pub(crate) fn replace_source_std(&self, source_std: f64) -> Result<FlowPolicy> {
+        let config = FlowConfig { source_std, ..self.config.clone() };
+        config.validate()?;
+        Ok(FlowPolicy { config, ..self.clone() })
+    }
+
     /// Returns the velocity `(…, A)` at `x_t (…, A)` and `t (…, 1)` for normalised `obs (…, O)`, in
     /// the units of the flow's frame.
     ///
@@ -245,6 +255,10 @@ impl Policy for FlowPolicy {
 
     fn field(&self) -> Option<&dyn VelocityField> {
         Some(self)
+    }
+
+    fn with_source_std(&self, std: f64) -> Result<Arc<dyn Policy>> {
+        Ok(Arc::new(self.replace_source_std(std)?))
     }
 
     fn kernel_form(&self) -> Option<KernelForm<'_>> {

@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use candle_core::Tensor;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::flow::config::{FlowConfig, Squash};
 use crate::flow::denoising::DenoisingMdp;
 use crate::flow::draws::SampleDraws;
@@ -101,6 +101,17 @@ pub trait Policy: Debug + Send + Sync {
     /// own, or `None` if the policy is not a flow.
     fn field(&self) -> Option<&dyn VelocityField> {
         None
+    }
+
+    /// Returns the same policy with the same parameters, whose actions start from noise of another
+    /// standard deviation ([`FlowConfig::source_std`]).
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] for one out of range, and [`Error::Invalid`] for a policy that has
+    /// none.
+    fn with_source_std(&self, _std: f64) -> Result<Arc<dyn Policy>> {
+        let what = "this policy has no `source_std`: its actions do not start from a flow's noise";
+        Err(Error::Invalid(what.into()))
     }
 
     /// Returns what the fused kernels need to compute this policy, or `None` if there are no

@@ -61,7 +61,7 @@ fn the_written_configuration_has_every_field() {
     let text = load("", &[]).unwrap().to_toml().unwrap();
     let table: toml::Table = toml::from_str(&text).unwrap();
     let fields: usize = table.values().map(|section| section.as_table().unwrap().len()).sum();
-    // Seventeen more fields are optional and not set.
+    // Eighteen more fields are optional and not set.
     assert_eq!((table.len(), fields), (9, 76), "{text}");
 }
 
@@ -84,6 +84,17 @@ fn an_entropy_bonus_falls_in_a_straight_line_where_it_has_an_end() {
     for (iteration, expected) in [(0, 0.5), (1, 0.4375), (3, 0.3125), (4, 0.25), (9, 0.25)] {
         assert_eq!(falls.algorithm.entropy_coefficient_at(iteration, 4), expected);
         assert_eq!(stays.entropy_coefficient_at(iteration, 4), 0.5);
+    }
+}
+
+#[test]
+fn a_source_becomes_narrower_by_equal_factors_where_its_width_has_an_end() {
+    let stays = load("", &["policy.source_std=0.8"]).unwrap().policy;
+    let falls = load("", &["policy.source_std=0.8", "policy.source_std_to=0.05"]).unwrap().policy;
+    for (iteration, expected) in [(0, 0.8), (1, 0.4), (3, 0.1), (4, 0.05), (9, 0.05)] {
+        let std = falls.source_std_at(iteration, 4);
+        assert!((std - expected).abs() < 1e-15, "{iteration}: {std}");
+        assert_eq!(stays.source_std_at(iteration, 4), 0.8);
     }
 }
 

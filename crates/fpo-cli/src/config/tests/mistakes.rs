@@ -149,6 +149,8 @@ fn a_value_out_of_range_says_what_is_allowed() {
         ("policy.hidden=[32, 0]", "1 to 64 layers"),
         ("value.hidden=[70000]", "1 to 64 layers"),
         ("policy.output_scale=0", "1e-6 to 1e6"),
+        ("policy.source_std_to=0", "1e-6 to 1e6"),
+        ("policy.source_std_to=inf", "1e-6 to 1e6"),
         ("policy.flow_steps=0", "1 to 1000"),
         ("policy.time_embedding=7", "even, 2 to 64"),
         ("policy.time_embedding=0", "even, 2 to 64"),
@@ -292,6 +294,12 @@ fn a_source_is_learned_only_by_losses_that_are_likelihoods() {
     assert!(error.contains("`middle` needs CFM losses"), "{error}");
     let error = override_error(&["policy.source_std=0"]);
     assert!(error.contains("policy.source_std") && error.contains("1e-6"), "{error}");
+    let narrower = "policy.source_std_to=0.5";
+    let error = override_error(&["algorithm.kind=ppo", narrower]);
+    assert!(error.contains("`policy.source_std_to` = 0.5 needs a flow"), "{error}");
+    for kind in ["fpo", "fpo++", "dppo"] {
+        assert!(load("", &[&format!("algorithm.kind={kind}"), narrower]).is_ok(), "{kind}");
+    }
 }
 
 #[test]

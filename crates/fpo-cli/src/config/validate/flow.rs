@@ -12,6 +12,7 @@ use crate::config::validate::Check;
 impl Check<'_> {
     /// Fails with the first setting of a flow with which it could not learn what it is to learn.
     pub(super) fn flow_learns(&self, config: &Config, source: Source) -> Result<(), ConfigError> {
+        self.source_has_a_width(config, source)?;
         self.energy_is_known(config, source)?;
         self.flow_is_not_a_chain(config, source)?;
         if source == Source::NoiseAndTime {
@@ -19,6 +20,21 @@ impl Check<'_> {
             self.steps_are_seen(&config.policy)?;
         }
         Ok(())
+    }
+
+    /// Fails if the width of a noise is to change that the policy's actions do not start from.
+    fn source_has_a_width(&self, config: &Config, source: Source) -> Result<(), ConfigError> {
+        let Some(std) = config.policy.source_std_to.filter(|_| source == Source::Noise) else {
+            return Ok(());
+        };
+        Err(ConfigError::Combination {
+            origin: self.origins_of(&["policy.source_std_to", "algorithm.kind"]),
+            message: format!(
+                "`policy.source_std_to` = {std} needs a flow, which `algorithm.kind` = `{}` does \
+                 not have",
+                config.algorithm.kind.name
+            ),
+        })
     }
 
     /// Fails if an energy is to be kept low that the policy does not have.

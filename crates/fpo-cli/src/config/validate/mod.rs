@@ -142,6 +142,9 @@ impl Check<'_> {
             });
         }
         self.core("policy", flow)?;
+        if let Some(std) = policy.source_std_to {
+            self.within("policy.source_std_to", std, 1e-6..=1e6, "1e-6 to 1e6")?;
+        }
         self.within("policy.times_beta", policy.times_beta, POSITIVE, "above 0")?;
         self.within("policy.min_std", policy.min_std, POSITIVE, "above 0")
     }
