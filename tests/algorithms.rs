@@ -35,6 +35,7 @@ const VARIANTS: [(&str, &[&str]); 9] = [
             "policy.loss_reduction=nats",
             "policy.source_width=learned",
             "policy.source_std=0.6",
+            "policy.source_std_to=0.2",
             "policy.output_mode=velocity",
             "algorithm.entropy_coefficient=0.05",
             "algorithm.entropy_coefficient_to=0.5",
@@ -230,9 +231,10 @@ fn a_source_becomes_narrower_over_a_run_and_so_is_the_policy_that_it_exports() {
     let dir = tempdir().unwrap();
     for kind in ["fpo", "dppo"] {
         let kind_override = format!("algorithm.kind={kind}");
-        let falls = [&kind_override, "policy.source_std=0.8", "policy.source_std_to=0.05"];
+        let falls = [&kind_override, "policy.source_std=0.8", "policy.source_std_to=0.1"];
         let rows = train(dir.path(), "Classic/Pendulum", &falls, kind);
         let widths: Vec<f64> = rows.iter().map(|row| number(row, "train/source_std")).collect();
+        assert_eq!(widths.len(), 4, "{kind}");
         for (width, expected) in widths.iter().zip([0.8, 0.4, 0.2, 0.1]) {
             assert!((width - expected).abs() < 1e-12, "{kind}: {widths:?}");
         }
@@ -241,7 +243,7 @@ fn a_source_becomes_narrower_over_a_run_and_so_is_the_policy_that_it_exports() {
             let bytes = std::fs::read(dir.path().join(&file)).unwrap();
             let policy = PolicyFile::from_bytes(&bytes, &Device::Cpu).unwrap().policy;
             let std = policy.description().unwrap()["source_std"].as_f64().unwrap();
-            assert!((std - 0.1).abs() < 1e-12, "{file} of {kind}: {std}");
+            assert_eq!(std, 0.1, "{file} of {kind}");
         }
     }
 }

@@ -40,7 +40,7 @@ pub struct PolicyConfig {
     /// Standard deviation of the noise that a flow starts from, before squashing; where it or the
     /// frame is learned, the initial one. Range 1e-6 to 1e6. Default 1 (paper).
     pub source_std: f64,
-    /// That standard deviation at the end of the run, which it reaches by equal factors, one for
+    /// That standard deviation in the last iteration, which it reaches by equal factors, one for
     /// each iteration. A width that is learned is in units of it. Range 1e-6 to 1e6. Default: not
     /// set, it stays (ours).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -111,9 +111,15 @@ impl PolicyConfig {
     /// Returns the standard deviation of a flow's noise in an iteration, counted from 0, out of all
     /// iterations.
     pub fn source_std_at(&self, iteration: u64, num_iterations: u64) -> f64 {
-        let progress = iteration.min(num_iterations) as f64 / num_iterations.max(1) as f64;
-        let ratio = self.source_std_to.map_or(1.0, |to| to / self.source_std);
-        self.source_std * ratio.powf(progress)
+        let last = num_iterations.saturating_sub(1);
+        match self.source_std_to {
+            Some(to) if iteration >= last && last > 0 => to,
+            Some(to) => {
+                let progress = iteration as f64 / last.max(1) as f64;
+                self.source_std * (to / self.source_std).powf(progress)
+            }
+            None => self.source_std,
+        }
     }
 
     /// Returns the definition of a flow with these settings, for a task with observations and

@@ -7,8 +7,8 @@ use anyhow::Result;
 use candle_core::{DType, Device};
 use fpo_core::time::TrainingTimes;
 use fpo_core::{
-    Compute, EmaConfig, KernelForm, Learner, MinibatchSchedule, Noise, Normalizer, Policy,
-    PolicySettings, PolicySpec, SampleDraws, Sight, ValueNet,
+    Compute, EmaConfig, FlowConfig, Learner, MinibatchSchedule, Noise, Normalizer, Policy,
+    PolicySettings, PolicySpec, SampleDraws, Sight, Source, ValueNet,
 };
 use fpo_envs::{EnvSpec, PartOf, VecEnv, VecEnvOptions};
 
@@ -64,12 +64,16 @@ pub fn sample_draws(config: &Config) -> SampleDraws {
     SampleDraws { law, times, noise }
 }
 
-/// Returns how many nats a unit of a log ratio of `policy` stands for: 1 where its losses are
-/// negative log-likelihoods.
-pub fn nats_per_loss(policy: &dyn Policy) -> f64 {
-    match policy.kernel_form() {
-        Some(KernelForm::Flow { flow, chain: None }) => flow.nats_per_loss(),
-        _ => 1.0,
+/// Returns how many nats a unit of a log ratio stands for in an iteration, counted from 0: 1 for a
+/// policy whose losses are negative log-likelihoods.
+pub fn nats_per_loss(config: &Config, spec: &EnvSpec, iteration: u64) -> f64 {
+    let source_std = config.policy.source_std_at(iteration, config.num_iterations());
+    match policy_spec(config, spec).source {
+        Source::NoiseAndTime => {
+            let flow = policy_settings(config, spec).flow;
+            FlowConfig { source_std, ..flow }.nats_per_loss()
+        }
+        Source::Noise | Source::Chain { .. } => 1.0,
     }
 }
 

@@ -4,7 +4,8 @@
 //! another run. How long the run is, when and how it is evaluated, where it computes, how it is
 //! saved and what follows a divergence may change: what is done stays right. A run that was
 //! prolonged is not the run that was meant to be so long from the beginning, where something
-//! follows its progress: the learning rate, the correlation of the noise.
+//! follows its progress: the learning rate, the correlation of the noise, the weight of the entropy
+//! bonus, the width of a flow's noise.
 
 use std::collections::BTreeSet;
 use std::fmt;

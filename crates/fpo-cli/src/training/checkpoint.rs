@@ -1,6 +1,7 @@
 //! Saves a trainer's whole state as checkpoint files, and restores it.
 //!
-//! `learner.safetensors` holds both networks, Adam's moments and the observation statistics;
+//! `learner.safetensors` holds both networks, Adam's moments, the observation statistics, and what
+//! else the learner moves (averaged weights, the scale of rewards, the width of a flow's noise);
 //! `envs.safetensors` holds every environment's state and running episode; `state.json` holds the
 //! counters, which are also the positions of all random streams.
 

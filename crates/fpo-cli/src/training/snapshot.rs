@@ -20,8 +20,8 @@ use crate::training::env_rows::{joined, part};
 use crate::training::state_files::{env_state, envs_file, learner_file, tensors};
 use crate::training::trainer::Trainer;
 
-/// The file of a checkpoint that holds both networks, Adam's moments and the observation
-/// statistics.
+/// The file of a checkpoint that holds the learner's state: both networks, Adam's moments, the
+/// observation statistics, and what else it moves.
 pub const LEARNER: &str = "learner.safetensors";
 
 /// The file of a checkpoint that holds every environment's state and running episode.
@@ -209,4 +209,34 @@ fn require_envs(position: &Position, num_envs: usize) -> Result<()> {
         bail!("{ENVS} holds running episodes of {counts:?} environments, expected {num_envs}");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+    use crate::config::resolved::Config;
+
+    const RUN: &str = "[env]\ntask = \"Classic/Cartpole\"\nnum_envs = 4\n\
+        [train]\nunroll_length = 5\nbatch_size = 4\nnum_minibatches = 2\ntotal_steps = 120\n\
+        [policy]\nhidden = [8]\nsource_std = 0.8\nsource_std_to = 0.2\n[value]\nhidden = [16]\n";
+
+    #[test]
+    fn a_run_that_goes_back_to_its_start_has_the_width_of_its_start() {
+        let config = Config::from_toml_str(RUN, "run").unwrap();
+        let mut trainer = Trainer::new(config, &Device::Cpu).unwrap();
+        let width = |trainer: &Trainer| {
+            let description = trainer.learner.deployed().unwrap().description().unwrap();
+            description["source_std"].as_f64().unwrap()
+        };
+        let start = Snapshot::of(&trainer).unwrap();
+        for expected in [0.8, 0.4, 0.2] {
+            trainer.iterate(&mut |_| ControlFlow::Continue(())).unwrap();
+            trainer.pending = None;
+            assert!((width(&trainer) - expected).abs() < 1e-12, "{}", width(&trainer));
+        }
+        start.put_into(&mut trainer).unwrap();
+        assert_eq!(width(&trainer), 0.8);
+    }
 }

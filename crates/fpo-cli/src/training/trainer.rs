@@ -94,9 +94,20 @@ impl Trainer {
             crew,
             noise,
         };
+        trainer.set_source_std()?;
         // The evaluation before any update is due from the beginning.
         trainer.pending = trainer.evaluation_is_due().then(Metrics::new);
         Ok(trainer)
+    }
+
+    /// Gives the policy the width of noise that the coming iteration has, where it moves. The
+    /// initial state has one too, to which a run can go back.
+    fn set_source_std(&mut self) -> Result<()> {
+        let (policy, of) = (&self.config.policy, self.config.num_iterations());
+        if policy.source_std_to.is_some() {
+            self.learner.set_source_std(policy.source_std_at(self.iteration, of))?;
+        }
+        Ok(())
     }
 
     /// Returns the number of environment steps done.
@@ -142,12 +153,9 @@ impl Trainer {
         watch: &mut dyn FnMut(Phase) -> ControlFlow<()>,
         is_collected: &mut bool,
     ) -> Result<Metrics> {
+        self.set_source_std()?;
         let config = &self.config;
         let progress = (self.iteration, config.num_iterations());
-        if config.policy.source_std_to.is_some() {
-            let std = config.policy.source_std_at(progress.0, progress.1);
-            self.learner.set_source_std(std)?;
-        }
         let plan = Plan {
             length: config.iteration_length(),
             unroll_length: config.train.unroll_length,
@@ -233,7 +241,7 @@ impl Trainer {
 
         let mut metrics: Metrics =
             steps.summary().into_iter().map(|(name, x)| (format!("train/{name}"), x)).collect();
-        let nats = build::nats_per_loss(self.learner.policy().as_ref());
+        let nats = build::nats_per_loss(config, self.collector.stage.envs.spec(), progress.0);
         metrics.push(("train/divergence_nats".into(), nats.powi(2) * steps.mean("divergence")));
         metrics.extend(moved.into_iter().flat_map(|moved| moved.metrics(nats)));
         metrics.extend(moving_settings(config, progress, reward_scale));

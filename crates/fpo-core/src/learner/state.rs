@@ -16,7 +16,8 @@ use crate::policy::Policy;
 /// A learner's state: named tensors for safetensors, and counters for JSON.
 #[derive(Clone, Debug)]
 pub struct LearnerState {
-    /// Parameters, Adam's moments and observation statistics by name.
+    /// Parameters, Adam's moments and observation statistics by name, and where there are any the
+    /// averaged weights, the scale of rewards and the width of a flow's noise.
     pub tensors: Vec<(String, Tensor)>,
     /// Counters.
     pub counters: Counters,
@@ -93,7 +94,8 @@ impl LearnerState {
     /// `initial` is the policy that learning began with, or any other of the same layout.
     ///
     /// # Errors
-    /// [`Error::State`] names what is missing or does not fit.
+    /// [`Error::State`] names what is missing or does not fit; those of
+    /// [`Policy::with_source_std`], where the width of its noise was set.
     pub fn policy(&self, initial: &dyn Policy) -> Result<(Arc<dyn Policy>, Normalizer)> {
         let params = initial.params();
         let flat = match self.counters.ema_updates {
@@ -153,7 +155,9 @@ impl LearnerState {
     /// Puts the state into `learner`.
     ///
     /// # Errors
-    /// [`Error::State`] names what is missing or does not fit; `learner` may then be half loaded.
+    /// [`Error::State`] names what is missing or does not fit, and those of
+    /// [`Policy::with_source_std`], where the width of its noise was set; `learner` may then be half
+    /// loaded.
     pub fn restore(&self, learner: &mut Learner) -> Result<()> {
         let find = |name: &str| self.find(name);
         let need = |name: String| self.need(&name);

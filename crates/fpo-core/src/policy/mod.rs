@@ -110,7 +110,7 @@ pub trait Policy: Debug + Send + Sync {
     /// [`Error::OutOfRange`] for one out of range, and [`Error::Invalid`] for a policy that has
     /// none.
     fn with_source_std(&self, _std: f64) -> Result<Arc<dyn Policy>> {
-        let what = "this policy has no `source_std`: its actions do not start from a flow's noise";
+        let what = "this policy has no `source_std` that can be set";
         Err(Error::Invalid(what.into()))
     }
 

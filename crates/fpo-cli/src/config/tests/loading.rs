@@ -92,10 +92,12 @@ fn a_source_becomes_narrower_by_equal_factors_where_its_width_has_an_end() {
     let stays = load("", &["policy.source_std=0.8"]).unwrap().policy;
     let falls = load("", &["policy.source_std=0.8", "policy.source_std_to=0.05"]).unwrap().policy;
     for (iteration, expected) in [(0, 0.8), (1, 0.4), (3, 0.1), (4, 0.05), (9, 0.05)] {
-        let std = falls.source_std_at(iteration, 4);
+        let std = falls.source_std_at(iteration, 5);
         assert!((std - expected).abs() < 1e-15, "{iteration}: {std}");
-        assert_eq!(stays.source_std_at(iteration, 4), 0.8);
+        assert_eq!(stays.source_std_at(iteration, 5), 0.8);
     }
+    // A single iteration is the first one.
+    assert_eq!(falls.source_std_at(0, 1), 0.8);
 }
 
 #[test]

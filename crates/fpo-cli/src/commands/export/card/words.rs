@@ -39,7 +39,11 @@ pub(super) fn policy(file: &PolicyFile) -> String {
                 (ActionFrame::PerState, ..) => "a Gaussian learned for each state".to_string(),
                 (_, SourceWidth::Learned, _) => "noise of a learned width".to_string(),
                 (_, SourceWidth::Fixed, 1.0) => "unit noise".to_string(),
-                (_, SourceWidth::Fixed, std) => format!("noise of width {std}"),
+                (_, SourceWidth::Fixed, std) => {
+                    // In the course of a run a width has more digits than anybody reads.
+                    let rounded = format!("{std:.3e}").parse().unwrap_or(std);
+                    format!("noise of width {rounded}")
+                }
             };
             let network = network(&flow.hidden, flow.activation);
             format!("a flow from {noise} to the action in {steps} steps; {network}")
