@@ -221,6 +221,8 @@ fn the_published_sweeps_are_what_they_say() {
     assert!(list("desk_paper.toml").contains("60 runs"));
     assert!(list("desk_mean_ratio.toml").contains("50 runs"));
     assert!(list("desk_ten_seeds.toml").contains("200 runs"));
+    let text = list("desk_spin_further.toml");
+    assert!(text.contains("20 runs") && text.contains("FingerSpin · fpo_nats · seed 53"), "{text}");
     assert!(list("desk_long_mean_ratio.toml").contains("12 runs"));
     let text = list("ppo_search.toml");
     assert!(text.contains("24 runs"), "{text}");
