@@ -156,8 +156,8 @@ impl LearnerState {
     ///
     /// # Errors
     /// [`Error::State`] names what is missing or does not fit, and those of
-    /// [`Policy::with_source_std`], where the width of its noise was set; `learner` may then be half
-    /// loaded.
+    /// [`Policy::with_source_std`], where the width of its noise was set; `learner` may then be
+    /// half loaded.
     pub fn restore(&self, learner: &mut Learner) -> Result<()> {
         let find = |name: &str| self.find(name);
         let need = |name: String| self.need(&name);

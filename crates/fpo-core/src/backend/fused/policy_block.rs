@@ -1,5 +1,5 @@
-//! A block of the policy's gradient step: losses, ratios, surrogate and gradient of some transitions
-//! with all their losses ([`super::loss_rows`]).
+//! A block of the policy's gradient step: losses, ratios, surrogate and gradient of some
+//! transitions with all their losses ([`super::loss_rows`]).
 
 use crate::backend::fused::kernels::gradients::Write;
 use crate::backend::fused::kernels::perceptron::Keep;
