@@ -7,13 +7,15 @@
 #[allow(dead_code, reason = "other tests use the rest")]
 mod problem;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use candle_core::{DType, Device, Tensor};
 use fpo_core::{
-    AdvantageNormalization, Communicator, Compute, Isa, Learner, Objective, Reduce, Result,
-    RolloutSize, RolloutStorage, Shared, Source, StepOutcome, Threads,
+    AdvantageNormalization, Communicator, Compute, Error, Isa, Learner, MinibatchSchedule, Noise,
+    Objective, Reduce, Result, RolloutSize, RolloutStorage, Shared, Source, StepMetrics,
+    StepOutcome, Threads,
 };
 use problem::{Problem, host};
 
@@ -87,6 +89,102 @@ fn gradients_moments_and_statistics_pass_through_the_seam() {
         let (seen, ..) = learner.normalizer.parts();
         let statistics = learner.statistics_with(&storage).unwrap();
         assert_eq!(statistics.parts().0, seen + 6, "three observations of each of two");
+    }
+}
+
+/// One of several participants that hold a part of every minibatch each.
+#[derive(Debug)]
+struct Part(Threads);
+
+impl Part {
+    /// The mean over the parts of every number of `own`.
+    fn means(&self, own: &[f64]) -> Result<Vec<f64>> {
+        let words = own.iter().map(|x| x.to_bits());
+        let words: Vec<u32> = words.flat_map(|bits| [bits as u32, (bits >> 32) as u32]).collect();
+        let (len, size) = (words.len(), self.0.size());
+        let mut all = vec![0; len * size];
+        self.0.all_gather(&words, &vec![len; size], &mut all)?;
+        let number = |k: usize| f64::from_bits(u64::from(all[k]) | u64::from(all[k + 1]) << 32);
+        let sum = |k: usize| (0..size).map(|rank| number(rank * len + 2 * k)).sum::<f64>();
+        Ok((0..own.len()).map(|k| sum(k) / size as f64).collect())
+    }
+}
+
+impl Reduce for Part {
+    fn gradients(&self, gradients: &mut [Tensor]) -> Result<()> {
+        for gradient in gradients {
+            let means = Tensor::new(self.means(&host(gradient))?, &Device::Cpu)?;
+            *gradient = means.reshape(gradient.shape())?.to_dtype(gradient.dtype())?;
+        }
+        Ok(())
+    }
+
+    fn mean(&self, local: Tensor, _count: Option<&Tensor>) -> Result<Tensor> {
+        let mean = Tensor::new(self.means(&host(&local))?, &Device::Cpu)?;
+        Ok(mean.reshape(local.shape())?.to_dtype(local.dtype())?)
+    }
+
+    fn statistics(&self, obs: &[f32], take: &mut dyn FnMut(&[f32]) -> Result<()>) -> Result<()> {
+        take(obs)
+    }
+}
+
+/// What two participants make of an update of up to four epochs with this bound on the divergence,
+/// each with a rollout of its own. The second one's losses before the update are as `spoil` makes
+/// them.
+fn updates(max_divergence: f64, spoil: fn(Tensor) -> Tensor) -> Vec<Result<StepMetrics>> {
+    let mut problem = Problem::random(402);
+    let guards = (problem.objective.loss_max, problem.objective.negative_advantage_loss_max);
+    assert_eq!(guards, (None, None), "a bound on losses would hide what is spoilt");
+    problem.objective.log_ratio_clamp = Some(0.1);
+    let schedule = MinibatchSchedule {
+        unroll_length: problem.unroll_length,
+        batch_size: problem.unrolls * problem.envs,
+        num_minibatches: 1,
+        num_epochs: 4,
+        max_divergence: Some(max_divergence),
+    };
+    let part = |ranks: Threads| {
+        let rank = ranks.rank();
+        let own = Problem { seed: problem.seed + rank as u64, ..problem.clone() };
+        let mut learner = problem.learner(Compute::Fused(Isa::best()), DType::F32);
+        let (mut rollout, _) = own.rollout(&mut learner, DType::F32);
+        if rank == 1 {
+            rollout.loss_old = spoil(rollout.loss_old);
+        }
+        let mut learner = learner.with_reduce(Arc::new(Part(ranks)));
+        learner.update(&rollout, schedule, &Noise::new(1), &mut |_| ControlFlow::Continue(()))
+    };
+    std::thread::scope(|scope| {
+        let start = |ranks| scope.spawn(|| part(ranks));
+        let started: Vec<_> = Threads::ranks(2).into_iter().map(start).collect();
+        started.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn participants_with_a_part_each_end_an_update_together() {
+    let column = StepMetrics::names().position(|name| name == "divergence").unwrap();
+    let whole = updates(f64::INFINITY, |losses| losses);
+    let first = whole.iter().map(|ended| f64::from(ended.as_ref().unwrap().rows[0][column]));
+    let [own, other] = first.collect::<Vec<_>>()[..] else { panic!("two participants") };
+    assert!((own / other).ln().abs() > 0.01, "{own} {other}");
+    for share in [0.25, 0.75] {
+        // After the first epoch one of them alone is beyond this bound, and their mean is so where
+        // the share is small.
+        let bound = own.min(other) * (1.0 - share) + own.max(other) * share;
+        for ended in updates(bound, |losses| losses) {
+            let epochs = ended.unwrap().rows.len();
+            assert_eq!(epochs == 1, share < 0.5, "{epochs} epochs");
+        }
+    }
+}
+
+#[test]
+fn a_diagnostic_that_one_participant_finds_spoilt_is_an_error_of_all() {
+    // The ratios are clamped, so that gradients, which all share, do not show it.
+    for ended in updates(f64::INFINITY, |losses| (losses * f64::INFINITY).unwrap()) {
+        assert!(matches!(ended, Err(Error::NonFinite { .. })), "{ended:?}");
     }
 }
 

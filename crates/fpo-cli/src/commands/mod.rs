@@ -12,6 +12,7 @@ pub mod export;
 pub mod figure;
 pub mod init;
 pub mod list;
+mod number_arg;
 mod overrides;
 pub mod play;
 pub mod render;

@@ -50,8 +50,8 @@ pub struct AlgorithmConfig {
     /// Which steps of the sampler of `"dppo"` have a ratio: `"all"` or `"final_half"`. Default
     /// `"all"` (paper).
     pub scored_steps: ScoredSteps,
-    /// The update ends early, after the first epoch whose mean `train/divergence` exceeds this
-    /// bound, in nats. Range above 0. Default: not set; the official GridWorld's PPO has 0.02.
+    /// The update ends early, after the first epoch whose mean `train/divergence_nats` exceeds this
+    /// bound. Range above 0. Default: not set; the official GridWorld's PPO has 0.02.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_divergence: Option<f64>,
     /// Evaluations and exports use weights that are averaged with this decay per iteration. Range 0

@@ -7,10 +7,12 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A file, or one it includes, cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}{}: {source}", path.display(), included(by))]
     Read {
         /// The file.
         path: PathBuf,
+        /// The file that includes it, if one does.
+        by: Option<PathBuf>,
         /// What the system said.
         source: std::io::Error,
     },
@@ -108,6 +110,10 @@ pub enum ConfigError {
     /// The configuration cannot be written as TOML.
     #[error("cannot write the configuration as TOML: {0}")]
     Write(#[from] toml::ser::Error),
+}
+
+fn included(by: &Option<PathBuf>) -> String {
+    by.as_ref().map(|path| format!(", which {} includes", path.display())).unwrap_or_default()
 }
 
 fn names(chain: &[PathBuf]) -> String {

@@ -47,7 +47,7 @@ impl Chain {
         self.count += 1;
         if self.count > MOST_READ {
             let source = io::Error::other(format!("more than {MOST_READ} files are included"));
-            return Err(ConfigError::Read { path: path.into(), source });
+            return Err(ConfigError::Read { path: path.into(), by: None, source });
         }
         self.open.push((identity, path.into()));
         Ok(())
@@ -59,8 +59,12 @@ impl Chain {
     /// # Errors
     /// If it cannot be read, is not TOML, or its `include` is not a list of file names.
     pub fn read(&self, path: &Path, origin: &str) -> Result<(Table, Vec<PathBuf>), ConfigError> {
-        let text =
-            read_text(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
+        let by = self.open.iter().rev().nth(1).map(|(_, named)| named.clone());
+        let text = read_text(path).map_err(|source| ConfigError::Read {
+            path: path.into(),
+            by,
+            source,
+        })?;
         let mut table = parse(&text, origin)?;
         let included = included_paths(table.remove(INCLUDE), path)?;
         Ok((table, included))

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use fpo_core::Registry;
 use serde_json::Map;
 use toml::{Table, Value};
@@ -204,7 +204,7 @@ fn runs_of(
     };
     let runs = file.seeds.iter().map(run).collect::<Result<Vec<_>>>()?;
     if let Some(run) = runs.first() {
-        fpo_envs::spec(&run.config.env.task)?;
+        fpo_envs::spec(&run.config.env.task).context("`env.task`")?;
     }
     Ok(runs)
 }

@@ -2,6 +2,7 @@
 //! be pasted into a shell, lines cut to a terminal's width. And durations on their way from one.
 
 pub mod columns;
+pub mod count;
 pub mod duration;
 pub mod shell;
 pub mod shown;

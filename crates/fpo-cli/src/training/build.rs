@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use candle_core::{DType, Device};
 use fpo_core::time::TrainingTimes;
 use fpo_core::{
@@ -39,17 +39,18 @@ pub fn envs_of(config: &Config, share: Range<usize>) -> Result<Box<dyn VecEnv>> 
         stagger: config.env.stagger,
         ..VecEnvOptions::default()
     };
-    Ok(fpo_envs::make(&config.env.task, &options)?)
+    fpo_envs::make(&config.env.task, &options).context("`env.task`")
 }
 
-/// Returns how a rollout is cut into gradient steps.
-pub fn schedule(config: &Config) -> MinibatchSchedule {
+/// Returns how a rollout is cut into gradient steps, in an iteration in which a unit of a log ratio
+/// stands for `nats` nats.
+pub fn schedule(config: &Config, nats: f64) -> MinibatchSchedule {
     MinibatchSchedule {
         unroll_length: config.train.unroll_length,
         batch_size: config.train.batch_size,
         num_minibatches: config.train.num_minibatches,
         num_epochs: config.train.num_epochs,
-        max_divergence: config.algorithm.target_divergence,
+        max_divergence: config.algorithm.target_divergence.map(|bound| bound / nats.powi(2)),
     }
 }
 

@@ -17,6 +17,7 @@ use fpo_envs::VecEnv;
 use crate::training::crew::Crew;
 use crate::training::finished_episodes::{Ended, FinishedEpisodes, gathered};
 use crate::training::rollout_in_progress::RolloutInProgress;
+use crate::training::spoilt::spoilt;
 use crate::training::stepped_envs::SteppedEnvs;
 
 /// Environments, and where they are in the run.
@@ -117,9 +118,10 @@ impl Collector {
     /// get the rollout of all, or none does.
     ///
     /// # Errors
-    /// Names environment and step of an observation, action or reward that is not finite. Also
-    /// those of the environments, and [`fpo_core::Error::Interrupted`] if `watch` broke the
-    /// rollout, each on all ranks. Those of the ranks.
+    /// Names environment and step of an observation or reward that is not finite;
+    /// [`fpo_core::Error::NonFinite`] for an action that is not. Also those of the environments, and
+    /// [`fpo_core::Error::Interrupted`] if `watch` broke the rollout, each on all ranks. Those of
+    /// the ranks.
     pub fn collect(
         &mut self,
         learner: &Learner,
@@ -130,6 +132,7 @@ impl Collector {
         let crew = self.crew.clone();
         let before = self.stage.envs.divergences();
         let stepped = self.step_own(learner, noise, plan, watch);
+        let stepped = stepped.map_err(|error| spoilt(error, "in the rollout", learner));
         let Stepped { first_step, ended, env_time, sample_time } = crew.agree(stepped)?;
         let divergences = self.stage.envs.divergences() - before;
         let Collector { storage, whole, num_envs, .. } = self;

@@ -6,12 +6,13 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use fpo_core::Noise;
 use fpo_envs::{PartOf, Starts, VecEnvOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::statistics::sample::{mean, standard_error};
+use crate::text::count::count;
 use crate::training::crew::Crew;
 use crate::training::player::Player;
 use crate::training::recording::Recording;
@@ -87,7 +88,7 @@ impl EvalReport {
         if self.divergences > 0 {
             write!(f, ", {} cut by numbers that are not finite", self.divergences)?;
         }
-        write!(f, ", {} episodes", self.episodes)?;
+        write!(f, ", {}", count(self.episodes, "episode"))?;
         self.sampler.iter().try_for_each(|sampler| write!(f, ", {sampler}"))
     }
 }
@@ -111,19 +112,20 @@ pub fn evaluate(
 /// `None`, and sets `stop`, if `stop` was set on any rank before its last episode ended.
 ///
 /// # Errors
-/// As [`evaluate`], on all ranks, and those of the ranks.
+/// As [`evaluate`], on all ranks as `explain` has it, and those of the ranks.
 pub fn evaluate_together(
     player: &Player,
     plan: &EvalPlan,
     crew: &Crew,
     stop: &AtomicBool,
+    explain: impl FnOnce(Error) -> Error,
 ) -> Result<Option<EvalReport>> {
     let share = crew.share(plan.episodes);
     let own = match share.is_empty() {
         true => Ok(Some(Played::default())),
         false => play(player, plan, share, None, stop),
     };
-    let own = crew.agree(own)?;
+    let own = crew.agree(own.map_err(explain))?;
     if crew.any(own.is_none())? {
         stop.store(true, Ordering::Relaxed);
         return Ok(None);

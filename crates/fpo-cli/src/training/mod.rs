@@ -26,7 +26,10 @@ pub mod recording;
 pub mod rollout_in_progress;
 pub mod sampler_report;
 pub mod snapshot;
+mod spoilt;
 mod state_files;
 pub mod stepped_envs;
+#[cfg(test)]
+mod tests;
 pub mod together;
 pub mod trainer;

@@ -5,9 +5,9 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use anyhow::{Error, Result};
+use anyhow::Result;
 use candle_core::Device;
-use fpo_core::{ACTION, Learner, Noise, PhaseTimes, Rate};
+use fpo_core::{Learner, Noise, PhaseTimes, Rate};
 
 use crate::config::choices::{DivergenceChoice, UpdateChoice};
 use crate::config::resolved::Config;
@@ -20,6 +20,7 @@ use crate::training::crew::Crew;
 use crate::training::iteration_metrics::{episode_metrics, moving_settings, time_metrics};
 use crate::training::memory::Memory;
 use crate::training::moved::{Before, Moved};
+use crate::training::spoilt::spoilt;
 use crate::training::{build, probe};
 
 /// Everything that training changes, and the frozen configuration.
@@ -163,6 +164,7 @@ impl Trainer {
             overlap: config.train.overlap.on(self.learner.device()),
             noise_correlation: config.algorithm.noise_correlation_at(progress.0, progress.1),
         };
+        let nats = build::nats_per_loss(config, self.collector.stage.envs.spec(), progress.0);
         let is_watched = self.evaluation_is_due_after(self.iteration + 1);
         let clock = Instant::now();
         let mut watch_rollout = |done| watch(Phase { name: "rollout", done, total: plan.length });
@@ -172,22 +174,24 @@ impl Trainer {
             collected;
         *is_collected = true;
 
-        // Where the statistics are updated first, L_old is computed under them, so that the first
-        // ratio is 1.
+        // The update and the values that it begins with are under the new statistics. Where those
+        // are updated first, L_old is too, so that the first ratio is 1.
         self.learner.times = PhaseTimes::default();
-        let statistics = self.learner.statistics_with(storage)?;
-        let after = match config.normalizer.update {
-            UpdateChoice::Before => {
-                self.learner.normalizer = statistics;
-                None
-            }
-            UpdateChoice::After => Some(statistics),
-        };
+        let new = self.learner.statistics_with(storage)?;
+        let old = std::mem::replace(&mut self.learner.normalizer, new);
+        self.learner.value_cuts(storage)?;
         let draws = build::sample_draws(config);
-        let rollout = self.learner.complete(storage, draws, &self.noise, first_step)?;
-        if let Some(statistics) = after {
-            self.learner.normalizer = statistics;
-        }
+        let rollout = match config.normalizer.update {
+            UpdateChoice::Before => {
+                self.learner.complete(storage, draws, &self.noise, first_step)?
+            }
+            UpdateChoice::After => {
+                let new = std::mem::replace(&mut self.learner.normalizer, old);
+                let rollout = self.learner.complete(storage, draws, &self.noise, first_step)?;
+                self.learner.normalizer = new;
+                rollout
+            }
+        };
         let mut before = None;
         if is_watched || config.optimizer.schedule.needs_likelihoods() {
             let normalizer = self.learner.device_normalizer()?;
@@ -200,7 +204,7 @@ impl Trainer {
             };
             before = before.map(look).transpose()?;
         }
-        let (schedule, rates) = (build::schedule(config), &config.optimizer.schedule);
+        let (schedule, rates) = (build::schedule(config, nats), &config.optimizer.schedule);
         let caution = config.train.rollback_factor.powi(self.rollbacks as i32);
         let base = config.optimizer.learning_rate * caution;
         self.rate.begin(rates, base, progress);
@@ -230,19 +234,19 @@ impl Trainer {
         let after = |before: &Before| before.after(self.learner.policy().as_ref());
         let moved = before.as_ref().map(after).transpose()?;
         let kl = moved.as_ref().and_then(Moved::divergence);
-        self.rate.after(rates, rates.measured(steps.mean("divergence"), kl), progress);
+        let divergence_nats = nats.powi(2) * steps.mean("divergence");
+        self.rate.after(rates, rates.measured(divergence_nats, kl), progress);
         let actor = self.learner.collecting_actor()?;
         let entropy = self
             .collector
             .with_obs(|obs| probe::action_entropy(&actor, obs, &self.noise, self.iteration))?
-            .map_err(|error| spoilt(error, self.learner.gradient_steps()))?;
+            .map_err(|error| spoilt(error, "of the updated policy", &self.learner))?;
         let whole = clock.elapsed();
         self.iteration += 1;
 
         let mut metrics: Metrics =
             steps.summary().into_iter().map(|(name, x)| (format!("train/{name}"), x)).collect();
-        let nats = build::nats_per_loss(config, self.collector.stage.envs.spec(), progress.0);
-        metrics.push(("train/divergence_nats".into(), nats.powi(2) * steps.mean("divergence")));
+        metrics.push(("train/divergence_nats".into(), divergence_nats));
         metrics.extend(moved.into_iter().flat_map(|moved| moved.metrics(nats)));
         metrics.extend(moving_settings(config, progress, reward_scale));
         metrics.push(("train/action_entropy".into(), entropy));
@@ -258,18 +262,5 @@ impl Trainer {
         let steps_per_s = self.config.steps_per_iteration() as f64 / whole.as_secs_f64();
         metrics.push(("time/steps_per_s".into(), steps_per_s));
         Ok(metrics)
-    }
-}
-
-/// Turns an `error` about an action that is not finite into a divergence at gradient step `step`,
-/// because the policy was just updated and no diagnostic of the update has seen the outcome of its
-/// last step. Returns any other error as it is.
-fn spoilt(error: Error, step: u64) -> Error {
-    match error.downcast_ref::<fpo_core::Error>() {
-        Some(&fpo_core::Error::NotFinite { what: ACTION, value, .. }) => {
-            let (tensor, value) = ("an action of the updated policy".into(), f64::from(value));
-            fpo_core::Error::NonFinite { tensor, value, step }.into()
-        }
-        _ => error,
     }
 }

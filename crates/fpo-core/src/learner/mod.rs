@@ -11,7 +11,7 @@ pub(crate) mod state;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 
 use crate::backend::Backend;
 use crate::backend::choice::Compute;
@@ -58,6 +58,8 @@ pub struct Learner {
     optimizer: Optimizer,
     ema: Option<Ema>,
     objective: Objective,
+    /// Whether the scale of rewards has been set by returns, where it follows them.
+    has_found_scale: bool,
     surrogate: Option<Arc<dyn Surrogate>>,
     reduce: Arc<dyn Reduce>,
     compute: Compute,
@@ -89,9 +91,9 @@ impl Learner {
     ///
     /// # Errors
     /// [`Error::Invalid`] if the schedule does not cover the rollout exactly; [`Error::NonFinite`]
-    /// names the first diagnostic that is not finite. This is noticed only after the update, when
-    /// the parameters are spoilt already: go back to saved ones. [`Error::Interrupted`] if `watch`
-    /// broke the update, which leaves the parameters halfway.
+    /// names the first diagnostic that is not finite, here or in another participant's part. This is
+    /// noticed only after the update, when the parameters are spoilt already: go back to saved ones.
+    /// [`Error::Interrupted`] if `watch` broke the update, which leaves the parameters halfway.
     pub fn update(
         &mut self,
         rollout: &Rollout,
@@ -120,20 +122,40 @@ impl Learner {
             metrics.extend(rows);
             if let Some(bound) = schedule.max_divergence {
                 let epoch_metrics = StepMetrics::read(&metrics[done..])?;
-                let is_spoilt = epoch_metrics.require_finite(first_step).is_err();
-                if is_spoilt || epoch_metrics.mean("divergence") > bound {
+                let own = match epoch_metrics.require_finite(first_step) {
+                    Ok(()) => epoch_metrics.mean("divergence"),
+                    Err(_) => f64::NAN,
+                };
+                let all = self.mean_of_parts(own)?;
+                if all.is_nan() || all > bound {
                     break;
                 }
             }
         }
         let metrics = StepMetrics::read(&metrics)?;
         self.last_update = Some(metrics.clone());
-        metrics.require_finite(first_step)?;
-        self.follow_returns(&metrics, first_step == 0)?;
+        let finite = metrics.require_finite(first_step);
+        let spoilt = self.mean_of_parts(f64::from(finite.is_err()))?;
+        finite?;
+        if spoilt > 0.0 {
+            let tensor = "a diagnostic of another part of the minibatches".into();
+            return Err(Error::NonFinite { tensor, value: f64::NAN, step: self.gradient_steps });
+        }
+        self.follow_returns(&metrics, &rollout.reward)?;
         if let Some(ema) = &mut self.ema {
             ema.update(self.policy.params().flat())?;
         }
         Ok(metrics.where_targets_vary())
+    }
+
+    /// Returns the mean over all participants of what each of them has found, so that all of them
+    /// decide alike.
+    ///
+    /// # Errors
+    /// If they cannot be reached.
+    fn mean_of_parts(&self, own: f64) -> Result<f64> {
+        let own = Tensor::new(own, &Device::Cpu)?;
+        Ok(self.reduce.mean(own, None)?.to_scalar()?)
     }
 
     /// Takes one pass over the rollout's sub-sequences in the given order. Returns a row of

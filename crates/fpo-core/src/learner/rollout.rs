@@ -37,9 +37,6 @@ impl Learner {
     /// `L_old` under the present policy and statistics. `first_step` is the number of the rollout's
     /// first step since the start of the run, the index of its draws.
     ///
-    /// With [`Truncation::Bootstrap`] it also computes the values of the observations at which the
-    /// step limit cut episodes, under the present value network.
-    ///
     /// # Errors
     /// [`Error::Invalid`] if losses are to make pairs and their number is odd. Also if a tensor
     /// operation fails.
@@ -74,26 +71,31 @@ impl Learner {
             )?;
             scaled?;
         }
-        if self.objective.truncation == Truncation::Bootstrap {
-            let values = self.cut_values(storage, size.obs_dim)?;
-            storage.keep_cut_values(&values)?;
-        }
         let losses = size.envs * size.stored.losses;
         let bytes = losses * self.policy.spec().width() * size_of::<f32>();
         let chunk = (LOSS_CHUNK_BYTES / bytes.max(1)).max(1);
         storage.finish(|rollout| self.stored_losses(rollout, chunk))
     }
 
-    fn cut_values(&mut self, storage: &RolloutStorage, obs_dim: usize) -> Result<Vec<f32>> {
-        let obs = storage.cut_obs();
-        if obs.is_empty() {
-            return Ok(Vec::new());
+    /// Stores the values of the observations at which the step limit cut episodes, where they count
+    /// ([`Truncation::Bootstrap`]), under the present value network and statistics. These must be
+    /// the statistics of the coming update, and [`Learner::complete`] comes after it.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub fn value_cuts(&mut self, storage: &mut RolloutStorage) -> Result<()> {
+        if self.objective.truncation != Truncation::Bootstrap {
+            return Ok(());
         }
-        let obs = copy_to_device(obs, (obs.len() / obs_dim, obs_dim), self.device())?;
-        let clock = std::time::Instant::now();
-        let values = to_host(&self.values(&obs)?)?;
-        self.times.value += clock.elapsed();
-        Ok(values)
+        let (obs, width) = (storage.cut_obs(), storage.size().obs_dim);
+        let mut values = Vec::new();
+        if !obs.is_empty() {
+            let obs = copy_to_device(obs, (obs.len() / width, width), self.device())?;
+            let clock = std::time::Instant::now();
+            values = to_host(&self.values(&obs)?)?;
+            self.times.value += clock.elapsed();
+        }
+        storage.keep_cut_values(&values)
     }
 
     /// Returns the losses `(T, E, N)` of a rollout's actions under the current policy and

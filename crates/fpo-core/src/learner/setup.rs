@@ -18,6 +18,9 @@ use crate::policy::Policy;
 use crate::reduce::{Alone, Reduce};
 use crate::timing::PhaseTimes;
 
+/// The value network's place among the optimiser's variables; the policy has the first.
+pub(super) const VALUE: usize = 1;
+
 impl Learner {
     /// Returns a learner whose optimiser moves the parameters of both networks, and whose losses
     /// the fastest possible backend computes.
@@ -49,6 +52,7 @@ impl Learner {
             optimizer,
             ema: None,
             objective,
+            has_found_scale: false,
             surrogate: None,
             reduce: Arc::new(Alone),
             compute,

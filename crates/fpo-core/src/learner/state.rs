@@ -43,6 +43,11 @@ pub struct Counters {
 const MOMENTS: [&str; 2] = ["policy", "value"];
 const EMA: &str = "ema.policy";
 
+/// Returns the error for a saved state that lacks a tensor.
+pub(super) fn missing(name: &str) -> Error {
+    Error::State(format!("tensor `{name}` is missing"))
+}
+
 impl LearnerState {
     /// Returns the current state of `learner`.
     ///
@@ -120,7 +125,7 @@ impl LearnerState {
     }
 
     fn need(&self, name: &str) -> Result<Tensor> {
-        self.find(name).ok_or_else(|| Error::State(format!("tensor `{name}` is missing")))
+        self.find(name).ok_or_else(|| missing(name))
     }
 
     /// Returns the one number of the tensor `name`, or `None` if there is no such tensor.
@@ -176,7 +181,8 @@ impl LearnerState {
                 }
                 adam.restore(steps, moments)?;
             }
-            (None, None) => {}
+            // Its own state may be spoilt, where a run goes back after a divergence.
+            (None, None) => learner.optimizer.start_anew()?,
             _ => return Err(Error::State("it belongs to another optimiser".into())),
         }
         match (&mut learner.ema, self.counters.ema_updates) {

@@ -56,6 +56,18 @@ impl ValueNet {
         Ok(self.params.var().set(&Tensor::cat(&[flat.narrow(0, 0, last.start)?, scaled], 0)?)?)
     }
 
+    /// Returns by how much the gradients `(P,)` of squared errors `(V − R)²` grow where V, by
+    /// [`ValueNet::scale_by`], and R are multiplied by `factor`: the last layer's by `factor`, all
+    /// others by its square.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub(crate) fn gradient_factors(&self, factor: f64) -> Result<Tensor> {
+        let (ones, last) = (self.params.flat().ones_like()?.detach(), self.mlp.last_layer());
+        let before = (ones.narrow(0, 0, last.start)? * factor.powi(2))?;
+        Ok(Tensor::cat(&[before, (ones.narrow(0, last.start, last.len())? * factor)?], 0)?)
+    }
+
     /// Returns the values `(…)` of normalised observations `(…, O)`.
     ///
     /// # Errors

@@ -42,8 +42,9 @@ pub enum Truncation {
     #[default]
     Mask,
     /// It has no part in the update: no value target, no part in the mean and deviation by which
-    /// advantages are normalised, and no surrogate. What asks for no outcome, an entropy bonus,
-    /// kinetic energy and the mean ratio whose distance from 1 is judged, still covers it.
+    /// advantages are normalised, and no surrogate, so no entropy bonus that goes through
+    /// advantages. What asks for no outcome, the entropy of a Gaussian, kinetic energy and the mean
+    /// ratio whose distance from 1 is judged, still covers it.
     Exclude,
     /// It counts for its reward and the value of the observation it led to. That value is the value
     /// network's at the start of the update; values of other observations follow the network from

@@ -135,7 +135,8 @@ pub struct Objective {
     /// above 0. Default 10 (official).
     pub reward_scale: f64,
     /// Whether that scale stays: `"fixed"`; or `"returns"`, it begins as `reward_scale` and follows
-    /// the returns, so that values are near 1 whatever a task pays. Default `"fixed"` (official).
+    /// the returns, so that values are near 1 whatever a task pays, from the first update on that
+    /// sees a reward; this needs Adam. Default `"fixed"` (official).
     pub reward_scaling: RewardScaling,
     /// Weight of the value loss in the total loss. Range 0 and up. Default 0.25 (official).
     pub value_coefficient: f64,

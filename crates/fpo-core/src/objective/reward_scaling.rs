@@ -8,10 +8,16 @@
 //! c = (mean R²)^(−η/2),   s ← c·s,   last layer of V ← c · last layer of V
 //! ```
 //!
-//! with η = 1 after the first update, which finds the size of the returns, and 0.1 after all
-//! others. Values in units of reward, `V/s`, stay what they were: PopArt's rule (arXiv 1602.07714)
-//! without its shift. The mean of R² is followed instead of the variance, which vanishes where all
-//! returns are alike. While no reward has come, R is as good as 0, and the scale stays.
+//! with η = 1 after the first update whose rollout has a reward that is not 0, which finds the size
+//! of the returns, and 0.1 after all others. Values in units of reward, `V/s`, stay what they were:
+//! PopArt's rule (arXiv 1602.07714) without its shift. The mean of R² is followed instead of the
+//! variance, which vanishes where all returns are alike. Where all rewards of a rollout are 0 the
+//! scale stays: its targets are what the value network says, and to bring those to 1 would only
+//! make its noise larger.
+//!
+//! Gradients of `(V − R)²` become c times as large for the last layer and c² times for the layers
+//! before it. Adam's moments are of gradients before that, so they follow: m by the same factors, v
+//! by their squares. Else a critic would stand still until v has forgotten the larger ones.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,8 +28,8 @@ pub enum RewardScaling {
     /// `reward_scale` throughout.
     #[default]
     Fixed,
-    /// `reward_scale` in the first update; then the root mean square of value targets is brought
-    /// to 1.
+    /// `reward_scale` until an update has seen a reward; then the root mean square of value targets
+    /// is brought to 1. Needs Adam.
     Returns,
 }
 
@@ -34,15 +40,11 @@ const SHARE: f64 = 0.1;
 /// scale up before others come.
 const LARGEST: f64 = 2.0;
 
-/// Value targets whose mean square is at most this are no returns, but what an untrained network
-/// says where there is no reward, or rounding.
-const NOTHING: f64 = 1e-12;
-
 impl RewardScaling {
     /// Returns the factor of the scale after an update whose value targets had this mean square, or
     /// `None` where the scale stays.
     pub(crate) fn factor(self, mean_square: f64, is_first: bool) -> Option<f64> {
-        if self == RewardScaling::Fixed || !mean_square.is_finite() || mean_square <= NOTHING {
+        if self == RewardScaling::Fixed || !mean_square.is_normal() {
             return None;
         }
         Some(match is_first {
@@ -69,7 +71,7 @@ mod tests {
 
     #[test]
     fn the_scale_stays_where_there_is_no_return_or_it_is_fixed() {
-        for mean_square in [0.0, 1e-12, f64::NAN, f64::INFINITY] {
+        for mean_square in [0.0, 1e-310, f64::NAN, f64::INFINITY] {
             assert_eq!(Returns.factor(mean_square, true), None, "{mean_square}");
         }
         assert_eq!(Fixed.factor(400.0, true), None);

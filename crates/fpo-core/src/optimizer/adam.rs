@@ -143,6 +143,19 @@ impl Adam {
         self.steps
     }
 
+    /// Lets the moments of the variable with this index be those of gradients that are `factors`
+    /// times what they were, where these have the variable's shape.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub(crate) fn scale_gradients(&mut self, index: usize, factors: &Tensor) -> Result<()> {
+        let moments = &mut self.moments[index];
+        moments.first = (&moments.first * factors)?;
+        moments.second = (&moments.second * factors.sqr()?)?;
+        self.joined = None;
+        Ok(())
+    }
+
     /// Returns the moments, one entry per variable.
     pub fn moments(&self) -> &[Moments] {
         &self.moments
@@ -243,6 +256,29 @@ mod tests {
             weight_decay: 0.1,
         };
         assert!(against_the_oracle(config, Some(Decay::DecoupledWeightDecay(0.1))) < 1e-12);
+    }
+
+    #[test]
+    fn moments_follow_gradients_that_change_their_size() {
+        let factors = Tensor::new(&[0.5f64, 0.25], &Device::Cpu).unwrap();
+        let zeros = factors.zeros_like().unwrap();
+        let config = AdamConfig::default();
+        let [mut before, mut after] = [(); 2].map(|()| {
+            let vars = [&zeros, &zeros].map(|zeros| Var::from_tensor(zeros).unwrap());
+            Adam::new(vars.to_vec(), config).unwrap()
+        });
+        for k in 0..5 {
+            let grad = Tensor::new(&[(k as f64).sin(), 3.0 - k as f64], &Device::Cpu).unwrap();
+            before.step(&[grad.clone(), grad.clone()]).unwrap();
+            after.step(&[grad.clone(), (&grad * &factors).unwrap()]).unwrap();
+        }
+        before.scale_gradients(1, &factors).unwrap();
+        for (before, after) in before.moments().iter().zip(after.moments()) {
+            for of in [|m: &Moments| m.first.clone(), |m: &Moments| m.second.clone()] {
+                let [before, after] = [before, after].map(|m| of(m).to_vec1::<f64>().unwrap());
+                assert_eq!(before, after, "powers of two are exact");
+            }
+        }
     }
 
     #[test]

@@ -80,6 +80,15 @@ impl Optimizer {
         Ok(Optimizer { config, vars, inner })
     }
 
+    /// Goes back to the initial state, for an optimiser whose state cannot be saved.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub(crate) fn start_anew(&mut self) -> Result<()> {
+        *self = Optimizer::new(std::mem::take(&mut self.vars), self.config)?;
+        Ok(())
+    }
+
     /// Takes the gradients of the variables out of `grads`, in the order of the variables.
     ///
     /// # Errors
@@ -132,6 +141,15 @@ impl Optimizer {
             Inner::Rmsprop(inner) => inner.step(grads)?,
         }
         Ok(norm)
+    }
+
+    /// Lets Adam's moments of the variable with this index be those of gradients that are `factors`
+    /// times what they were. Other optimisers keep theirs.
+    ///
+    /// # Errors
+    /// If a tensor operation fails.
+    pub(crate) fn scale_gradients(&mut self, index: usize, factors: &Tensor) -> Result<()> {
+        self.adam_mut().map_or(Ok(()), |adam| adam.scale_gradients(index, factors))
     }
 
     /// Sets the step size of the coming steps.

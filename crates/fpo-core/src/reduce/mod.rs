@@ -27,11 +27,14 @@ pub trait Reduce: Debug + Send + Sync {
     /// If the participants cannot be reached.
     fn gradients(&self, gradients: &mut [Tensor]) -> Result<()>;
 
-    /// Returns the mean over all parts of a minibatch, given the mean over one part, a scalar. This
-    /// is called with the mean of the advantages, then with that of their squared deviations, and
-    /// then, where an entropy bonus goes through them, with that of the actions' surprise.
-    /// `count` is the number of steps in the local mean, where that differs from part to part;
-    /// without it all parts are equally large.
+    /// Returns the mean over all parts of a minibatch, given the mean over one part, a scalar of any
+    /// floating type. `count` is the number of steps in the local mean, where that differs from part
+    /// to part; without it all parts are equally large. A mean with a part that is NaN is NaN.
+    ///
+    /// A gradient step calls this with the mean of the advantages, with that of their squared
+    /// deviations, where an entropy bonus goes through them with that of the actions' surprise, and
+    /// where the mean ratio is constrained with that of the ratios. An update calls it with what
+    /// decides about its epochs, its end and the scale of rewards.
     ///
     /// # Errors
     /// If the participants cannot be reached.

@@ -45,7 +45,9 @@ fn an_override_of_very_many_names_is_refused() {
 fn a_missing_included_file_is_named() {
     let folder = folder(&[("run.toml", "include = ['nowhere.toml']")]);
     let error = Config::load(&[folder.path().join("run.toml")], &[]).unwrap_err().to_string();
-    assert!(error.contains("nowhere.toml"), "{error}");
+    assert!(error.contains("nowhere.toml, which ") && error.contains("run.toml includes: "));
+    let error = Config::load(&[folder.path().join("nowhere.toml")], &[]).unwrap_err().to_string();
+    assert!(!error.contains("includes"), "{error}");
 }
 
 #[test]
@@ -252,6 +254,31 @@ fn a_rate_follows_only_likelihoods_that_are_known() {
     }
     let error = override_error(&[exact, "algorithm.kind=dppo"]);
     assert!(error.contains("`measure` = `likelihoods`") && error.contains("`dppo`"), "{error}");
+}
+
+#[test]
+fn numbers_that_32_bits_cannot_hold_are_refused() {
+    let fields = [
+        "optimizer.epsilon=1e-300",
+        "optimizer.weight_decay=1e300",
+        "algorithm.reward_scale=1e300",
+        "algorithm.sigma=1e39",
+        "policy.min_std=1e-39",
+        "optimizer.schedule={kind=\"adaptive\",target=1e-300}",
+    ];
+    for field in fields {
+        let (name, error) = (field.split('=').next().unwrap(), override_error(&[field]));
+        assert!(error.contains(name) && error.contains("32 bits"), "{error}");
+    }
+    assert!(load("", &["policy.min_std=1.2e-38", "algorithm.sigma=3.4e38"]).is_ok());
+}
+
+#[test]
+fn the_scale_of_rewards_moves_only_with_adam() {
+    let returns = "algorithm.reward_scaling=returns";
+    assert!(load("", &[returns]).is_ok());
+    let error = override_error(&[returns, "optimizer.kind=radam"]);
+    assert!(error.contains("needs `optimizer.kind` = `adam`"), "{error}");
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! The checks of a configuration that concern several values at once.
 
-use fpo_core::{AdvantageNormalization, PolicySettings, RatioKind, Reduction, SampleNoise, Source};
+use fpo_core::{
+    AdvantageNormalization, OptimizerKind, PolicySettings, RatioKind, Reduction, RewardScaling,
+    SampleNoise, Source,
+};
 
 use crate::config::choices::OverlapChoice;
 use crate::config::error::ConfigError;
@@ -27,6 +30,7 @@ impl Check<'_> {
         self.entropy_is_known(config, source)?;
         self.flow_learns(config, source)?;
         self.likelihoods_are_known(config, source)?;
+        self.moments_follow(config)?;
         self.digest_is_of_a_policy(config)?;
         self.seeds_differ(config)
     }
@@ -150,6 +154,21 @@ impl Check<'_> {
         };
         let fields = [field, "policy.loss_reduction", "algorithm.kind"];
         Err(ConfigError::Combination { origin: self.origins_of(&fields), message })
+    }
+
+    /// Fails if the scale of rewards is to move under an optimiser whose moments cannot.
+    fn moments_follow(&self, config: &Config) -> Result<(), ConfigError> {
+        let follows = config.algorithm.objective.reward_scaling == RewardScaling::Returns;
+        if !follows || config.optimizer.kind == OptimizerKind::Adam {
+            return Ok(());
+        }
+        Err(ConfigError::Combination {
+            origin: self.origins_of(&["algorithm.reward_scaling", "optimizer.kind"]),
+            message:
+                "`algorithm.reward_scaling` = `returns` needs `optimizer.kind` = `adam`, whose \
+                      moments follow the scale; `fixed` does not"
+                    .into(),
+        })
     }
 
     /// Fails if the learning rate is to follow likelihoods that the policy does not have.

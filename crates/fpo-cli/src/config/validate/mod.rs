@@ -4,6 +4,7 @@
 mod combinations;
 mod flow;
 mod sight;
+mod sizes;
 
 use std::fmt::Display;
 use std::ops::{Bound, RangeBounds, RangeInclusive};
@@ -38,6 +39,7 @@ pub(crate) fn validate(config: &Config, origins: &Origins) -> Result<(), ConfigE
     check.optimizer(&config.optimizer)?;
     check.eval(&config.eval)?;
     check.checkpoint(&config.checkpoint)?;
+    check.sizes(config)?;
     check.together(config)
 }
 

@@ -82,8 +82,11 @@ impl SweepFile {
     /// [`UsageError`](crate::terminal::failure::UsageError), which names the file, the field, what
     /// was found and what is expected.
     pub fn read(path: &Path) -> Result<SweepFile> {
-        let text =
-            read_text(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
+        let text = read_text(path).map_err(|source| ConfigError::Read {
+            path: path.into(),
+            by: None,
+            source,
+        })?;
         let name = path.display().to_string();
         let table = document(&text, &name)?;
         Reader { folder: folder_of(path) }.sweep(path, &Section::whole(&name, &table))

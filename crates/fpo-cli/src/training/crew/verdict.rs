@@ -3,7 +3,7 @@
 use anyhow::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::terminal::failure::{USAGE, UsageError, describe, exit_code, is_divergence};
+use crate::terminal::failure::{USAGE, UsageError, describe, exit_code};
 
 /// How a rank has fared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,8 +14,12 @@ pub(super) enum Verdict {
     Interrupted,
     /// A number of training is not finite.
     Diverged {
-        /// The error in a line.
-        text: String,
+        /// Which.
+        tensor: String,
+        /// The bits of its value, which JSON has no number for.
+        bits: u64,
+        /// Gradient steps taken before it.
+        step: u64,
     },
     /// It could not do its part.
     Failed {
@@ -33,10 +37,11 @@ impl Verdict {
         if matches!(error.downcast_ref(), Some(fpo_core::Error::Interrupted)) {
             return Verdict::Interrupted;
         }
-        let text = describe(error);
-        match is_divergence(error) {
-            true => Verdict::Diverged { text },
-            false => Verdict::Failed { text, usage: exit_code(error) == USAGE },
+        match error.downcast_ref() {
+            Some(fpo_core::Error::NonFinite { tensor, value, step }) => {
+                Verdict::Diverged { tensor: tensor.clone(), bits: value.to_bits(), step: *step }
+            }
+            _ => Verdict::Failed { text: describe(error), usage: exit_code(error) == USAGE },
         }
     }
 }
@@ -53,7 +58,7 @@ pub(super) fn decide<T>(result: Result<T>, all: &[Verdict], rank: usize) -> Resu
         _ if everywhere => result,
         (Some(first), _, _) => Err(failure(result, &all[first], first, rank)),
         (None, Some(_), _) => Err(fpo_core::Error::Interrupted.into()),
-        // All have the same numbers, so that this should be everywhere.
+        // All have the same parameters, but each other environments, and the run is one.
         (None, None, Some(first)) => Err(failure(result, &all[first], first, rank)),
         (None, None, None) => result,
     }
@@ -67,7 +72,11 @@ fn failure<T>(result: Result<T>, verdict: &Verdict, first: usize, rank: usize) -
             error.context(format!("rank {first}"))
         }
         (_, Verdict::Failed { text, usage: true }) => UsageError(named(text)).into(),
-        (_, Verdict::Failed { text, .. } | Verdict::Diverged { text }) => Error::msg(named(text)),
+        (_, Verdict::Failed { text, .. }) => Error::msg(named(text)),
+        (_, Verdict::Diverged { tensor, bits, step }) => {
+            let (tensor, value) = (named(tensor), f64::from_bits(*bits));
+            fpo_core::Error::NonFinite { tensor, value, step: *step }.into()
+        }
         (_, Verdict::Done | Verdict::Interrupted) => Error::msg(named("it has given up")),
     }
 }
@@ -77,6 +86,7 @@ mod tests {
     use anyhow::anyhow;
 
     use super::*;
+    use crate::terminal::failure::is_divergence;
 
     fn diverged() -> Error {
         let tensor = "the loss".to_string();
@@ -130,13 +140,22 @@ mod tests {
     }
 
     #[test]
-    fn a_divergence_that_all_have_stays_one_and_one_that_they_do_not_have_is_a_failure() {
+    fn a_divergence_of_one_is_one_of_all() {
         for error in decided([|| Err(diverged()); 3]) {
-            assert!(is_divergence(&error.unwrap_err()));
+            let error = error.unwrap_err();
+            assert!(
+                is_divergence(&error) && describe(&error).starts_with("the loss is"),
+                "{error}"
+            );
         }
         for error in decided([|| Ok(1), || Ok(1), || Err(diverged())]) {
             let error = error.unwrap_err();
-            assert!(!is_divergence(&error) && describe(&error).starts_with("rank 2: "), "{error}");
+            let text = describe(&error);
+            assert!(is_divergence(&error), "{text}");
+            assert_eq!(text, "rank 2: the loss is NaN at gradient step 3");
         }
+        let verdict = Verdict::of(&Err::<u8, _>(diverged()));
+        let sent = serde_json::to_vec(&verdict).unwrap();
+        assert_eq!(serde_json::from_slice::<Verdict>(&sent).unwrap(), verdict);
     }
 }

@@ -7,14 +7,15 @@
 //! ```
 //!
 //! where `rows` vectors and N losses are stored with an action ([`fpo_core::Stored`]). Besides, it
-//! holds the networks with Adam's moments and what a gradient step works with: a few accumulators
-//! in the fused kernels, but the whole graph of a minibatch in composed operations.
+//! holds the networks with Adam's moments, both once more as they were before the iteration, and
+//! what a gradient step works with: a few accumulators in the fused kernels, but the whole graph of
+//! a minibatch in composed operations.
 
 use std::fmt;
 
 use anyhow::{Result, bail};
 use candle_core::Device;
-use fpo_core::{Compute, MOST_BLOCK_ROWS, max_accumulators};
+use fpo_core::{Compute, MOST_BLOCK_ROWS, OptimizerKind, max_accumulators};
 use fpo_envs::VecEnv;
 
 use crate::config::resolved::Config;
@@ -59,8 +60,13 @@ impl Memory {
             }
             Compute::Composed => composed(config, losses, obs, act),
         };
-        // Each network needs its parameters, two moments and a gradient.
-        let learner = 4 * (policy + value) + averaged + work;
+        // Each network needs its parameters, two moments and a gradient. A run whose state can be
+        // saved holds that of before the iteration, to go back to when it is stopped.
+        let kept = match config.optimizer.kind {
+            OptimizerKind::Adam => 3 * (policy + value) + averaged,
+            _ => 0,
+        };
+        let learner = 4 * (policy + value) + averaged + kept + work;
         Memory {
             rollout: rollout * FLOAT,
             learner: learner * FLOAT,

@@ -35,7 +35,8 @@ fn parameters_are_counted_as_the_networks_have_them() {
 }
 
 /// The memory of composed operations grows with the minibatch and the policy's width, that of the
-/// kernels does not. Averaged weights are one more copy of the policy.
+/// kernels does not. Averaged weights are one more copy of the policy, and another in the state to
+/// which an iteration can go back, which there is with Adam only.
 #[test]
 fn composed_parts_and_averages_count() {
     let learner_bytes = |config: &Config| {
@@ -54,7 +55,13 @@ fn composed_parts_and_averages_count() {
         fused.algorithm.ema_decay = Some(0.9);
         let spec = build::policy_spec(&fused, build::envs(&fused).unwrap().spec());
         let policy = spec.parameters as u64;
-        assert_eq!(learner_bytes(&fused), before + policy * FLOAT, "{kind}");
+        assert_eq!(learner_bytes(&fused), before + 2 * policy * FLOAT, "{kind}");
+        let envs = build::envs(&fused).unwrap();
+        let value = parameters(&build::value_sizes(&fused, envs.spec()));
+        let kept = 4 * policy + 3 * value;
+        let before = learner_bytes(&fused);
+        fused.optimizer.kind = OptimizerKind::Radam;
+        assert_eq!(learner_bytes(&fused), before - kept * FLOAT, "{kind}");
     }
 }
 

@@ -159,7 +159,9 @@ impl Parametrization {
     ///
     /// A flow that only shifts its source by m errs by a multiple of `a − m` besides noise, so that
     /// with this factor the loss is `½·|a − m|²` and a constant: the negative log-likelihood of the
-    /// actions that such a flow draws. Linear path: ½ for the u-MSE, 3/2 for the ε-MSE.
+    /// actions that such a flow draws. Linear path: ½ for the u-MSE, 3/2 for the ε-MSE. The mean is
+    /// over uniform times: where the derivative depends on the time, losses at times drawn from
+    /// another law are in nats but for a factor.
     #[inline]
     pub fn nats(self) -> f64 {
         use Quantity::Velocity;

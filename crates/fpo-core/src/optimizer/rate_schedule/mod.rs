@@ -49,7 +49,7 @@ pub enum RateSchedule {
         /// Range above 0. Default 1 (rsl_rl).
         #[serde(default = "default_to", skip_serializing_if = "is_default_to")]
         to: f64,
-        /// What divergence that is: `"ratios"` takes `train/divergence`, `"likelihoods"`
+        /// What divergence that is: `"ratios"` takes `train/divergence_nats`, `"likelihoods"`
         /// `train/kl`, which is then there in every iteration, and `"larger"` the larger of both.
         /// Default `"ratios"` (rsl_rl).
         #[serde(default, skip_serializing_if = "Measure::is_ratios")]
@@ -71,7 +71,7 @@ pub enum RateSchedule {
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
     /// The mean of `ratio − 1 − ln ratio` over the update's gradient steps, each measured before
-    /// the step is taken: in nats where the losses are.
+    /// the step is taken, in nats.
     #[default]
     Ratios,
     /// The divergence after the update, from exact likelihoods of some of the rollout's actions.
