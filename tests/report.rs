@@ -348,7 +348,9 @@ fn a_task_without_reachable_bounds_is_normalised_by_the_scores_that_were_seen() 
 
     let equal = report(&[world(0, 20.0), world(1, 20.0)], &[]);
     assert!(equal["tasks"][0]["scale"].is_null() && equal["overall"].is_null());
-    assert_eq!(notes(&equal, "tasks")[0], "GridWorld/two_walls: all scores are equal");
+    assert_eq!(notes(&equal, "tasks"), ["GridWorld/two_walls: all scores are equal"]);
+    let verdict = "fpo has a mean return of 20.0 on GridWorld/two_walls.";
+    assert_eq!(equal["headline"]["verdict"], verdict);
 }
 
 #[test]
@@ -438,8 +440,12 @@ fn what_cannot_be_reported_is_told_in_one_line() {
     fs::write(path.join("empty.jsonl"), "").unwrap();
     fs::create_dir_all(path.join("folder/inner")).unwrap();
     fs::write(path.join("wrong.toml"), "[A]\nlow = 1\n").unwrap();
+    fs::write(path.join("unknown.toml"), "[A]\nlo = 1\n").unwrap();
+    let negative = text.replacen("\"seed\":1", "\"seed\":-1", 1);
+    fs::write(path.join("negative.jsonl"), negative).unwrap();
     for (args, code, words) in [
-        (&["damaged.jsonl"][..], 1, &["damaged.jsonl:13: "][..]),
+        (&["damaged.jsonl"][..], 1, &["damaged.jsonl:13: EOF", " at column 12\n"][..]),
+        (&["negative.jsonl"], 1, &["negative.jsonl:2: `seed`: invalid value: integer `-1`"]),
         (&["later.jsonl"], 1, &["later.jsonl:1: ", "format 2", "reads format 1"]),
         (&["empty.jsonl"], 1, &["there is no run in empty.jsonl"]),
         (&["nowhere"], 1, &["nowhere"]),
@@ -447,6 +453,7 @@ fn what_cannot_be_reported_is_told_in_one_line() {
         (&["good.jsonl", "-o", "a.pdf"], 2, &["a.pdf", ".html, .md, .json or .csv"]),
         (&["good.jsonl", "-o", "no/a.html"], 1, &["cannot write no/a.html"]),
         (&["good.jsonl", "--references", "wrong.toml"], 2, &["wrong.toml", "both low and high"]),
+        (&["good.jsonl", "--references", "unknown.toml"], 2, &["unknown.toml:2:1: unknown field"]),
         (&["good.jsonl", "--references", "no.toml"], 1, &["no.toml"]),
         (&["good.jsonl", "--score", "worst"], 2, &["worst"]),
         (&[], 2, &["DIR|RUN|FILE"]),

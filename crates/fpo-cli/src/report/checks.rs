@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::report::cells::score;
 use crate::report::entries::Entry;
 use crate::report::notes::{Note, NoteKind};
-use crate::report::words::{count, list};
+use crate::report::words::list;
 use crate::results::outcome::Status;
 use crate::results::row::{Row, Scored};
 use crate::terminal::humanize::short_count;
+use crate::text::count::count;
 
 /// Returns what must be told about the runs of `entries` on `tasks`.
 pub fn check(entries: &[Entry], tasks: &[&str], scored: Scored) -> Vec<Note> {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::report::entries::Entry;
-use crate::report::words::count;
 use crate::results::outcome::Status;
 use crate::results::row::Row;
 use crate::statistics::sample::mean;
+use crate::text::count::count;
 
 /// What the runs of an entry were made with, and what they cost.
 #[derive(Clone, Debug, PartialEq, Serialize)]

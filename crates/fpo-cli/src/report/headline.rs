@@ -4,15 +4,18 @@ use serde::Serialize;
 
 use crate::report::cells::Task;
 use crate::report::overall::{Aggregates, Estimate, Overall};
-use crate::report::words::{count, fixed, list};
+use crate::report::unranked::unranked;
+use crate::report::words::{fixed, names};
 use crate::statistics::bootstrap::Interval;
+use crate::text::count::count;
 
 /// Below this number of seeds a reader is warned of intervals: a bootstrap knows no other runs than
 /// those that it draws from.
 const FEW: usize = 5;
 
-/// Most entries that the headline names.
-const NAMED: usize = 4;
+/// Stands where some runs have no others to be compared with.
+const ONE_SEED: &str =
+    "One seed on some task: there is no interval, and nothing is said of other seeds.";
 
 /// What was compared, and who leads.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -51,12 +54,9 @@ pub fn headline(tasks: &[Task], overall: Option<&Overall>) -> Headline {
     let labels = tasks.first().map_or(Vec::new(), |task| {
         task.cells.iter().map(|cell| cell.entry.as_str()).collect::<Vec<_>>()
     });
-    let names = match labels.len() {
-        0..=NAMED => list(&labels),
-        many => count(many, "entry"),
-    };
     let compared = format!(
-        "{names} on {}, {seeds} each: {}",
+        "{} on {}, {seeds} each: {}",
+        names(&labels),
         count(tasks.len(), "task"),
         count(results, "result")
     );
@@ -69,8 +69,14 @@ pub fn headline(tasks: &[Task], overall: Option<&Overall>) -> Headline {
         ..Headline::default()
     };
     let Some(overall) = overall else {
-        let verdict = "No task has results of all entries, so nothing leads over all.".into();
-        return Headline { verdict, ..base };
+        let found = unranked(tasks);
+        let certainty = match (found.is_one_seed, found.shared) {
+            (true, _) => ONE_SEED,
+            (false, true) => "All scores are equal, so these runs do not say what is better.",
+            (false, false) => "",
+        };
+        let (leader, verdict) = (found.only, found.verdict);
+        return Headline { leader, verdict, certainty: certainty.into(), ..base };
     };
     let yardstick = Yardstick::of(tasks, overall);
     let over = match overall.tasks.as_slice() {
@@ -85,13 +91,16 @@ pub fn headline(tasks: &[Task], overall: Option<&Overall>) -> Headline {
         return Headline { leader: Some(leader.entry.clone()), verdict, certainty, ..base };
     };
     let (first, behind) = (&leader.entry, &second.entry);
+    let best = (yardstick.of)(leader).value;
+    let equal = overall.entries.iter().filter(|entry| (yardstick.of)(entry).value == best);
+    let equal: Vec<&str> = equal.map(|entry| entry.entry.as_str()).collect();
     let verdict = match lead.value > 0.0 {
         true => format!(
             "{first} leads {over} with {with}, {} ahead of {behind} at {}.",
             yardstick.difference(lead),
             yardstick.value(second)
         ),
-        false => format!("{first} and {behind} share the lead {over} with {with}."),
+        false => format!("{} share the lead {over} with {with}.", names(&equal)),
     };
     let certainty = match (one_seed(lead), lead.interval, overall.pairs.first()) {
         (Some(text), _, _) => text.into(),
@@ -180,8 +189,7 @@ impl Yardstick {
 }
 
 fn one_seed(estimate: Estimate) -> Option<&'static str> {
-    let text = "One seed on some task: there is no interval, and nothing is said of other seeds.";
-    estimate.interval.is_none().then_some(text)
+    estimate.interval.is_none().then_some(ONE_SEED)
 }
 
 /// Returns a number with its interval: `0.71 [0.62, 0.80]`.

@@ -1,6 +1,6 @@
 //! `fpo report`: from the rows of many runs to one answer, with its uncertainty and reserves.
 //!
-//! [`inputs`] reads rows, [`entries`] sorts them by what is compared, [`summary`] computes every
+//! [`reading`] reads rows, [`entries`] sorts them by what is compared, [`summary`] computes every
 //! number once, and [`markdown`], [`html`], [`csv`] and serde write what it holds without computing
 //! any more.
 
@@ -19,9 +19,11 @@ pub mod markdown;
 pub mod notes;
 pub mod output;
 pub mod overall;
+pub mod reading;
 pub mod references;
 pub mod scale;
 pub mod sensitivity;
 pub mod summary;
 pub mod tables;
+mod unranked;
 pub mod words;

@@ -10,12 +10,13 @@ use serde::Serialize;
 use crate::report::cells::Task;
 use crate::report::notes::{Note, NoteKind};
 use crate::report::references::{Published, References};
-use crate::report::words::{count, list};
+use crate::report::words::list;
 use crate::statistics::aggregate::Aggregate;
 use crate::statistics::bootstrap::{Interval, Resampling, intervals};
 use crate::statistics::improvement::{Improvement, improvement};
 use crate::statistics::profile::{ProfilePoint, profile};
 use crate::statistics::scores::Scores;
+use crate::text::count::count;
 
 /// Most entries that charts, profiles and pairs show: more lines than this cannot be told apart.
 pub const SHOWN: usize = 8;
@@ -95,7 +96,7 @@ pub struct Overall {
 }
 
 /// Returns the numbers of `methods` (label and method of each entry) over `tasks`, and what was
-/// left out; `None` if no task has results of all entries.
+/// left out; `None` if no task has results of all entries that are not all equal.
 pub fn overall(
     tasks: &[Task],
     methods: &[(String, String)],
@@ -105,7 +106,14 @@ pub fn overall(
     let mut notes = Vec::new();
     let has_results = |at: &usize| tasks.iter().any(|task| task.cells[*at].n > 0);
     let entries: Vec<usize> = (0..methods.len()).filter(has_results).collect();
-    let mut counted = Vec::new();
+    let none_because = |why: &str| {
+        let text = format!("there are no numbers over all tasks, because {why}");
+        Note::new(NoteKind::Tasks, text)
+    };
+    if entries.is_empty() {
+        return (None, vec![none_because("no run has a score")]);
+    }
+    let (mut counted, mut has_equal) = (Vec::new(), false);
     for task in tasks {
         let lacking: Vec<&str> = entries
             .iter()
@@ -117,7 +125,14 @@ pub fn overall(
                 counted.push(task);
                 continue;
             }
-            (0, None) => format!("{}: all scores are equal", task.name),
+            (0, None) => {
+                has_equal = true;
+                let results: usize = task.cells.iter().map(|cell| cell.n).sum();
+                match results {
+                    1 => format!("{}: there is a single score", task.name),
+                    _ => format!("{}: all scores are equal", task.name),
+                }
+            }
             (1..=SHOWN, _) => format!("{}: no result of {}", task.name, list(&lacking)),
             (many, _) => {
                 format!("{}: no result of {many} of {}", task.name, count(entries.len(), "entry"))
@@ -125,10 +140,15 @@ pub fn overall(
         };
         notes.push(Note::new(NoteKind::Tasks, text));
     }
-    if counted.is_empty() || entries.is_empty() {
-        let text =
-            "there are no numbers over all tasks, because no task has results of all entries";
-        notes.push(Note::new(NoteKind::Tasks, text));
+    if counted.is_empty() {
+        match has_equal {
+            // The note on a single task says it all.
+            true if tasks.len() == 1 => {}
+            true => notes.push(none_because(
+                "all scores are equal on every task that has results of all entries",
+            )),
+            false => notes.push(none_because("no task has results of all entries")),
+        }
         return (None, notes);
     }
     // A task that counts has a scale and runs with finite scores, so there is no error here.

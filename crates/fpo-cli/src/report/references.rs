@@ -18,6 +18,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::config::document;
 use crate::terminal::failure::UsageError;
 
 /// The references that the program brings: the paper's Table 1.
@@ -38,7 +39,11 @@ pub struct Published {
 
 /// A published number as a file has it.
 #[derive(Deserialize)]
-#[serde(untagged, deny_unknown_fields)]
+#[serde(
+    untagged,
+    deny_unknown_fields,
+    expecting = "expected a number, or a table such as { mean = 700.0, plus_minus = 45.3 }"
+)]
 enum Written {
     Mean(f64),
     WithSpread { mean: f64, plus_minus: f64 },
@@ -57,7 +62,7 @@ impl From<Written> for Published {
 
 /// The references of a task, or of several together.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
 struct Table {
     low: Option<f64>,
     high: Option<f64>,
@@ -73,7 +78,9 @@ impl References {
     /// Reads the file at `path`, or takes those that the program brings.
     ///
     /// # Errors
-    /// If the file cannot be read; [`UsageError`] if it does not have the form of references.
+    /// If the file cannot be read; [`ConfigError`](crate::config::error::ConfigError) if it is not
+    /// TOML, and [`UsageError`] if it does not have the form of references. Both name the file, and
+    /// line and column where the reader of TOML says them.
     pub fn load(path: Option<&Path>) -> Result<References> {
         match path {
             None => References::parse(BUILT_IN, "the program's references"),
@@ -86,8 +93,10 @@ impl References {
 
     fn parse(text: &str, name: &str) -> Result<References> {
         let wrong = |what: String| UsageError(format!("{name}: {what}"));
+        // First as any TOML, whose mistakes are told as those of a configuration are.
+        document(text, name)?;
         let tables: BTreeMap<String, Table> =
-            toml::from_str(text).map_err(|error| wrong(error.to_string().trim().to_owned()))?;
+            toml::from_str(text).map_err(|error| misread(&error, text, name))?;
         for (task, table) in &tables {
             match (table.low, table.high) {
                 (None, None) => {}
@@ -138,6 +147,15 @@ impl References {
     }
 }
 
+/// Returns the error of a document that is TOML and has another form than references, in one line.
+fn misread(error: &toml::de::Error, text: &str, name: &str) -> UsageError {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    let what = error.message().replace('\n', ", ").replace("expected f64", "expected a number");
+    UsageError(format!("{name}:{line}:{column}: {what}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,13 +193,27 @@ mod tests {
         for (text, word) in [
             ("[A]\nlow = 2\nhigh = 1", "[A] low = 2 must be finite and below high = 1"),
             ("[A]\nlow = 2", "[A] needs both low and high"),
-            ("[A]\nhi = 2", "unknown field `hi`"),
             ("[all]\nlow = 1\nhigh = 2", "[all] has no low and high"),
             ("[all]\npaper = { fpo = 1.0 }", "[all] needs the list `tasks`"),
             ("[A]\ntasks = ['B']", "only [all]"),
         ] {
             let found = error(text);
             assert!(found.starts_with("r.toml: ") && found.contains(word), "{found}");
+        }
+    }
+
+    #[test]
+    fn mistakes_of_form_are_one_line_with_line_and_column() {
+        for (text, expected) in [
+            ("[A]\nlow = 1\nhi = 2", "r.toml:3:1: unknown field `hi`, expected one of `low`"),
+            ("[A]\nlow = 'é'", "r.toml:2:7: invalid type: string \"é\", expected a number"),
+            ("A = 1", "r.toml:1:5: invalid type: integer `1`, expected a table"),
+            ("[A]\npaper = { 'é' = 1, b = 'x' }", "r.toml:2:24: expected a number, or a table"),
+            ("[A]\nlow = 1\nlow = 2", "r.toml:3:1: duplicate key"),
+            ("[A", "r.toml:1:3: "),
+        ] {
+            let found = error(text);
+            assert!(found.starts_with(expected) && !found.contains('\n'), "{found}");
         }
     }
 }

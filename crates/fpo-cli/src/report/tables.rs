@@ -4,9 +4,10 @@ use crate::report::cells::{Cell, Run, Task};
 use crate::report::headline::estimate;
 use crate::report::overall::{Estimate, SHOWN};
 use crate::report::summary::Report;
-use crate::report::words::{count, fixed, list, memory};
+use crate::report::words::{fixed, list, memory};
 use crate::results::outcome::Status;
 use crate::terminal::humanize::{grouped, short_count, short_duration};
+use crate::text::count::count;
 
 /// What stands where there is no number.
 const NOTHING: &str = "–";

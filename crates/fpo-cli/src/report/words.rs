@@ -2,6 +2,11 @@
 
 use serde_json::Value;
 
+use crate::text::count::count;
+
+/// Most entries that a sentence names.
+const NAMED: usize = 4;
+
 /// Returns `value` with at most four significant digits, for labels and axes.
 pub fn short(value: f64) -> String {
     let rounded: f64 = format!("{value:.3e}").parse().unwrap_or(value);
@@ -53,13 +58,12 @@ pub fn list<T: AsRef<str>>(items: &[T]) -> String {
     }
 }
 
-/// Returns `1 run`, `2 runs`.
-pub fn count(number: usize, what: &str) -> String {
-    let plural = match what.strip_suffix('y') {
-        Some(stem) => format!("{stem}ies"),
-        None => format!("{what}s"),
-    };
-    format!("{number} {}", if number == 1 { what } else { plural.as_str() })
+/// Returns the `labels` of entries as a list, or how many there are where they are many.
+pub fn names(labels: &[&str]) -> String {
+    match labels.len() {
+        0..=NAMED => list(labels),
+        many => count(many, "entry"),
+    }
 }
 
 /// Returns a number of bytes as people read it.
@@ -93,7 +97,8 @@ mod tests {
     fn lists_and_counts_read_as_sentences() {
         assert_eq!(list(&["a", "b", "c"]), "a, b and c");
         assert_eq!(list(&["a", "b"]), "a and b");
-        assert_eq!((count(1, "run"), count(3, "entry")), ("1 run".into(), "3 entries".into()));
+        assert_eq!(names(&["a", "b", "c", "d"]), "a, b, c and d");
+        assert_eq!(names(&["a", "b", "c", "d", "e"]), "5 entries");
     }
 
     #[test]

@@ -167,14 +167,16 @@ mod tests {
         let path = folder.path().join("results.jsonl");
         let good = example("A", "fpo", 1).to_line().unwrap();
         for (bad, reason) in [
-            ("{\"step\":1}", "no row of results"),
-            ("{", "EOF"),
+            ("{\"step\":1}", "no row of results: it has no field `format`"),
+            ("{", "EOF while parsing an object at column 1"),
+            ("nonsense", "expected ident at column 2"),
             ("{\"format\":2}", "format 2; this program reads format 1"),
-            ("{\"format\":1,\"task\":\"A\"}", "missing field"),
+            ("{\"format\":\"1\"}", "format \"1\"; this program reads format 1"),
+            ("{\"format\":1,\"task\":\"A\"}", "missing field `method`"),
         ] {
             fs::write(&path, format!("{good}\n{bad}\n{good}\n")).unwrap();
             let error = read(&path).unwrap_err().to_string();
-            assert!(error.contains("results.jsonl:2: ") && error.contains(reason), "{error}");
+            assert!(error.ends_with(&format!("results.jsonl:2: {reason}")), "{error}");
         }
     }
 }

@@ -3,10 +3,11 @@
 use std::fs;
 use std::io;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use fpo_core::Registry;
 use serde_json::{Map, Value};
 
+use crate::config::error::ConfigError;
 use crate::config::resolved::Config;
 use crate::results::identity::{FORMAT, Identity};
 use crate::results::outcome::{MadeBy, Outcome, Status};
@@ -30,9 +31,10 @@ pub struct Labels {
 ///
 /// # Errors
 /// If the configuration, the metrics or the outcome cannot be read. Names the file, and the line of
-/// the metrics.
+/// the metrics. A configuration that is damaged is a file that cannot be read and no mistake of
+/// whoever asks, so that there is no [`ConfigError`] among the causes.
 pub fn of_folder(run: &RunDir, registry: &Registry) -> Result<Row> {
-    let config = Config::load_with(registry, &[run.config_path()], &[])?;
+    let config = Config::load_with(registry, &[run.config_path()], &[]).map_err(damaged)?;
     let outcome = Outcome::load(run).with_context(|| run.root().display().to_string())?;
     let labels = Labels {
         task: config.env.task.clone(),
@@ -40,6 +42,17 @@ pub fn of_folder(run: &RunDir, registry: &Registry) -> Result<Row> {
         settings: Map::new(),
     };
     row(&config, run, outcome, labels)
+}
+
+/// Returns what is wrong with the configuration of a run, which was whole when the run began.
+fn damaged(error: ConfigError) -> anyhow::Error {
+    match error {
+        // Its own advice is how to set the field, which nobody can do for a run that was made.
+        ConfigError::Missing { field, origin, .. } => {
+            anyhow!("{origin} is no configuration of a run: it does not set `{field}`")
+        }
+        error => anyhow!("{error}"),
+    }
 }
 
 /// Returns the row of a run with this configuration, whose metrics lie in the folder `run` if it

@@ -1,6 +1,7 @@
 //! How a run ended and what it took, which only the process that ran it knows: `outcome.json` in
 //! the folder of the run.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -122,17 +123,18 @@ impl Outcome {
     /// Reads the outcome of `run`; `None` if it has none.
     ///
     /// # Errors
-    /// Those of the file system, and `InvalidData` for a file that is no outcome.
+    /// Those of the file system, and `InvalidData` for a file that is no outcome; they name the
+    /// file, without its folder.
     pub fn load(run: &RunDir) -> io::Result<Option<Outcome>> {
+        let named =
+            |kind, error: &dyn fmt::Display| io::Error::new(kind, format!("{FILE}: {error}"));
         let bytes = match fs::read(Outcome::path(run)) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
+            Err(error) => return Err(named(error.kind(), &error)),
         };
         let outcome = serde_json::from_slice(&bytes);
-        outcome
-            .map(Some)
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("{FILE}: {error}")))
+        outcome.map(Some).map_err(|error| named(io::ErrorKind::InvalidData, &error))
     }
 
     /// Returns where the outcome of `run` lies.
@@ -149,5 +151,24 @@ impl Outcome {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_that_cannot_be_read_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDir::at(folder.path());
+        assert_eq!(Outcome::load(&run).unwrap(), None);
+        fs::write(Outcome::path(&run), "{}").unwrap();
+        let error = Outcome::load(&run).unwrap_err().to_string();
+        assert!(error.starts_with("outcome.json: missing field"), "{error}");
+        fs::remove_file(Outcome::path(&run)).unwrap();
+        fs::create_dir(Outcome::path(&run)).unwrap();
+        let error = Outcome::load(&run).unwrap_err().to_string();
+        assert!(error.starts_with("outcome.json: "), "{error}");
     }
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::results::identity::FORMAT;
 use crate::results::outcome::{MadeBy, Status};
+use crate::text::shown::shown;
 
 /// An evaluation during training.
 #[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
@@ -108,14 +109,49 @@ impl Row {
     /// Reads one line.
     ///
     /// # Errors
-    /// In words: no JSON, another format, a field that is missing or of another type.
+    /// In words: no JSON, with the column; another format; a field that is missing or that holds
+    /// something else, with its name.
     pub fn from_line(line: &str) -> Result<Row, String> {
-        let value: Value = serde_json::from_str(line).map_err(|error| error.to_string())?;
-        match value.get("format").and_then(Value::as_u64) {
-            Some(FORMAT) => serde_json::from_value(value).map_err(|error| error.to_string()),
-            Some(other) => Err(format!("format {other}; this program reads format {FORMAT}")),
-            None => Err("no row of results: it has no field `format`".into()),
+        let value: Value = serde_json::from_str(line).map_err(|error| at_column(&error))?;
+        match value.get("format") {
+            Some(format) if format.as_u64() == Some(FORMAT) => {}
+            Some(other) => {
+                let other = shown(&other.to_string());
+                return Err(format!("format {other}; this program reads format {FORMAT}"));
+            }
+            None => return Err("no row of results: it has no field `format`".into()),
         }
+        serde_path_to_error::deserialize(&value).map_err(|error| in_field(&error))
+    }
+}
+
+/// What serde expects of a number, and the same in words.
+const NUMBERS: [(&str, &str); 3] = [
+    ("expected u64", "expected a whole number from 0"),
+    ("expected usize", "expected a whole number from 0"),
+    ("expected f64", "expected a number"),
+];
+
+/// Returns what is wrong with a field, behind its name. A field of the row that is missing has no
+/// other place than the row, and its error names it.
+fn in_field(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
+    let text = error.inner().to_string();
+    let words = NUMBERS.iter().find_map(|(end, words)| Some((text.strip_suffix(end)?, words)));
+    let what = words.map_or(text.clone(), |(start, words)| format!("{start}{words}"));
+    match error.path().iter().next() {
+        Some(_) => format!("`{}`: {what}", error.path()),
+        None => what,
+    }
+}
+
+/// Returns the error of a text of one line without the number of that line, which is always 1: the
+/// line has another number in its file.
+fn at_column(error: &serde_json::Error) -> String {
+    let (line, column) = (error.line(), error.column());
+    let text = error.to_string();
+    match text.strip_suffix(&format!(" at line {line} column {column}")) {
+        Some(what) => format!("{what} at column {column}"),
+        None => text,
     }
 }
 
@@ -166,6 +202,29 @@ pub(crate) mod tests {
         let row = example("A", "fpo", 3);
         let line = row.to_line().unwrap().replacen('{', "{\"later\":[1],", 1);
         assert_eq!(Row::from_line(&line), Ok(row));
+    }
+
+    #[test]
+    fn a_field_that_holds_something_else_is_named_wherever_it_stands() {
+        let whole = "expected a whole number from 0";
+        for (field, value, expected) in [
+            ("/seed", "-2", format!("`seed`: invalid value: integer `-2`, {whole}")),
+            ("/last", "[]", "`last`: invalid type: sequence, expected a number".into()),
+            ("/status", "\"lost\"", "`status`: unknown variant `lost`".into()),
+            ("/made_by/threads", "0.5", "`made_by.threads`: invalid type: floating".into()),
+            ("/evaluations", "3", "`evaluations`: invalid type: integer `3`".into()),
+            (
+                "/evaluations/1/step",
+                "null",
+                format!("`evaluations[1].step`: invalid type: null, {whole}"),
+            ),
+            ("/evaluations/1", "{}", "`evaluations[1]`: missing field `step`".into()),
+        ] {
+            let mut row = serde_json::to_value(example("A", "fpo", 3)).unwrap();
+            *row.pointer_mut(field).unwrap() = serde_json::from_str(value).unwrap();
+            let error = Row::from_line(&row.to_string()).unwrap_err();
+            assert!(error.starts_with(&expected), "{error}");
+        }
     }
 
     #[test]
