@@ -92,6 +92,26 @@ fn what_is_read_is_never_written_over() {
     fail(dir.path(), &record, 2, &["--record would write over the policy"]);
     assert!(fs::read(dir.path().join("run/policy.safetensors")).unwrap() == policy);
     assert!(fs::read(dir.path().join("run/config.toml")).unwrap() == config);
+    // Nor is what another run has, or has trained, or the last policy by the best one.
+    fs::create_dir(dir.path().join("other")).unwrap();
+    for name in ["config.toml", "policy.safetensors"] {
+        fs::copy(dir.path().join("run").join(name), dir.path().join("other").join(name)).unwrap();
+    }
+    let exports = [
+        ("run", "other"),
+        ("run", "other/policy.safetensors"),
+        ("run/policy.safetensors", "other"),
+        ("run/best/policy.safetensors", "run"),
+        ("run/best/policy.safetensors", "run/policy.safetensors"),
+    ];
+    for (policy, output) in exports {
+        let words = ["which belongs to the run in ", "name a place outside of it"];
+        fail(dir.path(), &["export", policy, "-o", output], 2, &words);
+    }
+    fail(dir.path(), &["export", "run", "-o", "-"], 2, &["/dev/stdout"]);
+    // It is not played for a card first.
+    let nowhere = ["export", "run", "-o", "nowhere/shared", "--episodes", "1000000"];
+    fail(dir.path(), &nowhere, 1, &["cannot write nowhere/shared: "]);
     // What the run does not write itself is its owner's to write over.
     for output in ["run/policy.safetensors", "run/mine.safetensors", "run/mine.safetensors"] {
         succeed(dir.path(), &["export", "run", "-o", output]);

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{fpo, metrics, small_config, stderr, succeed};
+use common::{fail, fpo, metrics, small_config, stderr, succeed};
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
@@ -54,7 +54,9 @@ fn killed_after(dir: &TempDir, iteration: u64) -> PathBuf {
     for later in iteration + 1..=ITERATIONS {
         fs::remove_dir_all(checkpoint(&run, later)).unwrap();
     }
-    fs::remove_file(run.join("policy.safetensors")).unwrap();
+    for name in ["policy.safetensors", "outcome.json"] {
+        fs::remove_file(run.join(name)).unwrap();
+    }
     run
 }
 
@@ -185,6 +187,16 @@ fn a_damaged_or_shortened_log_does_not_stop_a_resumption_and_is_spoken_of() {
     };
     assert_eq!(steps(&run), [0, 1024, 1536, 2048]);
 
+    // Damage in place of the last lines is set aside like any other.
+    let run = killed_after(&dir, 3);
+    let damaged = log.replacen(r#"{"step":1536"#, r#"{"step!":1536"#, 1);
+    let end = damaged.find(r#"{"step":2048"#).unwrap();
+    fs::write(run.join("metrics.jsonl"), &damaged[..end]).unwrap();
+    let text = resumed(&run);
+    assert!(text.contains("line 4 is damaged, and 1 of 4 lines are missing"), "{text}");
+    assert_eq!(fs::read_to_string(run.join("set-aside/metrics.jsonl")).unwrap(), damaged[..end]);
+    fs::remove_dir_all(&run).unwrap();
+
     let run = killed_after(&dir, 3);
     let first: String = log.split_inclusive('\n').take(2).collect();
     fs::write(run.join("metrics.jsonl"), first).unwrap();
@@ -255,6 +267,13 @@ fn a_finished_run_can_be_prolonged_to_the_bits_of_one_that_was_as_long_from_the_
     assert_eq!(found, expected);
     assert_eq!(metrics(&whole).len(), 7);
 
+    // A change that has nothing to change leaves no trace.
+    let files = ["config.toml", "changes.jsonl"].map(|name| whole.join(name));
+    let before = files.each_ref().map(|file| fs::read(file).unwrap());
+    let change = ["train", "--resume", "whole", "--set", "eval.count=5"];
+    fail(dir.path(), &change, 1, &["is finished: there is nothing to resume"]);
+    assert_eq!(files.each_ref().map(|file| fs::read(file).unwrap()), before);
+
     // It is a run of that length from now on, and says so once.
     let text = stderr(&resume(&whole));
     assert!(text.contains("is finished") && !text.contains("from step"), "{text}");
@@ -317,7 +336,7 @@ fn a_run_whose_folder_is_gone_is_saved_elsewhere_and_can_go_on() {
     let between = |from: &str, to: &str| {
         text.split(from).nth(1).unwrap_or_else(|| panic!("{text}")).split(to).next().unwrap()
     };
-    let rescued = between("is saved elsewhere: fpo train --resume ", ":");
+    let rescued = between("is saved elsewhere; go on with: fpo train --resume ", "\n");
     let steps: u64 = between("its state at step ", " ").parse().unwrap();
     assert!(rescued.starts_with("run-rescued-"), "{rescued}");
     let total = format!("train.total_steps={}", steps + STEPS_PER_ITERATION);
@@ -350,8 +369,8 @@ fn a_run_that_cannot_write_is_saved_as_far_as_it_can_be_and_goes_on_to_the_same_
     let output = child.wait_with_output().unwrap();
     let text = stderr(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
-    let words = "is saved: once the cause is mended, go on with: fpo train --resume run: ";
-    assert!(text.contains(words) && text.contains("run/best"), "{text}");
+    let words = "is saved; once the cause is mended, go on with: fpo train --resume run\n";
+    assert!(text.ends_with(words) && text.contains("run/best"), "{text}");
     fs::remove_file(run.join("best")).unwrap();
     fs::rename(run.join("elsewhere"), run.join("best")).unwrap();
     resumed(&run);

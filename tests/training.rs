@@ -235,7 +235,9 @@ fn the_same_command_starts_a_run_goes_on_with_it_and_leaves_it_as_it_is_when_it_
     }
     drop(child.stdin.take());
     let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(130), "{text}");
+    assert!(text.contains("stopping, because standard input has ended"), "{text}");
     assert!(!run.join("outcome.json").exists(), "it is not over");
     let go_on = || {
         let mut command = fpo(dir.path());
@@ -259,6 +261,16 @@ fn the_same_command_starts_a_run_goes_on_with_it_and_leaves_it_as_it_is_when_it_
     std::fs::remove_file(&outcome).unwrap();
     go_on();
     assert!(outcome.exists());
+
+    // A finished run is left as it is without its checkpoints too, which a sweep may not keep.
+    std::fs::remove_dir_all(run.join("checkpoints")).unwrap();
+    assert!(go_on().contains("the run in runs/small-seed3 is finished"));
+    let resume = ["train", "--resume", "runs/small-seed3"];
+    common::fail(dir.path(), &resume, 1, &["is finished: there is nothing to resume"]);
+    let longer = [&resume[..], &["--set", "train.total_steps=40960"]].concat();
+    let words = ["has no checkpoints", "with --init runs/small-seed3"];
+    common::fail(dir.path(), &longer, 1, &words);
+    assert!(std::fs::read(run.join("policy.safetensors")).unwrap() == policy);
 
     // Another configuration is told apart, field by field; what decides no result may differ.
     let other = [&args[..], &["--out", "whole", "--set", "algorithm.gamma=0.9"]].concat();

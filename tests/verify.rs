@@ -83,6 +83,21 @@ fn each_damaged_part_is_named() {
     fs::copy(dir.path().join("other/policy.safetensors"), root.join("policy.safetensors")).unwrap();
     let text = stdout(&verify(dir.path(), &[]));
     assert!(text.contains("BAD  policy.safetensors") && text.contains("it is not the policy of"));
+    // Nor one of another step, also where no checkpoint was kept.
+    let shorter = ["--set", "train.total_steps=512", "--out", "shorter"];
+    succeed(dir.path(), &[&other[..2], &shorter].concat());
+    let policy = root.join("policy.safetensors");
+    fs::copy(dir.path().join("shorter/policy.safetensors"), &policy).unwrap();
+    let says = |words: &str| {
+        let text = stdout(&verify(dir.path(), &[]));
+        let bad = text.lines().find(|line| line.starts_with("BAD")).unwrap_or_default();
+        assert!(bad.contains("policy.safetensors") && bad.contains(words), "{text}");
+    };
+    says("it is of step 512");
+    fs::remove_dir_all(root.join("checkpoints")).unwrap();
+    says("it is of step 512");
+    fs::remove_file(policy).unwrap();
+    says("cannot read");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `fpo watch`: the dashboard of a run of another process, or of one that has ended, from its
 //! files.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -65,11 +66,15 @@ pub fn watch(args: &WatchArgs) -> Result<()> {
     let mut course = follower.course();
     follower.read(&mut course)?;
     let view = View { panel: args.panel.panel(), is_watched: true, ..View::default() };
-    let screen = if args.once { None } else { Screen::open(LEAST) };
+    // The screen is drawn on standard error, but a frame for a file or a pipe goes there.
+    let is_shown = std::io::stdout().is_terminal();
+    let screen = if args.once || !is_shown { None } else { Screen::open(LEAST) };
     let Some(screen) = screen else {
-        let size = size().filter(|size| size.0 >= LEAST.0 && size.1 > LEAST.1);
-        // The shell's next prompt needs a row.
-        let size = size.map_or(PRINTED, |(columns, rows)| (columns, rows - 1));
+        let size = match size().filter(|_| is_shown) {
+            // The shell's next prompt needs a row.
+            Some((columns, rows)) => (columns.max(LEAST.0), rows.max(LEAST.1 + 1) - 1),
+            None => PRINTED,
+        };
         return print(&as_text(&course, &view, size));
     };
     let stop = Stop::on_signals()?;

@@ -8,7 +8,7 @@
 use std::fs;
 use std::io::{IsTerminal, stderr};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::Builder;
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ use crate::terminal::screen;
 #[derive(Debug)]
 pub struct Stop {
     asked: Arc<AtomicBool>,
+    /// Why, where it was not a signal that asked first.
+    reason: Arc<OnceLock<&'static str>>,
     last_words: Arc<Mutex<String>>,
     is_announced: bool,
 }
@@ -57,7 +59,7 @@ impl Stop {
             }
         };
         Builder::new().name("signals".into()).spawn(watch).context("cannot wait for signals")?;
-        Ok(Stop { asked, last_words, is_announced: false })
+        Ok(Stop { asked, reason: Arc::default(), last_words, is_announced: false })
     }
 
     /// Asks for the stop also when standard input ends, which is when the program at its other end
@@ -66,28 +68,40 @@ impl Stop {
     /// # Errors
     /// If no thread can be made that waits for it.
     pub fn also_at_end_of_input(&self) -> Result<()> {
-        let flag = self.asked.clone();
+        let ask = self.asker_because("standard input has ended");
         let wait = move || {
             // What is written there does not matter; an input that cannot be read has ended.
             let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-            flag.store(true, Ordering::Relaxed);
+            ask();
         };
         Builder::new().name("input".into()).spawn(wait).context("cannot wait for the input")?;
         Ok(())
     }
 
-    /// Asks for the stop also once this time has passed.
+    /// Asks for the stop also once this time has passed, which is `reason`.
     ///
     /// # Errors
     /// If no thread can be made that waits for it.
-    pub fn also_after(&self, time: Duration) -> Result<()> {
-        let flag = self.asked.clone();
+    pub fn also_after(&self, time: Duration, reason: &'static str) -> Result<()> {
+        let ask = self.asker_because(reason);
         let wait = move || {
             std::thread::sleep(time);
-            flag.store(true, Ordering::Relaxed);
+            ask();
         };
         Builder::new().name("limit".into()).spawn(wait).context("cannot wait for the limit")?;
         Ok(())
+    }
+
+    /// Returns what asks for the stop, and says why unless it was asked for before.
+    fn asker_because(&self, reason: &'static str) -> impl FnOnce() + Send + 'static {
+        let (flag, why) = (self.asked.clone(), self.reason.clone());
+        move || {
+            if !flag.load(Ordering::Relaxed) {
+                // Where two reasons come at once, either is right.
+                let _ = why.set(reason);
+            }
+            flag.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Sets what is said where a second signal makes the program leave at once.
@@ -119,7 +133,12 @@ impl Stop {
     /// it could write into the middle of whatever the reporter draws.
     pub fn announce(&mut self, reporter: &mut dyn Reporter) {
         if self.is_asked() && !std::mem::replace(&mut self.is_announced, true) {
-            reporter.note("stopping; Ctrl-C again leaves at once, without saving");
+            reporter.note(&match self.reason.get() {
+                Some(reason) => {
+                    format!("stopping, because {reason}; Ctrl-C leaves at once, without saving")
+                }
+                None => "stopping; Ctrl-C again leaves at once, without saving".into(),
+            });
         }
     }
 }

@@ -53,6 +53,7 @@ pub fn export(args: &ExportArgs, registry: &Registry) -> Result<()> {
             return Err(UsageError(text).into());
         }
     }
+    output.require_no_run(run.as_ref())?;
     output.require_own_card()?;
     let exported = match &run {
         Some(run) => of_run(run, registry, args)?,

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use crate::commands::export::args::ExportArgs;
 use crate::commands::export::card::seal;
 use crate::commands::export::formats::{FORMATS, Format, ONNX, SAFETENSORS};
+use crate::run::dir::RunDir;
 use crate::run::durable;
 use crate::terminal::failure::UsageError;
 use crate::terminal::reporter::{Notes, Reporter};
@@ -41,14 +42,21 @@ impl Output {
     /// file, a device or a pipe has that name: to that, a policy file is written.
     ///
     /// # Errors
-    /// [`UsageError`] for flags that do not apply there.
+    /// [`UsageError`] for flags that do not apply there; also if a new folder cannot be made there.
     pub(super) fn of(args: &ExportArgs) -> Result<Output> {
         let path = args.output.clone();
+        let is_dash = path.as_os_str() == "-";
+        require(!is_dash, "-o -: name a file or a folder; /dev/stdout takes a policy file")?;
         let extension = path.extension().and_then(|extension| extension.to_str());
         let named = FORMATS.iter().find(|format| Some(format.extension) == extension);
         let is_folder = path.is_dir() || (named.is_none() && !path.exists());
         if is_folder {
             require(args.batch.is_none() || args.onnx, "--batch needs --onnx or -o FILE.onnx")?;
+            if !path.is_dir() {
+                // Episodes for the card may take long, so that this is better known before them.
+                durable::check_output(&path)
+                    .with_context(|| format!("cannot write {}", path.display()))?;
+            }
             return Ok(Output::Folder { path, onnx: args.onnx.then_some(&ONNX) });
         }
         let format = named.copied().unwrap_or(&SAFETENSORS);
@@ -73,6 +81,33 @@ impl Output {
         }
     }
 
+    /// Fails if a file would be written over that belongs to a run: of another run than `exported`
+    /// also its policy, which is then not what that run has trained, and of a run whose policy file
+    /// is exported the one that it trained last.
+    ///
+    /// # Errors
+    /// [`UsageError`] names the file and the run.
+    pub(super) fn require_no_run(&self, exported: Option<&RunDir>) -> Result<()> {
+        for file in self.files() {
+            // A file of a run lies at most two folders below it.
+            let Some(run) = file.ancestors().skip(1).take(3).find_map(run_at) else { continue };
+            let is_own = exported.is_some_and(|exported| is_same_folder(&run, exported));
+            let policy = (!is_own).then(|| run.policy_path());
+            let taken: Vec<PathBuf> = run.own_files().into_iter().chain(policy).collect();
+            let taken = taken.iter().map(PathBuf::as_path);
+            if file == run.policy_path() && !is_own || durable::overwritten(&file, taken).is_some()
+            {
+                let text = format!(
+                    "-o would write {}, which belongs to the run in {}: name a place outside of it",
+                    file.display(),
+                    run.root().display()
+                );
+                return Err(UsageError(text).into());
+            }
+        }
+        Ok(())
+    }
+
     /// Fails if a card would take the place of a file that `fpo export` did not write, or that
     /// somebody has changed since.
     ///
@@ -92,6 +127,19 @@ impl Output {
             card.display()
         );
         require(own, &text)
+    }
+}
+
+/// Returns the run whose folder this is, if it is one.
+fn run_at(folder: &Path) -> Option<RunDir> {
+    let here = folder.as_os_str().is_empty();
+    RunDir::open(if here { Path::new(".") } else { folder }).ok()
+}
+
+fn is_same_folder(a: &RunDir, b: &RunDir) -> bool {
+    match (fs::canonicalize(a.root()), fs::canonicalize(b.root())) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => false,
     }
 }
 

@@ -41,7 +41,8 @@ pub struct TrainArgs {
     #[arg(short, long, alias = "output", value_name = "DIR", conflicts_with = "resume")]
     out: Option<PathBuf>,
     /// Continue the run in this folder from its newest checkpoint; --set may change
-    /// train.total_steps, eval.…, checkpoint.…, train.device and train.overlap
+    /// train.total_steps, train.stop_after, eval.…, checkpoint.…, train.device, train.overlap, and
+    /// what follows a divergence
     #[arg(long, value_name = "RUN", conflicts_with = "seed")]
     resume: Option<PathBuf>,
     /// Continue the run in its folder if it is there, and start it otherwise; a finished run stays

@@ -212,9 +212,30 @@ fn go_on(
     let device = device::open(config.train.device, &mut Notes)?;
     device::set_precision(&device, config.train.precision)?;
     let mut trainer = Trainer::lead(config, &device, operator.crew.clone())?;
-    let elapsed = match checkpoint::newest(run, &mut Notes)? {
+    let newest = checkpoint::newest(run, &mut Notes)?;
+    if newest.is_none() && is_known_to_be_finished(run)? {
+        // A sweep may keep the policy of a finished run alone.
+        if changes.sets.is_empty() {
+            return Ok(WentOn::WasFinished);
+        }
+        let folder = run.root().display();
+        bail!(
+            "the run in {folder} is finished and has no checkpoints, so that it cannot be changed: \
+             start another run from its policy, with --init {}",
+            path(run.root())
+        );
+    }
+    let elapsed = match newest {
         Some(files) => {
             let (elapsed, changes) = checkpoint::restore(&files, &mut trainer)?;
+            if trainer.is_done() {
+                // A kill may have come between the last checkpoint and what is written after it.
+                policy_file::save(&run.policy_path(), &trainer)?;
+                if !is_known_to_be_finished(run)? {
+                    outcome(&trainer, Status::Finished, None, elapsed).save(run)?;
+                }
+                return Ok(WentOn::WasFinished);
+            }
             for change in &changes {
                 Notes.note(&format!("{change} from step {} on", trainer.steps()));
             }
@@ -236,14 +257,6 @@ fn go_on(
     if !changes.sets.is_empty() {
         run.save_config(&resolved)?;
     }
-    if trainer.is_done() {
-        // A kill may have come between the last checkpoint and what is written after it.
-        policy_file::save(&run.policy_path(), &trainer)?;
-        if Outcome::load(run)?.is_none_or(|outcome| outcome.status != Status::Finished) {
-            outcome(&trainer, Status::Finished, None, elapsed).save(run)?;
-        }
-        return Ok(WentOn::WasFinished);
-    }
     if trainer.iteration > 0 && !trainer.learner.resumes_exactly() {
         Notes.note(
             "this optimiser's state cannot be saved: it starts afresh, so the run will differ \
@@ -256,6 +269,10 @@ fn go_on(
     }
     operator.run(run.clone(), trainer, log, elapsed)?;
     Ok(WentOn::Trained)
+}
+
+fn is_known_to_be_finished(run: &RunDir) -> Result<bool> {
+    Ok(Outcome::load(run)?.is_some_and(|outcome| outcome.status == Status::Finished))
 }
 
 /// Returns `runs/STEMS-seedN`, where `STEMS` are the names of the configuration's files.

@@ -14,6 +14,12 @@ use crate::terminal::failure::describe;
 use crate::text::shell::path;
 use crate::training::{checkpoint, policy_file};
 
+/// Returns the error of a run that stopped because of `cause`, with what follows from it: a command
+/// stands last, so that it can be copied to the end of the line.
+fn after(cause: &Error, what_follows: &str) -> Error {
+    Error::msg(format!("the run stopped: {}; {what_follows}", describe(cause)))
+}
+
 impl Session {
     /// Saves the trainer, which is between two iterations, and returns `error` with the word where.
     pub(super) fn rescue(&mut self, error: Error) -> Error {
@@ -23,38 +29,48 @@ impl Session {
         if !self.trainer.crew.is_settled() {
             // No rank could say what its environments are at.
             let how = self.how_to_resume();
-            return error.context(format!(
-                "the run stopped, and its ranks have lost each other; go on from its last \
-                 checkpoint with: {how}"
-            ));
+            return after(
+                &error,
+                &format!(
+                    "its ranks have lost each other; go on from its last checkpoint with: {how}"
+                ),
+            );
         }
         let steps = self.trainer.steps();
         if self.save().is_ok() {
             let how = self.how_to_resume();
-            return error.context(format!(
-                "the run stopped; its state at step {steps} is saved: once the cause is mended, go \
-                 on with: {how}"
-            ));
+            return after(
+                &error,
+                &format!(
+                    "its state at step {steps} is saved; once the cause is mended, go on with: {how}"
+                ),
+            );
         }
         let mut failures = Vec::new();
         for folder in self.shelters() {
             match self.save_as(&folder) {
                 Ok(()) => {
                     let folder = path(&folder);
-                    return error.context(format!(
-                        "the run stopped, and its folder cannot be written; its state at step \
-                         {steps} is saved elsewhere: fpo train --resume {folder}"
-                    ));
+                    return after(
+                        &error,
+                        &format!(
+                            "its folder cannot be written, and its state at step {steps} is saved \
+                         elsewhere; go on with: fpo train --resume {folder}"
+                        ),
+                    );
                 }
                 Err(error) => failures.push(format!("{}: {}", folder.display(), describe(&error))),
             }
         }
-        error.context(format!(
-            "the run stopped, and its state at step {steps} could not be saved anywhere ({}); the \
-             last checkpoint, if there is one, is: {}",
-            failures.join("; "),
-            self.how_to_resume()
-        ))
+        after(
+            &error,
+            &format!(
+                "its state at step {steps} could not be saved anywhere ({}); go on from the last \
+             checkpoint, if there is one, with: {}",
+                failures.join("; "),
+                self.how_to_resume()
+            ),
+        )
     }
 
     /// Returns the folders that a run may be saved to instead of its own, the best first: beside

@@ -11,6 +11,7 @@ use crate::run::metrics::{Metrics, MetricsLog};
 use crate::terminal::failure::{Stopped, describe, is_divergence};
 use crate::terminal::reporter::{Reporter, Wishes};
 use crate::terminal::stop::Stop;
+use crate::text::count::count;
 use crate::text::duration::seconds;
 use crate::text::shell::path;
 use crate::training::evaluate::EvalReport;
@@ -71,7 +72,7 @@ impl Session {
         self.greet();
         let limit = self.trainer.config.train.stop_after.as_deref();
         if let Some(seconds) = limit.and_then(seconds) {
-            stop.also_after(Duration::from_secs(seconds))?;
+            stop.also_after(Duration::from_secs(seconds), "train.stop_after has passed")?;
         }
         stop.set_last_words(&format!(
             "left at once: what came after the last checkpoint is not saved; go on with: {}",
@@ -181,19 +182,18 @@ impl Session {
             .map(|(who, sight)| format!("\nthe {who} does not see {}", sight.hides.join(", ")))
             .collect();
         let text = format!(
-            "fpo {} · {} on {} (obs {}, act {}) · {} environments · {}{ranks}\n\
-             policy {policy} parameters · value {value} · {} iterations of {} steps, {} gradient \
-             steps each\n{}{unseen}\nrun: {}{from}",
+            "fpo {} · {} on {} (obs {}, act {}) · {} · {}{ranks}\n\
+             policy {policy} parameters · value {value} · {} of {} steps, {} each\n{}{unseen}\nrun: {}{from}",
             env!("CARGO_PKG_VERSION"),
             config.algorithm.kind.name,
             spec.name,
             spec.obs_dim,
             spec.action_dim,
-            config.env.num_envs,
+            count(config.env.num_envs, "environment"),
             device::describe(learner.device(), learner.compute()),
-            config.num_iterations(),
+            count(config.num_iterations() as usize, "iteration"),
             config.steps_per_iteration(),
-            config.train.num_epochs * config.train.num_minibatches,
+            count(config.train.num_epochs * config.train.num_minibatches, "gradient step"),
             self.trainer.memory,
             self.run.root().display(),
         );

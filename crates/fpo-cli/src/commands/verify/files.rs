@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::commands::export::policy_of;
 use crate::commands::verify::Finding;
 use crate::config::resolved::Config;
-use crate::results::outcome::Outcome;
+use crate::results::outcome::{Outcome, Status};
 use crate::run::best;
 use crate::run::checkpoint_files::CheckpointFiles;
 use crate::run::dir::RunDir;
@@ -43,20 +43,27 @@ pub fn findings(run: &RunDir, registry: &Registry) -> Vec<Finding> {
             Vec::new()
         }
     };
-    let mut newest = None;
+    let (mut newest, mut saved) = (None, Vec::new());
     for folder in folders {
         let read = CheckpointFiles::read(&folder);
         let step = |files: &CheckpointFiles| format!("step {}", grouped(files.step()));
         add(&folder, read.as_ref().map(step).map_err(|error| anyhow::anyhow!("{error}")));
+        saved.extend(read.as_ref().map(CheckpointFiles::step).ok());
         newest = read.ok().or(newest);
     }
-    if run.policy_path().exists() {
-        add(&run.policy_path(), policy(run, newest.as_ref(), config.as_ref().ok()));
+    let log = metrics(run);
+    saved.extend(log.as_ref().ok().and_then(|log| log.last));
+    let finished = Outcome::load(run).ok().flatten();
+    let is_finished = finished.is_some_and(|outcome| outcome.status == Status::Finished);
+    if run.policy_path().exists() || is_finished {
+        // While a run goes on, or after a kill, its policy may be older than all checkpoints.
+        let steps = is_finished.then_some(saved.as_slice());
+        add(&run.policy_path(), policy(run, newest.as_ref(), steps, config.as_ref().ok()));
     }
     if run.best_dir().exists() {
         add(&run.best_dir(), best_policy(run));
     }
-    add(&run.metrics_path(), metrics(run));
+    add(&run.metrics_path(), log.map(|log| format!("{} lines", grouped(log.lines))));
     let outcome = run.root().join("outcome.json");
     if outcome.exists() {
         let found = Outcome::load(run).map(|outcome| {
@@ -67,14 +74,16 @@ pub fn findings(run: &RunDir, registry: &Registry) -> Vec<Finding> {
     findings
 }
 
-/// Checks the policy's digest, and that it is the one of the newest checkpoint.
+/// Checks the policy's digest, that it is of one of these `steps` where there are any, and that it
+/// is the one of the newest checkpoint where it is of its step.
 fn policy(
     run: &RunDir,
     newest: Option<&CheckpointFiles>,
+    steps: Option<&[u64]>,
     config: Option<&Config>,
 ) -> Result<String> {
     let file = policy_file::load(&run.policy_path(), &Device::Cpu)?;
-    let steps = grouped(file.info.steps);
+    let step = grouped(file.info.steps);
     let digest = if file.has_digest { "" } else { ", without a digest" };
     if let (Some(files), Some(config)) = (newest, config)
         && file.has_digest
@@ -84,9 +93,12 @@ fn policy(
         if fs::read(run.policy_path())? != expected {
             bail!("it is not the policy of {}", files.folder().display());
         }
-        return Ok(format!("step {steps}, the policy of the newest checkpoint"));
+        return Ok(format!("step {step}, the policy of the newest checkpoint"));
     }
-    Ok(format!("step {steps}{digest}"))
+    if steps.is_some_and(|steps| !steps.contains(&file.info.steps)) {
+        bail!("it is of step {step}, of which the run has neither a checkpoint nor its last line");
+    }
+    Ok(format!("step {step}{digest}"))
 }
 
 fn best_policy(run: &RunDir) -> Result<String> {
@@ -95,8 +107,15 @@ fn best_policy(run: &RunDir) -> Result<String> {
     Ok(best.score.to_string())
 }
 
+/// What is known of a log that is in order.
+struct Log {
+    lines: u64,
+    /// The step of the last line.
+    last: Option<u64>,
+}
+
 /// Checks that every line of the log can be read, and that their steps rise.
-fn metrics(run: &RunDir) -> Result<String> {
+fn metrics(run: &RunDir) -> Result<Log> {
     let text = fs::read_to_string(run.metrics_path())?;
     let (mut last, mut lines) = (None, 0);
     for (index, line) in text.lines().enumerate() {
@@ -110,5 +129,5 @@ fn metrics(run: &RunDir) -> Result<String> {
         }
         (last, lines) = (Some(step), number);
     }
-    Ok(format!("{} lines", grouped(lines as u64)))
+    Ok(Log { lines: lines as u64, last })
 }

@@ -11,6 +11,7 @@ use clap::Args;
 use fpo_core::Registry;
 
 use crate::commands::device_arg::parse_device;
+use crate::commands::number_arg::whole;
 use crate::config::choices::DeviceChoice;
 use crate::run::dir::RunDir;
 use crate::terminal::output::print;
@@ -22,7 +23,8 @@ pub struct VerifyArgs {
     run: PathBuf,
     /// Also make the first N iterations again, and compare the parameters after each with those
     /// that the run had
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+          value_parser = whole::<u64>(1..=u64::MAX))]
     replay: Option<u64>,
     /// Where to make them: auto, cpu, cuda, cuda:1, metal [default: the configuration's]
     #[arg(long, value_parser = parse_device, requires = "replay")]

@@ -1,7 +1,7 @@
 //! What of a log of metrics is kept when a run is resumed: the whole lines of the steps up to where
 //! the run stands. Lines of later steps will be written again, and a half-written end is what a
-//! kill leaves. A damaged line among those that are kept is another matter: it is left out, and so
-//! is nothing else.
+//! kill leaves. A damaged line among those that are kept, or behind them where lines are missing, is
+//! another matter: it is left out, and so is nothing else.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 pub struct Kept {
     /// The lines, each with its end.
     pub text: Vec<u8>,
-    /// Numbers, from 1, of lines before the last kept one that are not lines of metrics.
+    /// Numbers, from 1, of lines that are not lines of metrics: those before the last kept one, and
+    /// where lines are missing, those after it.
     pub damaged: Vec<usize>,
     /// Steps that have no line and should have one, in order. That is not said of step 0, which
     /// has one only where the run began with an evaluation.
@@ -35,11 +36,16 @@ impl Kept {
                     damaged.append(&mut since_kept);
                 }
                 Some(_) => {}
-                None => since_kept.push(index + 1),
+                None if line.ends_with(b"\n") => since_kept.push(index + 1),
+                // The beginning of a line that a kill has cut.
+                None => {}
             }
         }
-        let missing =
+        let missing: Vec<u64> =
             recorded.iter().copied().filter(|step| *step > 0 && !there.contains(step)).collect();
+        if !missing.is_empty() {
+            damaged.append(&mut since_kept);
+        }
         Kept { text: kept, damaged, missing }
     }
 
@@ -98,6 +104,15 @@ mod tests {
     fn damage_behind_the_kept_lines_is_no_matter() {
         let log = LOG.replace("{\"step\":30}", "rubbish");
         assert_eq!(Kept::of(log.as_bytes(), &[0, 10, 20]).complaint(3), None);
+    }
+
+    #[test]
+    fn a_damaged_line_in_place_of_the_last_one_is_named() {
+        let log = LOG.replace("{\"step\":20}", "rubbish");
+        let kept = Kept::of(log[..log.find("{\"step\":30").unwrap()].as_bytes(), &[0, 10, 20]);
+        assert_eq!((kept.damaged.as_slice(), kept.missing.as_slice()), (&[3][..], &[20][..]));
+        let kept = Kept::of(b"rubbish\n", &[0, 10, 20]);
+        assert_eq!((kept.damaged.as_slice(), kept.missing.as_slice()), (&[1][..], &[10, 20][..]));
     }
 
     #[test]
