@@ -11,7 +11,7 @@ use tempfile::tempdir;
 
 /// A case that takes no time: GridWorld needs no simulator.
 const SMALL: [&str; 8] =
-    ["bench", "envs", "--tasks", "GridWorld/two_walls", "--envs", "4", "--quick", "--threads=1"];
+    ["bench", "envs", "--tasks", "two_walls", "--envs", "4", "--quick", "--threads=1"];
 
 #[test]
 fn a_bench_prints_a_table_and_writes_what_compare_reads() {
@@ -25,6 +25,7 @@ fn a_bench_prints_a_table_and_writes_what_compare_reads() {
     assert!(file["machine"]["peak_gflops"][0]["gflops"].as_f64().unwrap() > 0.1);
     let result = &file["results"][0];
     assert_eq!((&result["name"], &result["envs"]), (&"env_step".into(), &4.into()));
+    assert_eq!(result["task"], "GridWorld/two_walls");
     assert!(result["steps_per_s"].as_f64().unwrap() > 0.0);
 
     let text = succeed(dir.path(), &["bench", "--compare", "a.json", "a.json"]);
@@ -39,6 +40,23 @@ fn json_on_standard_output_is_all_there_is() {
     let file: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(file["results"].as_array().unwrap().len(), 1);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "no file named -");
+}
+
+#[test]
+fn what_is_measured_keeps_to_the_threads_that_are_asked_for() {
+    let dir = tempdir().unwrap();
+    let (free, one_thread) = SMALL.split_at(7);
+    for (more, variable) in [(one_thread, "0"), (&[], "1")] {
+        let args = [free, more, &["--json", "-"]].concat();
+        let output = fpo(dir.path()).args(args).env("RAYON_NUM_THREADS", variable).output();
+        let file: Value = serde_json::from_slice(&output.unwrap().stdout).unwrap();
+        let threads = |list: &Value| -> Vec<_> {
+            list.as_array().unwrap().iter().map(|entry| entry["threads"].as_u64()).collect()
+        };
+        assert_eq!(threads(&file["results"]), [Some(1)], "{more:?}");
+        let peaks = threads(&file["machine"]["peak_gflops"]);
+        assert!(!peaks.is_empty() && peaks.iter().all(|&count| count == Some(1)), "{peaks:?}");
+    }
 }
 
 #[test]

@@ -7,6 +7,8 @@
 mod common;
 #[path = "errors/environment.rs"]
 mod environment;
+#[path = "errors/flags.rs"]
+mod flags;
 #[path = "errors/mutated.rs"]
 mod mutated;
 #[path = "errors/seeds.rs"]

@@ -139,6 +139,9 @@ fn several_policies_print_a_line_each_and_a_line_for_each_difference() {
     }
     assert_eq!(lines[4], "b.safetensors − first: +0.00 ± 0.00 [+0.00, +0.00]", "itself");
     assert_eq!(lines[5], "first − first: +0.00 ± 0.00 [+0.00, +0.00]");
+    let text = succeed(folder, &["eval", "first", "first", "--episodes", "1"]);
+    let head = text.lines().next().unwrap();
+    assert_eq!(head, "GridWorld/two_walls, the same episode of seed 77 for each policy");
 }
 
 #[test]

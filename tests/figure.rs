@@ -82,4 +82,9 @@ fn what_cannot_be_drawn_is_told_in_one_line() {
         assert!(text.contains(word), "no {word} in {text}");
         assert!(!dir.path().join(file).exists());
     }
+    let args = ["figure", "gridworld", "grid", "-o", "a.svg", "--title", "a", "--title", "b"];
+    let output = fpo(dir.path()).args(args).output().unwrap();
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("--title is given 2 times for 1 run: "), "{text}");
 }

@@ -195,14 +195,15 @@ fn shells_complete_commands_flags_and_tasks() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = succeed(dir.path(), &["completions", shell]);
         assert!(script.contains("resume-or-start"), "{shell}");
-        // clap's scripts for the others complete no arguments but flags.
-        assert_eq!(script.contains(TASK), ["bash", "zsh"].contains(&shell), "{shell}");
+        // clap's scripts for the others complete no values; that for fish knows those of flags.
+        assert_eq!(script.contains(TASK), ["bash", "zsh", "fish"].contains(&shell), "{shell}");
     }
-    // What bash makes of `fpo init Grid<Tab>`, `fpo train --resume<Tab>` and `fpo li<Tab>`.
+    // What bash makes of `fpo init Grid<Tab>`, `fpo train --resume<Tab>` and so on.
     let script = succeed(dir.path(), &["completions", "bash"]);
     fs::write(dir.path().join("fpo.bash"), script).unwrap();
     for (words, expected) in [
         ("fpo init Grid", "GridWorld/two_walls"),
+        ("fpo eval run --task Grid", "GridWorld/two_walls"),
         ("fpo train --resume-", "--resume-or-start"),
         ("fpo li", "list"),
     ] {

@@ -7,7 +7,7 @@ mod common;
 
 use std::path::Path;
 
-use common::{fpo, small_config, stderr, succeed};
+use common::{fail, fpo, small_config, stderr, succeed};
 use serde_json::Value;
 use tempfile::tempdir;
 
@@ -71,4 +71,50 @@ fn both_commands_play_a_policy_file_alike() {
     assert_eq!(report["length_mean"], 12.0, "24 control steps, two for each action");
     assert_eq!(play(dir.path(), &["envs", task, "--rollout", file]), report);
     assert_eq!(play(dir.path(), &["eval", file, "--task", task]), report);
+}
+
+#[test]
+fn both_commands_play_the_policy_of_a_runs_folder_with_the_runs_seed() {
+    let task = "Classic/MultiGoal";
+    let dir = tempdir().unwrap();
+    train(dir.path(), task, &["eval.seed=77"]);
+    let own = play(dir.path(), &["eval", "run"]);
+    assert_eq!(play(dir.path(), &["envs", task, "--rollout", "run"]), own);
+    let file = ["envs", task, "--rollout", "run/policy.safetensors"];
+    assert_ne!(play(dir.path(), &file), own, "a file has no run");
+    std::fs::create_dir(dir.path().join("empty")).unwrap();
+    let folder = ["envs", task, "--rollout", "empty"];
+    fail(dir.path(), &folder, 1, &["empty is not a run"]);
+}
+
+#[test]
+fn a_task_is_called_by_the_same_names_in_every_command() {
+    let dir = tempdir().unwrap();
+    train(dir.path(), "GridWorld/two_walls", &[]);
+    let shown = succeed(dir.path(), &["envs", "GridWorld/two_slits"]);
+    for name in ["two_slits", "TwoSlits", "gridworld/two-slits"] {
+        assert_eq!(succeed(dir.path(), &["envs", name]), shown);
+    }
+    let by = |name: &str| {
+        [
+            play(dir.path(), &["envs", name, "--rollout", "random"]),
+            play(dir.path(), &["envs", name, "--rollout", "run/policy.safetensors"]),
+            play(dir.path(), &["eval", "run", "--task", name]),
+        ]
+    };
+    let reports = by("two_slits");
+    assert_eq!(reports, by("GridWorld/two_slits"));
+    assert!(reports.iter().all(|report| report["task"] == "GridWorld/two_slits"));
+    for args in [
+        &["envs", "two_slit"][..],
+        &["envs", "two_slit", "--rollout", "zero"],
+        &["eval", "run", "--task", "two_slit"],
+        &["render", "run", "--task", "two_slit", "-o", "a.png"],
+        &["render", "zero", "--task", "two_slit", "-o", "a.png"],
+        &["bench", "envs", "--tasks", "two_slit"],
+    ] {
+        let words = ["unknown task `two_slit`: did you mean `GridWorld/two_slits`?", "`fpo envs`"];
+        let text = fail(dir.path(), args, 2, &words);
+        assert_eq!(text.trim_end().lines().count(), 1, "{args:?}: {text}");
+    }
 }

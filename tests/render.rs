@@ -181,6 +181,15 @@ fn a_trained_policy_is_drawn_from_its_run_and_from_its_file() {
 }
 
 #[test]
+fn a_task_may_be_called_by_its_short_name_and_one_step_is_not_steps() {
+    let dir = tempdir().unwrap();
+    let args = ["render", "zero", "--task", "two_slits", "--length", "1", "--sheet", "2x1"];
+    let said = succeed(dir.path(), &[&args[..], &["--size", "64x64", "-o", "a.png"]].concat());
+    assert!(said.starts_with("GridWorld/two_slits, 1 episode of seed 1000000, "), "{said}");
+    assert!(said.trim_end().ends_with(" in 1 step"), "{said}");
+}
+
+#[test]
 fn every_drawing_moves_with_its_task() {
     let dir = tempdir().unwrap();
     let multi_goals = ["Classic/MultiGoal", "Classic/DrawnGoal"];
@@ -290,7 +299,7 @@ fn what_cannot_be_drawn_is_told_in_one_line() {
         (
             &[&classic[..], &["--title", "a", "--title", "b", "-o", "a.gif"]].concat(),
             2,
-            &["--title"],
+            &["--title is given 2 times for 1 policy: "],
         ),
         (
             &["zero", "--task", "Classic/Cartpole", "--fps", "99", "-o", "a.gif"],

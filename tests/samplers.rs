@@ -61,7 +61,11 @@ fn eval_plays_with_any_sampler_and_says_which() {
             2,
             "--rtol does not apply to --sampler heun",
         ),
-        (&["--sampler", "sde", "--churn", "-1"], 2, "churn is -1; allowed: 0 or more"),
+        (
+            &["--times", "1,0.5,0.6,0"],
+            2,
+            "--times: sampler grid: time 3 of 4 is 0.6; it must be below the one before it, 0.5",
+        ),
         (&["--sampler", "leapfrog"], 2, "leapfrog"),
         (&["--sampler", "dopri5", "--rtol", "0", "--atol", "1e-30"], 1, "more than 1000 steps"),
     ] {

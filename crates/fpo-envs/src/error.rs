@@ -100,16 +100,20 @@ pub enum EnvError {
 
 impl EnvError {
     /// The error for a name that is not among `known`. It suggests the known name with the
-    /// smallest edit distance, unless more than half of that name would have to change.
+    /// smallest edit distance, unless more than half of that name would have to change. The group
+    /// before a slash may be left out: the name behind it is then what is compared.
     pub(crate) fn unknown_task(task: &str, known: impl IntoIterator<Item = String>) -> Self {
         let wanted = task.to_lowercase();
-        let distance = |name: &str| strsim::levenshtein(&wanted, &name.to_lowercase());
-        let nearest = known
-            .into_iter()
-            .map(|name| (distance(&name), name))
-            .min()
-            .filter(|(distance, name)| *distance <= name.len() / 2)
-            .map(|(_, name)| name);
+        let distance = |name: &str| {
+            let distance = strsim::levenshtein(&wanted, &name.to_lowercase());
+            (distance <= name.len() / 2).then_some(distance)
+        };
+        let near = |name: String| {
+            let own = name.rsplit('/').next().unwrap_or(&name);
+            let nearer = [distance(&name), distance(own)].into_iter().flatten().min()?;
+            Some((nearer, name))
+        };
+        let nearest = known.into_iter().filter_map(near).min().map(|(_, name)| name);
         Self::UnknownTask { task: task.into(), nearest }
     }
 }

@@ -1,5 +1,4 @@
-//! Parses the flag `--device`, which spells devices as a configuration does. Several commands share
-//! it.
+//! Parses the name of a device, spelled as a configuration does.
 
 use crate::config::choices::DeviceChoice;
 

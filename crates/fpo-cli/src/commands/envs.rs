@@ -7,10 +7,12 @@ use candle_core::Device;
 use clap::Args;
 
 use crate::commands::envs_table;
+use crate::commands::eval::entrant::{Asked, Entrant};
 use crate::commands::play::{PlayArgs, play, show};
-use crate::commands::task_arg::task_name;
+use crate::commands::sampler_args::SamplerArgs;
+use crate::commands::task_arg::{task_name, task_spec};
+use crate::terminal::failure::UsageError;
 use crate::training::player::Player;
-use crate::training::policy_file;
 
 /// The flags of `fpo envs`.
 #[derive(Args, Debug)]
@@ -21,8 +23,9 @@ pub struct EnvsArgs {
     /// Print JSON instead of text
     #[arg(long)]
     json: bool,
-    /// Play episodes of the task: random (uniform controls), zero, or a policy file
-    #[arg(long, value_name = "random|zero|FILE", requires = "task")]
+    /// Play episodes of the task: random (uniform controls), zero, or the policy of a file or of a
+    /// run's folder
+    #[arg(long, value_name = "random|zero|POLICY", requires = "task")]
     pub(crate) rollout: Option<String>,
     #[command(flatten)]
     play: PlayArgs,
@@ -31,23 +34,32 @@ pub struct EnvsArgs {
 /// Lists the tasks, shows one, or plays it.
 ///
 /// # Errors
-/// Those of the tasks, of the policy file, and of playing.
+/// Those of the tasks, of the policy, and of playing; [`UsageError`] for a flag that says how to
+/// play where nothing is played.
 pub fn envs(args: EnvsArgs) -> Result<()> {
+    if let (None, Some(flag)) = (&args.rollout, args.play.given()) {
+        let text = format!(
+            "{flag} says how to play, and nothing is to be played: add --rollout random, zero or \
+             a policy"
+        );
+        return Err(UsageError(text).into());
+    }
     let Some(task) = args.task else {
         return envs_table::tasks(args.json);
     };
-    let spec = fpo_envs::spec(&task)?;
+    let spec = task_spec(&task)?;
     let Some(policy) = args.rollout else {
         return envs_table::task(&spec, args.json);
     };
     let (player, plan) = match policy.as_str() {
-        "random" => (Player::Random, args.play.plan(task)),
-        "zero" => (Player::Zero, args.play.plan(task)),
-        file => {
-            let path = Path::new(file);
-            let file = policy_file::load(path, &Device::Cpu)?;
-            let plan = args.play.plan_for_policy(path, &file, Some(&task), None)?;
-            (Player::Policy(Box::new(file.actor()?)), plan)
+        "random" => (Player::Random, args.play.plan(spec.name)),
+        "zero" => (Player::Zero, args.play.plan(spec.name)),
+        given => {
+            let sampler = SamplerArgs::default();
+            let (task, play) = (Some(task.as_str()), &args.play);
+            let asked = Asked { best: false, task, sampler: &sampler, play };
+            let entrant = Entrant::read(Path::new(given), &asked, &Device::Cpu, None)?;
+            (entrant.player, entrant.plan)
         }
     };
     show(play(&player, &plan, &args.play)?, args.json)

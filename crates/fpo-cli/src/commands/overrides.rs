@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use fpo_core::Registry;
 
+use crate::commands::number_arg::whole;
 use crate::config::named::Named;
 use crate::config::resolved::Config;
 
@@ -14,7 +15,8 @@ pub struct Overrides {
     #[arg(long, value_name = "FIELD=VALUE")]
     pub(crate) set: Vec<String>,
     /// Seed of the run; the same as --set train.seed=N
-    #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+          value_parser = whole::<u64>(0..=i64::MAX as u64))]
     seed: Option<u64>,
 }
 

@@ -8,7 +8,9 @@ use clap::Args;
 use fpo_core::PolicyFile;
 use fpo_envs::Starts;
 
+use crate::commands::number_arg::whole;
 use crate::commands::summary::Summary;
+use crate::commands::task_arg::task_spec;
 use crate::config::resolved::Config;
 use crate::run::dir::RunDir;
 use crate::run::durable;
@@ -19,18 +21,22 @@ use crate::training::player::Player;
 use crate::training::policy_file::{require_fit, starts};
 use crate::training::recording::Recording;
 
+/// How many episodes are played where nothing else is asked for, as in the evaluations of training.
+const EPISODES: u32 = 128;
 /// The seed of episodes that belong to no run, the default of `eval.seed`.
 const SEED: u64 = 1_000_000;
 
 /// How much to play, and where to write it.
 #[derive(Args, Debug)]
 pub struct PlayArgs {
-    /// Episodes to play
-    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
-    episodes: u32,
+    /// Episodes to play [default: 128]
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+          value_parser = whole::<u32>(1..=1 << 20))]
+    episodes: Option<u32>,
     /// Seed of starts and noise [default: `eval.seed` of the run if its folder is given, else
     /// 1000000]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+          value_parser = whole::<u64>(0..=u64::MAX))]
     seed: Option<u64>,
     /// Write every step (obs, noise, action, control, reward, ended) to a safetensors file
     #[arg(long, value_name = "FILE")]
@@ -40,14 +46,24 @@ pub struct PlayArgs {
 impl PlayArgs {
     /// Returns what `--episodes` and `--seed` alone ask for.
     pub fn unrecorded(episodes: u32, seed: Option<u64>) -> PlayArgs {
-        PlayArgs { episodes, seed, record: None }
+        PlayArgs { episodes: Some(episodes), seed, record: None }
+    }
+
+    /// Returns the first of these flags that was given.
+    pub fn given(&self) -> Option<&'static str> {
+        let flags = [
+            ("--episodes", self.episodes.is_some()),
+            ("--seed", self.seed.is_some()),
+            ("--record", self.record.is_some()),
+        ];
+        flags.into_iter().find(|(_, is_given)| *is_given).map(|(flag, _)| flag)
     }
 
     /// Returns the plan for a player that was not trained: every setting of `task` is its own.
     pub fn plan(&self, task: String) -> EvalPlan {
         EvalPlan {
             task,
-            episodes: self.episodes as usize,
+            episodes: self.episodes.unwrap_or(EPISODES) as usize,
             seed: self.seed.unwrap_or(SEED),
             episode_length: None,
             starts: Starts::default(),
@@ -62,7 +78,7 @@ impl PlayArgs {
     /// as long as in training too, unless the task is another one.
     ///
     /// # Errors
-    /// If this build has no such task, or the policy's sizes are not those of the task. Also if the
+    /// If there is no such task here, or the policy's sizes are not those of the task. Also if the
     /// recording is to be written over the policy.
     pub fn plan_for_policy(
         &self,
@@ -79,7 +95,7 @@ impl PlayArgs {
         }
         let info = &file.info;
         let spec = match task {
-            Some(task) => fpo_envs::spec(task)?,
+            Some(task) => task_spec(task)?,
             // A task that the file names and this build lacks is no mistake of the command line.
             None => fpo_envs::spec(&info.task)
                 .map_err(|error| anyhow!("policy {}: {error}", path.display()))?,
@@ -159,7 +175,8 @@ mod tests {
     use crate::config::sections::EvalConfig;
 
     #[test]
-    fn the_seed_without_a_run_is_the_default_of_evaluations_during_training() {
-        assert_eq!(SEED, EvalConfig::default().seed);
+    fn episodes_and_the_seed_without_a_run_are_those_of_evaluations_during_training() {
+        let EvalConfig { seed, episodes, .. } = EvalConfig::default();
+        assert_eq!((SEED, EPISODES as usize), (seed, episodes));
     }
 }

@@ -2,33 +2,40 @@
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use fpo_core::sampler::{Grid, Method, Sampler, Start};
+use fpo_core::sampler::{Grid, MAX_UNIFORM, Method, Sampler, Start};
 
+use crate::commands::number_arg::{number, whole};
 use crate::terminal::failure::UsageError;
 
 /// The flags that choose how actions are drawn, if not in the policy's own way.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub struct SamplerArgs {
     /// Draw actions by another sampler [default: the policy's own Euler steps]
     #[arg(long, value_enum)]
     sampler: Option<MethodName>,
     /// Number of steps of the sampler, except dopri5 [default: the policy's]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+          value_parser = whole::<usize>(1..=MAX_UNIFORM))]
     steps: Option<usize>,
     /// Flow times between which steps are taken, falling from 1 to 0 [default: evenly spaced]
-    #[arg(long, value_name = "1,…,0", value_delimiter = ',', conflicts_with = "steps")]
+    #[arg(long, value_name = "1,…,0", value_delimiter = ',', conflicts_with = "steps",
+          allow_negative_numbers = true,
+          value_parser = number("a number from 0 to 1", |x| (0.0..=1.0).contains(&x)))]
     times: Option<Vec<f64>>,
     /// Where samples start [default: the policy's]
     #[arg(long, value_enum)]
     start: Option<StartName>,
     /// Relative tolerance of dopri5 [default: 1e-4]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", allow_negative_numbers = true,
+          value_parser = number("a number of 0 or more, below 1", |x| (0.0..1.0).contains(&x)))]
     rtol: Option<f64>,
     /// Absolute tolerance of dopri5 [default: 1e-5]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", allow_negative_numbers = true,
+          value_parser = number("a finite number above 0", |x| x > 0.0 && x.is_finite()))]
     atol: Option<f64>,
     /// How much noise sde exchanges on the way; 0 gives Euler's method [default: 1]
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", allow_negative_numbers = true,
+          value_parser = number("a finite number of 0 or more", |x| x >= 0.0 && x.is_finite()))]
     churn: Option<f64>,
 }
 
@@ -107,7 +114,10 @@ impl SamplerArgs {
         };
         let start = self.start().unwrap_or(policy_start);
         let sampler = Sampler { method, grid, start };
-        sampler.validate().map_err(|error| UsageError(error.to_string()))?;
+        sampler.validate().map_err(|error| {
+            let flag = if self.times.is_some() { "--times: " } else { "" };
+            UsageError(format!("{flag}{error}"))
+        })?;
         Ok(Some(sampler))
     }
 }
@@ -118,23 +128,28 @@ impl SamplerArgs {
     /// # Errors
     /// [`UsageError`] names a flag that asks for steps.
     pub fn start_alone(&self) -> Result<Option<Start>> {
-        for (flag, asked) in [
+        if let Some(flag) = self.given().find(|flag| *flag != "--start") {
+            let what = format!(
+                "{flag} does not apply to a Gaussian policy, which takes no steps; it applies to \
+                 flows"
+            );
+            return Err(UsageError(what).into());
+        }
+        Ok(self.start())
+    }
+
+    /// Returns the flags that were given.
+    pub fn given(&self) -> impl Iterator<Item = &'static str> {
+        let flags = [
             ("--sampler", self.sampler.is_some()),
             ("--steps", self.steps.is_some()),
             ("--times", self.times.is_some()),
             ("--rtol", self.rtol.is_some()),
             ("--atol", self.atol.is_some()),
             ("--churn", self.churn.is_some()),
-        ] {
-            if asked {
-                let what = format!(
-                    "{flag} does not apply to a Gaussian policy, which takes no steps; it applies \
-                     to flows"
-                );
-                return Err(UsageError(what).into());
-            }
-        }
-        Ok(self.start())
+            ("--start", self.start.is_some()),
+        ];
+        flags.into_iter().filter(|(_, is_given)| *is_given).map(|(flag, _)| flag)
     }
 
     /// Returns the start that was asked for.
@@ -192,8 +207,38 @@ mod tests {
         assert_eq!(sampler.grid, Grid::Custom(vec![1.0, 0.4, 0.1, 0.0]));
         assert_eq!(parse("--times 1,0").unwrap().unwrap().method, Method::Euler);
         assert!(parse("--times 1,0 --steps 3").is_err());
-        let error = parse("--times 1,0.5,0.6,0").unwrap_err().to_string();
-        assert!(error.contains("time 2 is 0.6; it must be below 0.5"), "{error}");
+        let error = parse("--times 1,0.5,0.6,0").unwrap_err();
+        assert!(error.is::<UsageError>(), "{error:?}");
+        let words = "time 3 of 4 is 0.6; it must be below the one before it, 0.5";
+        assert_eq!(error.to_string(), format!("--times: sampler grid: {words}"));
+    }
+
+    #[test]
+    fn a_number_that_no_sampler_takes_is_refused_with_its_flag_and_what_would_do() {
+        for (flag, wrong, right) in [
+            ("--steps", "0 -1 x 100001", "a whole number from 1 to 100000"),
+            ("--times", "a -1 NaN 1,NaN,0 2", "a number from 0 to 1"),
+            ("--rtol", "-1 NaN 1", "a number of 0 or more, below 1"),
+            ("--atol", "0 -1 inf x", "a finite number above 0"),
+            ("--churn", "-1 inf NaN", "a finite number of 0 or more"),
+        ] {
+            for value in wrong.split(' ') {
+                let error = parse(&format!("{flag} {value}")).unwrap_err().to_string();
+                let words = [format!("for '{flag} <"), format!("expected {right}")];
+                assert!(words.iter().all(|word| error.contains(word)), "{value}: {error}");
+            }
+        }
+        // The ends of what flags take are what the library takes.
+        for line in [
+            "--steps 1",
+            "--steps 100000",
+            "--times 1,0",
+            "--sampler dopri5 --rtol 0 --atol 1e-300",
+            "--sampler dopri5 --rtol 0.9999999 --atol 1e300",
+            "--sampler sde --churn 0",
+        ] {
+            assert!(parse(line).unwrap().is_some(), "{line}");
+        }
     }
 
     #[test]
@@ -204,9 +249,6 @@ mod tests {
             ("--sampler euler --churn 1", "only to sde"),
             ("--sampler dopri5 --steps 4", "--steps does not apply to --sampler dopri5"),
             ("--churn 1", "the policy's own sampler"),
-            ("--sampler dopri5 --rtol -1", "rtol is -1; allowed: 0 or more, below 1"),
-            ("--sampler sde --churn -1", "churn is -1"),
-            ("--sampler euler --steps 0", "0 steps; allowed: 1 to 100000"),
         ] {
             let error = parse(line).unwrap_err();
             assert!(error.is::<UsageError>(), "{line}: {error:?}");

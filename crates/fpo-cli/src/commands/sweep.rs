@@ -22,6 +22,7 @@ use crate::terminal::humanize::{grouped, short_duration};
 use crate::terminal::output::{note, print};
 use crate::terminal::reporter::{Notes, Reporter};
 use crate::terminal::stop::Stop;
+use crate::text::count::count;
 
 /// Makes the runs that are not done yet.
 ///
@@ -119,9 +120,10 @@ fn clear_finished(runs: &[Planned], folder: &SweepDir, ledger: &Ledger, keep: Ke
 }
 
 fn greet(runs: &[Planned], todo: &[usize], folder: &SweepDir, ledger: &Ledger, args: &SweepArgs) {
-    let count = |state| runs.iter().filter(|run| ledger.state(run) == state).count();
-    let (done, failed) = (count(State::Done), count(State::Failed));
-    let mut text = format!("{} runs, {} to make, {done} done", runs.len(), todo.len());
+    let in_state = |state| runs.iter().filter(|run| ledger.state(run) == state).count();
+    let (done, failed) = (in_state(State::Done), in_state(State::Failed));
+    let all = count(runs.len(), "run");
+    let mut text = format!("{all}, {} to make, {done} done", todo.len());
     if failed > 0 {
         let how = if args.retry_failed { "tried again" } else { "see --retry-failed" };
         text += &format!(", {failed} failed ({how})");
@@ -151,7 +153,7 @@ fn farewell(
         count => format!(", {count} of them diverged"),
     };
     let results = folder.results_path(args.index);
-    note(&format!("{done} runs done{diverged}: {}", results.display()));
+    note(&format!("{} done{diverged}: {}", count(done, "run"), results.display()));
     match failed {
         0 => Ok(()),
         1 => bail!("1 run failed; its row says why; --retry-failed tries it again"),
@@ -183,8 +185,8 @@ fn listing(runs: &[Planned], ledger: &Ledger, args: &SweepArgs) -> Result<String
     }
     let known: Option<Vec<f64>> =
         todo.iter().map(|&index| durations.seconds(&runs[index])).collect();
-    let (count, jobs) = (runs.len(), jobs(args));
-    text += &format!("{count} runs, {} to make", todo.len());
+    let (all, jobs) = (count(runs.len(), "run"), jobs(args));
+    text += &format!("{all}, {} to make", todo.len());
     text += &match known {
         Some(seconds) => {
             let whole = until_done(&[], &seconds, jobs).round() as u64;

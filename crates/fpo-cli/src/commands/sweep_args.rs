@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::commands::number_arg::whole;
 use crate::sweep::keep::Keep;
 
 /// The arguments of `fpo sweep`.
@@ -15,11 +16,12 @@ pub struct SweepArgs {
     #[arg(short, long, alias = "output", value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
     /// Runs side by side [default: as many as the cores allow]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+          value_parser = whole::<u32>(1..=65_536))]
     pub(super) jobs: Option<u32>,
     /// Threads of each run
-    #[arg(long, value_name = "N", default_value_t = 1,
-          value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true,
+          value_parser = whole::<u32>(1..=65_536))]
     pub(super) threads: u32,
     /// Rows of runs that need not be made again, such as those of another machine (repeatable)
     #[arg(long, value_name = "results.jsonl")]
@@ -38,7 +40,9 @@ pub struct SweepArgs {
     #[arg(long, requires = "dry_run")]
     pub(super) measure: bool,
     /// Make only the run with this number of the list, for job arrays
-    #[arg(long, value_name = "N", conflicts_with_all = ["jobs", "dry_run"])]
+    // How many runs there are is known when the sweep is read, and a wrong number is told then.
+    #[arg(long, value_name = "N", conflicts_with_all = ["jobs", "dry_run"],
+          allow_negative_numbers = true, value_parser = whole::<usize>(0..=usize::MAX))]
     pub(super) index: Option<usize>,
     /// Print a script for Slurm's sbatch, an array with a job for each run that is to be made, and
     /// make none; --jobs is then how many may run at once

@@ -31,6 +31,8 @@ pub struct Field {
     pub default: String,
     /// What it is.
     pub about: String,
+    /// What each of its values means, where the page lists them, a sentence or more each.
+    pub choices: Vec<String>,
 }
 
 static SECTIONS: LazyLock<Vec<Section>> = LazyLock::new(|| read(PAGE));
@@ -60,17 +62,51 @@ fn read(page: &str) -> Vec<Section> {
 fn field(section: &str, part: &str) -> Option<Field> {
     let (heading, body) = part.split_once('\n')?;
     let name = heading.trim_matches('`').strip_prefix(section)?.strip_prefix('.')?;
-    let (facts, about) = body.trim().split_once("\n\n")?;
-    let facts = plain(&joined(facts.trim_matches('*')));
-    let (range, default) = facts.rsplit_once(" · default ")?;
-    // A table behind the first paragraph is for the page.
-    let about = about.split("\n\n|").next().unwrap_or_default();
+    let (facts, text) = body.trim().split_once("\n\n")?;
+    let facts = separated(&joined(facts.trim_matches('*')));
+    let (default, range) = facts.split_last()?;
+    let (about, choices) = about(text);
     Some(Field {
         name: name.into(),
-        range: range.replace(" · ", ", "),
-        default: default.into(),
-        about: plain(&joined(about)),
+        range: plain(&range.join(", ")),
+        default: plain(default.strip_prefix("default ")?),
+        about,
+        choices,
     })
+}
+
+/// Returns the facts in `text`, between which stands " · ". In code that is the sign of a product.
+fn separated(text: &str) -> Vec<String> {
+    let mut facts: Vec<String> = Vec::new();
+    for part in text.split(" · ") {
+        match facts.last_mut() {
+            Some(open) if !open.matches('`').count().is_multiple_of(2) => {
+                *open += &format!(" · {part}");
+            }
+            _ => facts.push(part.into()),
+        }
+    }
+    facts
+}
+
+/// Reads what a field is, and the list of its values if there is one. What the page says of the
+/// parts of a value, in lists within that list and in tables, is for the page.
+fn about(text: &str) -> (String, Vec<String>) {
+    let (mut about, mut choices) = (String::new(), Vec::<String>::new());
+    let mut is_deep = false;
+    for line in text.lines().take_while(|line| !line.starts_with('|')) {
+        if let Some(choice) = line.strip_prefix("- ") {
+            choices.push(choice.into());
+            is_deep = false;
+        } else if line.trim_start().starts_with("- ") {
+            is_deep = true;
+        } else if !is_deep {
+            let text = choices.last_mut().unwrap_or(&mut about);
+            *text += &format!("\n{line}");
+        }
+    }
+    let one_line = |text: &String| plain(&joined(text));
+    (one_line(&about), choices.iter().map(one_line).collect())
 }
 
 /// Returns the lines of `text` as one.
@@ -146,7 +182,33 @@ mod tests {
             range: "a number, 1 to 2".into(),
             default: "\"x\" (ours)".into(),
             about: "See docs/x.md, there [a.".into(),
+            choices: Vec::new(),
         };
         assert_eq!(field("a", part), Some(expected));
+    }
+
+    #[test]
+    fn the_sign_of_a_product_separates_no_facts() {
+        let part = "`a.b`\n\n*a number · a divisor of `a.c ·\na.d` · default 2*\n\nWhat it is.\n";
+        let read = field("a", part).unwrap();
+        assert_eq!(read.range, "a number, a divisor of a.c · a.d");
+        assert_eq!(read.default, "2");
+    }
+
+    #[test]
+    fn values_are_listed_one_by_one_without_what_is_below_them() {
+        let part = "`a.b`\n\n*a table · default x*\n\nHow.\n\n- `kind = \"x\"`: As\n  before.\n\n\
+                    - `kind = \"y\"`: Down.\n  - `to`: Where to. *0 and up · no\n    default*\n";
+        let read = field("a", part).unwrap();
+        assert_eq!(read.about, "How.");
+        assert_eq!(read.choices, ["kind = \"x\": As before.", "kind = \"y\": Down."]);
+        let fields = || sections().iter().flat_map(|section| &section.fields);
+        assert!(fields().any(|field| !field.choices.is_empty()));
+        for Field { name, about, choices, .. } in fields() {
+            for text in choices.iter().chain([about]) {
+                let is_marked = [" - ", "*", "`"].iter().any(|mark| text.contains(mark));
+                assert!(!is_marked && !text.is_empty(), "{name}: {text}");
+            }
+        }
     }
 }

@@ -23,6 +23,8 @@ fn an_unknown_name_brings_the_nearest_one() {
     assert_eq!(nearest("GridWorld/two_wall").as_deref(), Some("GridWorld/two_walls"));
     assert_eq!(nearest("Gridworld/cshape").as_deref(), Some("GridWorld/cshape"));
     assert_eq!(nearest("classic/pendulm").as_deref(), Some("Classic/Pendulum"));
+    assert_eq!(nearest("two_walls").as_deref(), Some("GridWorld/two_walls"));
+    assert_eq!(nearest("pendulum").as_deref(), Some("Classic/Pendulum"));
     assert_eq!(nearest("zzzzzz"), None);
 }
 

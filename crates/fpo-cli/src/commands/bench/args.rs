@@ -1,12 +1,17 @@
 //! What `fpo bench` can be asked for.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use fpo_envs::AutoReset;
 
 use crate::commands::device_arg::parse_device;
+use crate::commands::number_arg::whole;
 use crate::config::choices::DeviceChoice;
+
+/// Numbers of environments or transitions, as a configuration allows them.
+const COUNTS: RangeInclusive<u32> = 1..=1 << 24;
 
 /// What to measure, on what, how long.
 #[derive(Args, Debug)]
@@ -18,36 +23,40 @@ pub struct BenchArgs {
     #[arg(long, visible_alias = "device", value_name = "DEVICE,…", value_delimiter = ',',
           value_parser = parse_device)]
     pub devices: Vec<DeviceChoice>,
-    /// Network sizes for learner and sampler: official, desk, or a configuration file
-    #[arg(long, value_name = "SIZES,…", value_delimiter = ',',
-          default_values = ["official", "desk"])]
+    /// Network sizes for learner and sampler: official, desk, or a configuration file [default:
+    /// official,desk]
+    #[arg(long, value_name = "SIZES,…", value_delimiter = ',')]
     pub sizes: Vec<String>,
     /// Transitions per minibatch for the learner, whole unrolls [default: those of the sizes]
-    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = count())]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', allow_negative_numbers = true,
+          value_parser = whole::<u32>(COUNTS))]
     pub transitions: Vec<u32>,
     /// Tasks for envs, or `all` [default: five of different weight]
     #[arg(long, value_name = "TASK,…", value_delimiter = ',')]
     pub tasks: Vec<String>,
     /// Environments for envs and sampler [default: 256,2048, and those of the sizes]
-    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = count())]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', allow_negative_numbers = true,
+          value_parser = whole::<u32>(COUNTS))]
     pub envs: Vec<u32>,
-    /// Threads [default: all; for envs also 1]
-    #[arg(long, value_name = "N,…", value_delimiter = ',',
-          value_parser = clap::value_parser!(u32).range(1..=4096))]
+    /// Threads [default: as RAYON_NUM_THREADS says, else all; for envs also 1]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', allow_negative_numbers = true,
+          value_parser = whole::<u32>(1..=4096))]
     pub threads: Vec<u32>,
     /// Configuration for train [default: CheetahRun at desk size]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Timed runs of each case [default: as many as give a steady median]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+          value_parser = whole::<u32>(1..=100_000))]
     pub repeats: Option<u32>,
-    /// Untimed control steps before those of envs are timed
-    #[arg(long, value_name = "STEPS", default_value_t = 20)]
-    pub warmup: usize,
+    /// Untimed control steps before those of envs are timed [default: 20]
+    #[arg(long, value_name = "STEPS", allow_negative_numbers = true,
+          value_parser = whole::<u32>(0..=u32::MAX))]
+    pub warmup: Option<u32>,
     /// Where episodes of envs start again: fresh, or first, which costs nothing and leaves physics
-    #[arg(long, value_name = "fresh|first", value_parser = parse_auto_reset,
-          default_value = "fresh")]
-    pub auto_reset: AutoReset,
+    /// [default: fresh]
+    #[arg(long, value_name = "fresh|first", value_parser = parse_auto_reset)]
+    pub auto_reset: Option<AutoReset>,
     /// Fewer cases and shorter runs: a first look
     #[arg(long)]
     pub quick: bool,
@@ -56,8 +65,9 @@ pub struct BenchArgs {
     pub json: Option<PathBuf>,
     /// Measure nothing: compare two JSON files of earlier runs
     #[arg(long, num_args = 2, value_names = ["A.json", "B.json"],
-          conflicts_with_all = ["json", "quick", "repeats", "devices", "tasks", "envs", "threads",
-                                "config", "transitions"])]
+          conflicts_with_all = ["parts", "json", "quick", "repeats", "devices", "sizes", "tasks",
+                                "envs", "threads", "config", "transitions", "warmup",
+                                "auto_reset"])]
     pub compare: Vec<PathBuf>,
 }
 
@@ -87,14 +97,17 @@ impl BenchArgs {
         let all = part != Part::Ranks;
         self.parts.iter().any(|&asked| asked == part || (asked == Part::All && all))
     }
+
+    /// Returns the names of the sizes that were asked for, or else the default.
+    pub fn sizes(&self) -> Vec<&str> {
+        match self.sizes.as_slice() {
+            [] => vec!["official", "desk"],
+            asked => asked.iter().map(String::as_str).collect(),
+        }
+    }
 }
 
 /// Reads `text` as a configuration spells `env.auto_reset`.
 fn parse_auto_reset(text: &str) -> Result<AutoReset, String> {
     serde_json::from_value(text.into()).map_err(|_| "expected `fresh` or `first`".into())
-}
-
-/// Returns the parser of a number of environments or transitions, as a configuration allows them.
-fn count() -> clap::builder::RangedI64ValueParser<u32> {
-    clap::value_parser!(u32).range(1..=1 << 24)
 }

@@ -10,6 +10,7 @@ use fpo_envs::{VecEnv, VecEnvOptions, VecEnvState};
 
 use crate::commands::bench::measurement::{Case, Kind, Measurement};
 use crate::commands::bench::stats::{Repeats, Timing};
+use crate::text::count::count;
 use crate::training::stepped_envs::SteppedEnvs;
 use fpo_core::require_finite;
 
@@ -65,7 +66,8 @@ pub fn measure(task: &str, envs: usize, effort: Effort, case: Case) -> Result<Me
     require_finite(&stage.reward, 1, "reward")?;
     let divergences = stage.envs.divergences();
     if divergences > 0 {
-        bail!("{task}: {divergences} episodes left the finite numbers under random actions");
+        let episodes = count(divergences as usize, "episode");
+        bail!("{task}: {episodes} left the finite numbers under random actions");
     }
     let time = Timing::of(&durations, steps as f64)?;
     let mut measured = Measurement::new(Kind::EnvStep, case, time).with_steps(envs);

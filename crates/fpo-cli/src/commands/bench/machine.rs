@@ -81,14 +81,13 @@ impl Machine {
         }
     }
 
-    /// Measures how busy the machine is, and its peaks on one thread and on all.
+    /// Measures how busy the machine is, and its peaks with each number of `threads`.
     ///
     /// # Errors
     /// If the system does not allow so many threads.
-    pub fn measure(&mut self) -> Result<()> {
+    pub fn measure(&mut self, threads: &[usize]) -> Result<()> {
         self.others_running = others_running();
-        let counts = if self.threads > 1 { vec![1, self.threads] } else { vec![1] };
-        self.peak_gflops = peak::measure(&counts)?;
+        self.peak_gflops = peak::measure(threads)?;
         Ok(())
     }
 

@@ -74,7 +74,7 @@ fn measure(args: &BenchArgs) -> Result<BenchFile> {
     let mut ticker = Ticker::on_stderr(jobs.len());
     let mut machine = Machine::describe();
     ticker.show("the machine's peak");
-    machine.measure()?;
+    machine.measure(&plan::threads_of_peaks(&jobs))?;
     let mut results = Vec::with_capacity(jobs.len());
     for job in jobs {
         ticker.next(&format!("{} ({})", job.kind, job.case));

@@ -1,5 +1,6 @@
 //! Turns the command line into cases to measure, so that mistakes show before any is timed.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,7 +10,9 @@ use fpo_core::Source;
 use fpo_envs::AutoReset;
 
 use crate::commands::bench::args::{BenchArgs, Part};
-use crate::commands::bench::asked::{counts, devices, repeats, threads};
+use crate::commands::bench::asked::{
+    counts, devices, repeats, require_used, threads, threads_in_use,
+};
 use crate::commands::bench::envs::Effort;
 use crate::commands::bench::launch::Operation;
 use crate::commands::bench::measurement::{Case, Kind, Measurement};
@@ -17,6 +20,7 @@ use crate::commands::bench::peak::Peak;
 use crate::commands::bench::sizes::{Sizes, desk_cheetah};
 use crate::commands::bench::stats::Repeats;
 use crate::commands::bench::{envs, launch, learner, peak, sampler, train};
+use crate::commands::task_arg::task_spec;
 use crate::config::choices::PrecisionChoice;
 use crate::config::resolved::Config;
 use crate::host;
@@ -31,6 +35,8 @@ const TASKS: [&str; 5] =
     ["CartpoleBalance", "CheetahRun", "FingerSpin", "FishSwim", "HumanoidWalk"];
 /// Batches of environments.
 const ENVS: [usize; 2] = [256, 2048];
+/// Untimed control steps of environments.
+const WARM_UP: usize = 20;
 /// What is trained where there is no MuJoCo.
 const GRIDWORLD: &str = include_str!("../../../configs/gridworld/two_walls.toml");
 
@@ -72,7 +78,7 @@ impl Job {
     /// Those of the part that is measured, with the case.
     pub fn run(self, peaks: &[Peak]) -> Result<Measurement> {
         let label = format!("{} ({})", self.kind, self.case);
-        let threads = self.case.threads.unwrap_or_else(host::threads);
+        let threads = self.case.threads.unwrap_or_else(threads_in_use);
         let pool = startup::pool::exactly(threads)?;
         // The peak is the processor's.
         let on_cpu = self.case.device.as_deref() == Some("cpu");
@@ -107,18 +113,28 @@ impl Job {
     }
 }
 
+/// Returns the numbers of threads whose peaks say how good `jobs` are: one, and those on which they
+/// run, as far as the machine can run so many at once.
+pub fn threads_of_peaks(jobs: &[Job]) -> Vec<usize> {
+    let used = jobs.iter().map(|job| job.case.threads.unwrap_or_else(threads_in_use));
+    let possible = used.filter(|&threads| threads <= host::threads());
+    possible.chain([1]).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
 /// Returns all cases that were asked for, in the order of the tables.
 ///
 /// # Errors
-/// Names a device, precision, task, size or configuration that this program cannot use.
+/// Names a device, precision, task, size or configuration that this program cannot use, or a flag
+/// that nothing takes of what was asked for.
 pub fn jobs(args: &BenchArgs) -> Result<Vec<Job>> {
+    require_used(args)?;
     let devices = devices(args)?;
     let mut jobs = Vec::new();
     if args.wants(Part::Launch) {
         launch_jobs(args, &devices, &mut jobs);
     }
     if args.wants(Part::Learner) || args.wants(Part::Sampler) {
-        let sizes = args.sizes.iter().map(|name| Ok(Rc::new(Sizes::named(name)?)));
+        let sizes = args.sizes().into_iter().map(|name| Ok(Rc::new(Sizes::named(name)?)));
         let sizes: Vec<_> = sizes.collect::<Result<_>>()?;
         if args.wants(Part::Learner) {
             for sizes in &sizes {
@@ -178,7 +194,7 @@ fn learner_jobs(
     }
     for &batch_size in &batch_sizes {
         for (name, device) in devices {
-            for threads in threads(args, &[host::threads()]) {
+            for threads in threads(args, &[threads_in_use()]) {
                 let case = Case {
                     device: Some(name.clone()),
                     sizes: Some(sizes.name.clone()),
@@ -205,7 +221,7 @@ fn sampler_jobs(
     let is_flow = build::policy_spec(&sizes.config, &sizes.spec).source != Source::Noise;
     for envs in counts(&args.envs, &[sizes.config.env.num_envs]) {
         for (name, device) in devices {
-            for threads in threads(args, &[host::threads()]) {
+            for threads in threads(args, &[threads_in_use()]) {
                 let case = Case {
                     device: Some(name.clone()),
                     sizes: Some(sizes.name.clone()),
@@ -228,17 +244,14 @@ fn env_jobs(args: &BenchArgs, jobs: &mut Vec<Job>) -> Result<()> {
         [] if cfg!(feature = "mujoco") => TASKS.map(str::to_owned).to_vec(),
         [] => vec!["GridWorld/two_walls".into()],
         [all] if all == "all" => fpo_envs::tasks().into_iter().map(|spec| spec.name).collect(),
-        named => named.to_vec(),
+        named => named.iter().map(|name| Ok(task_spec(name)?.name)).collect::<Result<Vec<_>>>()?,
     };
     let effort = Effort {
-        warmup: args.warmup,
+        warmup: args.warmup.map_or(WARM_UP, |steps| steps as usize),
         run: Duration::from_secs_f64(if args.quick { 0.1 } else { 0.3 }),
         repeats: repeats(args, 5, 5, 0.0),
     };
-    for task in &tasks {
-        fpo_envs::spec(task)?;
-    }
-    let all = host::threads();
+    let all = threads_in_use();
     let default_threads = if args.quick || all == 1 { vec![all] } else { vec![1, all] };
     let default_envs = if args.quick { &ENVS[..1] } else { &ENVS[..] };
     for task in tasks {
@@ -247,7 +260,7 @@ fn env_jobs(args: &BenchArgs, jobs: &mut Vec<Job>) -> Result<()> {
                 let case = Case {
                     task: Some(task.clone()),
                     envs: Some(envs),
-                    auto_reset: Some(args.auto_reset).filter(|&chosen| chosen != AutoReset::Fresh),
+                    auto_reset: args.auto_reset.filter(|&chosen| chosen != AutoReset::Fresh),
                     threads: Some(threads),
                     ..Case::default()
                 };
@@ -267,7 +280,7 @@ fn train_jobs(args: &BenchArgs, devices: &[(String, Device)], jobs: &mut Vec<Job
     };
     fpo_envs::spec(&config.env.task)?;
     for (device_name, device) in devices {
-        for threads in threads(args, &[host::threads()]) {
+        for threads in threads(args, &[threads_in_use()]) {
             let case = Case {
                 device: Some(device_name.clone()),
                 sizes: Some(name.clone()),

@@ -83,7 +83,8 @@ impl Plan {
     fn of(args: &BenchArgs) -> Result<Plan> {
         let others = [args.transitions.len(), args.tasks.len(), args.envs.len()];
         let others = others.into_iter().sum::<usize>() + args.threads.len() + args.devices.len();
-        if args.parts.len() > 1 || others > 0 {
+        let of_envs = args.warmup.is_some() || args.auto_reset.is_some();
+        if args.parts.len() > 1 || others > 0 || of_envs {
             let text = "`fpo bench ranks` is made by itself, on the threads of RAYON_NUM_THREADS: \
                         it takes --sizes, --config, --repeats, --quick and --json";
             return Err(UsageError(text.into()).into());
@@ -93,7 +94,7 @@ impl Plan {
             None => ("desk".into(), desk_cheetah()?),
         };
         fpo_envs::spec(&config.env.task)?;
-        let sizes = args.sizes.iter().map(|name| Sizes::named(name));
+        let sizes = args.sizes().into_iter().map(Sizes::named);
         Ok(Plan { sizes: sizes.collect::<Result<_>>()?, config, name })
     }
 

@@ -9,6 +9,7 @@ use crate::commands::bench::measurement::{Kind, Measurement};
 use crate::commands::bench::ranks;
 use crate::commands::bench::table::{Table, duration};
 use crate::terminal::humanize::grouped;
+use crate::text::count::count;
 
 /// Threads of other programs that spoil a measurement.
 const BUSY: f64 = 0.5;
@@ -135,10 +136,6 @@ fn spread(m: &Measurement) -> String {
 
 fn percent(share: f64) -> String {
     format!("{:.0} %", 100.0 * share)
-}
-
-pub(crate) fn count(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

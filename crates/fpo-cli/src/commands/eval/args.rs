@@ -8,6 +8,7 @@ use crate::commands::device_arg::parse_device;
 use crate::commands::eval::entrant::Asked;
 use crate::commands::play::PlayArgs;
 use crate::commands::sampler_args::SamplerArgs;
+use crate::commands::task_arg::task_name;
 use crate::config::choices::DeviceChoice;
 
 /// The arguments of `fpo eval`.
@@ -21,7 +22,7 @@ pub struct EvalArgs {
     #[arg(long)]
     pub best: bool,
     /// Task to play, if not the one it was trained on
-    #[arg(long)]
+    #[arg(long, value_parser = task_name(), hide_possible_values = true)]
     pub task: Option<String>,
     /// Where tensors live: auto, cpu, cuda, cuda:1, metal
     #[arg(long, value_parser = parse_device, default_value = "auto")]

@@ -14,6 +14,7 @@ use crate::commands::summary::{Summary, resampling};
 use crate::statistics::bootstrap::Interval;
 use crate::statistics::paired::{PairedDifference, paired_difference};
 use crate::terminal::failure::UsageError;
+use crate::text::count::count;
 use crate::text::shown::line;
 use crate::training::evaluate::EvalPlan;
 
@@ -95,7 +96,7 @@ pub fn require_same_episodes(first: &Entrant, other: &Entrant) -> Result<()> {
         let name = |plan: &EvalPlan| format!("`{}` starts", plan.starts.name());
         (name(a), name(b), "")
     } else if a_steps != b_steps {
-        let of = |steps: usize| format!("episodes of {steps} control steps");
+        let of = |steps: usize| format!("episodes of {}", count(steps, "control step"));
         (of(a_steps), of(b_steps), "")
     } else {
         return Ok(());
@@ -133,7 +134,11 @@ fn differences(policies: &[Entry]) -> Result<Vec<Difference>> {
 impl Display for Comparison {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
         let EvalPlan { task, episodes, seed, .. } = &self.plan;
-        writeln!(f, "{task}, the same {episodes} episodes of seed {seed} for each policy")?;
+        let same = match episodes {
+            1 => "the same episode".into(),
+            count => format!("the same {count} episodes"),
+        };
+        writeln!(f, "{task}, {same} of seed {seed} for each policy")?;
         let names: Vec<String> = self.policies.iter().map(|entry| line(&entry.policy)).collect();
         let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
         for (name, Entry { summary, .. }) in names.iter().zip(&self.policies) {

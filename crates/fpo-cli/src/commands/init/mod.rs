@@ -2,6 +2,8 @@
 //! for this machine.
 
 mod sizes;
+#[cfg(test)]
+mod tests;
 mod text;
 mod why;
 
@@ -17,7 +19,7 @@ use fpo_core::Registry;
 use toml::{Table, Value};
 
 use crate::commands::init::sizes::{Machine, fit, notes};
-use crate::commands::init::text::{Parts, text};
+use crate::commands::init::text::{Parts, left_to_the_kind, text};
 use crate::commands::init::why::whys;
 use crate::commands::task_arg::task_name;
 use crate::config::named::{Method, Named, Task};
@@ -116,18 +118,20 @@ impl Start<'_> {
     fn text(&self, path: &Path) -> Result<String> {
         let layers = [self.task.layers()?, self.method.layers()?].concat();
         let tables: Vec<&Table> = layers.iter().map(|(_, table)| table).collect();
+        let written = written(&tables);
         text(&Parts {
-            head: &self.head(path),
+            head: &self.head(path, &left_to_the_kind(&self.config, &written)?),
             config: &self.config,
-            written: &written(&tables),
+            written: &written,
             whys: &whys(&[self.task.texts()?, self.method.texts()?].concat()),
             notes: &notes(&self.config, &self.tuned, &self.machine),
         })
     }
 
-    /// Returns the paragraphs at the head of the file.
-    fn head(&self, path: &Path) -> Vec<String> {
-        let Start { task, method, machine, .. } = self;
+    /// Returns the paragraphs at the head of the file, which leaves the settings `left` to the kind
+    /// of algorithm.
+    fn head(&self, path: &Path, left: &[String]) -> Vec<String> {
+        let Start { task, method, machine, config, .. } = self;
         let built_on = match (task.own_file(), task.base_file()) {
             (Some(file), _) => format!("Built on configs/{file}."),
             (None, base) => {
@@ -141,7 +145,7 @@ impl Start<'_> {
             1 => "1 thread".into(),
             count => format!("{count} threads"),
         };
-        vec![
+        let mut head = vec![
             format!("{} with {}. {built_on}", task.name, method.name),
             format!("Sizes are for the CPU of a machine with {threads}{memory}."),
             String::new(),
@@ -150,9 +154,13 @@ impl Start<'_> {
              arXiv 2602.02481, and \"ours\" a choice made here; defaults are those of \"fpo\". \
              docs/configuration-keys.md has every field."
                 .into(),
-            String::new(),
-            format!("fpo train {}", shell::path(path)),
-        ]
+        ];
+        if !left.is_empty() {
+            let (kind, left) = (config.algorithm.kind.name, left.join(", "));
+            head.push(format!("Left out too is what kind = \"{kind}\" sets by itself: {left}."));
+        }
+        head.extend([String::new(), format!("fpo train {}", shell::path(path))]);
+        head
     }
 }
 
@@ -217,36 +225,4 @@ fn write(path: &Path, bytes: &[u8], force: bool) -> io::Result<()> {
         let _ = fs::remove_file(path);
     }
     written
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_written_loads_as_what_it_was_written_from() {
-        for spec in fpo_envs::tasks() {
-            let task = Task::named(&spec.name).unwrap();
-            for method in task.methods() {
-                let method = task.method(method).unwrap();
-                let start = Start::of(&task, &method).unwrap();
-                let text = start.text(Path::new("x.toml")).unwrap();
-                let loaded = Config::from_toml_str(&text, "written").unwrap();
-                assert_eq!(loaded, start.config, "{} {}: {text}", task.name, method.name);
-                assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
-            }
-        }
-    }
-
-    #[test]
-    fn files_are_named_as_those_of_the_repository() {
-        for (task, method, name) in [
-            ("CheetahRun", "fpo", "cheetah_run.toml"),
-            ("GridWorld/two_walls", "fpo++", "two_walls-fpo++.toml"),
-            ("SwimmerSwimmer6", "ppo", "swimmer_swimmer6-ppo.toml"),
-        ] {
-            let task = Task::named(task).unwrap();
-            assert_eq!(file_name(&task, &task.method(method).unwrap()), PathBuf::from(name));
-        }
-    }
 }

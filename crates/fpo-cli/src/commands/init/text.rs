@@ -63,7 +63,7 @@ pub(super) fn text(parts: &Parts) -> Result<String> {
         let mut body = String::new();
         for field in &section.fields {
             let key = format!("{}.{}", section.name, field.name);
-            let is_wanted = parts.written.contains(&key) || ALWAYS.contains(&key.as_str());
+            let is_wanted = is_shown(parts.written, &key);
             if let Some(value) = values.get(&field.name).filter(|_| is_wanted) {
                 body.push('\n');
                 write_field(&mut body, parts, &key, field, value);
@@ -78,9 +78,37 @@ pub(super) fn text(parts: &Parts) -> Result<String> {
     Ok(text)
 }
 
+/// Returns whether the field `key` stands in a file in which the fields of `written` are set.
+fn is_shown(written: &HashSet<String>, key: &str) -> bool {
+    written.contains(key) || ALWAYS.contains(&key)
+}
+
+/// Returns the settings, such as `optimizer.max_grad_norm = 1.0`, that the kind of algorithm brings
+/// along and that a file in which the fields of `set` are set leaves out.
+///
+/// # Errors
+/// If the configuration has no form in TOML.
+pub(super) fn left_to_the_kind(config: &Config, set: &HashSet<String>) -> Result<Vec<String>> {
+    let whole: Table = toml::from_str(&config.to_toml()?)?;
+    let preset: Table = toml::from_str(config.algorithm.kind.preset)?;
+    let mut left = Vec::new();
+    for (section, fields) in &preset {
+        for (field, value) in fields.as_table().into_iter().flatten() {
+            let key = format!("{section}.{field}");
+            // What has another value all the same does not come from the kind.
+            let is_kept = whole.get(section).and_then(|own| own.get(field)) == Some(value);
+            if is_kept && !is_shown(set, &key) {
+                left.push(format!("{key} = {}", written(value)));
+            }
+        }
+    }
+    Ok(left)
+}
+
 /// Adds one field with what it is above it, and why it has this value behind it.
 fn write_field(text: &mut String, parts: &Parts, key: &str, field: &Field, value: &Value) {
     comment(text, &described(field));
+    field.choices.iter().for_each(|choice| wrapped(text, ["# -", "#  "], choice));
     let why = parts.whys.get(key);
     if let Some(above) = why.and_then(|why| why.above.as_deref()) {
         comment(text, above);
@@ -121,10 +149,14 @@ fn described(field: &Field) -> String {
     format!("{} Value: {range}. Default: {default}.", sentence(about))
 }
 
-/// Returns `text` with a capital in front and a full stop behind.
+/// Returns `text` with a capital in front and a full stop behind. A Greek letter in front is a
+/// symbol, and its capital would be another one.
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
-    let first = letters.next().map(|first| first.to_uppercase().to_string());
+    let first = letters.next().map(|first| match first {
+        'α'..='ω' => first.to_string(),
+        first => first.to_uppercase().to_string(),
+    });
     let stop = if text.ends_with('.') { "" } else { "." };
     format!("{}{}{stop}", first.unwrap_or_default(), letters.as_str())
 }
@@ -148,14 +180,20 @@ fn written(value: &Value) -> String {
 
 /// Adds `paragraph` as lines of a comment.
 fn comment(text: &mut String, paragraph: &str) {
-    let mut line = String::from("#");
+    wrapped(text, ["#", "#"], paragraph);
+}
+
+/// Adds `paragraph` as lines, of which the first begins with `first` and each other with `next`.
+fn wrapped(text: &mut String, [first, next]: [&str; 2], paragraph: &str) {
+    let (mut line, mut is_empty) = (String::from(first), true);
     for word in paragraph.split_whitespace() {
-        if line.chars().count() + 1 + word.chars().count() > WIDTH && line.len() > 1 {
+        if line.chars().count() + 1 + word.chars().count() > WIDTH && !is_empty {
             *text += &format!("{line}\n");
-            line = String::from("#");
+            line = String::from(next);
         }
         line.push(' ');
         line += word;
+        is_empty = false;
     }
     *text += &format!("{line}\n");
 }
@@ -171,6 +209,7 @@ mod tests {
         }
         assert_eq!(written(&Value::Float(5e-4)), "0.0005");
         assert_eq!(sentence("épochs of it"), "Épochs of it.");
+        assert_eq!(sentence("ε of the surrogate"), "ε of the surrogate.");
     }
 
     #[test]
@@ -180,6 +219,10 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!((lines.len(), lines[0].len()), (2, 96));
         assert!(lines.iter().all(|line| line.starts_with("# word")));
+        let mut text = String::new();
+        wrapped(&mut text, ["# -", "#  "], &"word ".repeat(30));
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[0].starts_with("# - word") && lines[1].starts_with("#   word"), "{text}");
     }
 
     #[test]
@@ -189,6 +232,7 @@ mod tests {
             range: "1 to 2".into(),
             default: "1 (paper)".into(),
             about: "what it is".into(),
+            choices: Vec::new(),
         };
         assert_eq!(described(&field), "What it is. Value: 1 to 2. Default: 1 (paper).");
         let task = reference::sections().iter().flat_map(|section| &section.fields);

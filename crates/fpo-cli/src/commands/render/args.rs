@@ -6,10 +6,13 @@ use clap::Args;
 
 use crate::commands::device_arg::parse_device;
 use crate::commands::eval::entrant::Asked;
+use crate::commands::number_arg::whole;
 use crate::commands::play::PlayArgs;
 use crate::commands::sampler_args::SamplerArgs;
+use crate::commands::task_arg::task_name;
 use crate::config::choices::DeviceChoice;
 use crate::terminal::failure::UsageError;
+use crate::text::count::count;
 
 /// The shortest and longest side of a picture of one moment, in pixels.
 const SIDES: std::ops::RangeInclusive<u32> = 64..=2048;
@@ -28,7 +31,7 @@ pub struct RenderArgs {
     #[arg(long)]
     pub best: bool,
     /// Task to play, if not the one it was trained on
-    #[arg(long)]
+    #[arg(long, value_parser = task_name(), hide_possible_values = true)]
     pub task: Option<String>,
     /// Name above a policy's pictures, once for each POLICY in their order [default: the file's]
     #[arg(long = "title", value_name = "TEXT")]
@@ -40,22 +43,25 @@ pub struct RenderArgs {
     #[arg(long, value_name = "WxH", value_parser = parse_size)]
     pub size: Option<(u32, u32)>,
     /// Episodes to draw, one after the other
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true,
+          value_parser = whole::<u32>(1..=100))]
     pub episodes: u32,
     /// Seed of starts and noise, as in `fpo eval` [default: `eval.seed` of the first run whose
     /// folder is given, else 1000000]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+          value_parser = whole::<u64>(0..=u64::MAX))]
     pub seed: Option<u64>,
     /// Control steps to draw [default: the whole episode; of a GIF its first ten seconds]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+          value_parser = whole::<u32>(1..=u32::MAX))]
     pub length: Option<u32>,
-    /// Frames of a GIF per second, at most
-    #[arg(long, value_name = "N", default_value_t = 25,
-          value_parser = clap::value_parser!(u32).range(1..=50))]
-    pub fps: u32,
+    /// Frames of a GIF per second, at most [default: 25]
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+          value_parser = whole::<u32>(1..=50))]
+    pub fps: Option<u32>,
     /// Control steps between frames of a GIF [default: as --fps says]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..),
-          conflicts_with = "fps")]
+    #[arg(long, value_name = "N", conflicts_with = "fps", allow_negative_numbers = true,
+          value_parser = whole::<u32>(1..=u32::MAX))]
     pub every: Option<u32>,
     /// Columns and rows of a sheet, for each episode [default: 4x3; with several policies 5x1]
     #[arg(long, value_name = "COLSxROWS", value_parser = parse_grid)]
@@ -84,9 +90,13 @@ impl RenderArgs {
         if titles == 0 || titles == policies {
             return Ok(());
         }
+        let policies = match policies {
+            1 => "1 policy".into(),
+            count => format!("{count} policies"),
+        };
+        let times = count(titles, "time");
         Err(UsageError(format!(
-            "--title is given {titles} times for {policies} policies: give it once for each, or \
-             never"
+            "--title is given {times} for {policies}: give it once for each, or never"
         )))
     }
 }

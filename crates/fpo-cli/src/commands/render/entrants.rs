@@ -7,6 +7,7 @@ use candle_core::Device;
 
 use crate::commands::eval::comparison::require_same_episodes;
 use crate::commands::eval::entrant::{Asked, Entrant};
+use crate::commands::task_arg::task_spec;
 use crate::terminal::failure::UsageError;
 use crate::training::evaluate::EvalPlan;
 use crate::training::player::Player;
@@ -16,8 +17,8 @@ use crate::training::player::Player;
 /// asked for.
 ///
 /// # Errors
-/// Those of [`Entrant::read`]. [`UsageError`] if policies were not trained on the same episodes, or
-/// nothing says which task to play.
+/// Those of [`Entrant::read`]. [`UsageError`] if policies were not trained on the same episodes,
+/// nothing says which task to play, or a flag is about trained policies and there is none.
 pub fn read(
     given: &[impl AsRef<Path>],
     asked: &Asked<'_>,
@@ -36,6 +37,9 @@ pub fn read(
             }
         });
     }
+    if trained.is_none() {
+        refuse_flags_of_policies(asked)?;
+    }
     let entrants = given.iter().map(AsRef::as_ref).zip(entrants).map(|(given, entrant)| {
         match (entrant, untrained(given)) {
             (Some(entrant), _) => Ok(entrant),
@@ -53,6 +57,17 @@ pub fn read(
     Ok(entrants)
 }
 
+/// Fails if something was asked of trained policies.
+fn refuse_flags_of_policies(asked: &Asked<'_>) -> Result<(), UsageError> {
+    let (flag, what) = match asked.sampler.given().next() {
+        _ if asked.best => ("--best", "the folder of a run"),
+        Some(flag) => (flag, "a policy file or the folder of a run"),
+        None => return Ok(()),
+    };
+    let text = format!("{flag} is about trained policies, and none is given: name {what}");
+    Err(UsageError(text))
+}
+
 /// Returns the player that needs no file, if `given` names one.
 fn untrained(given: &Path) -> Option<Player> {
     match given.to_str()? {
@@ -66,7 +81,7 @@ fn untrained(given: &Path) -> Option<Player> {
 fn plan(given: &Path, asked: &Asked<'_>, trained: Option<&EvalPlan>) -> Result<EvalPlan> {
     match (trained, asked.task) {
         (Some(plan), _) => Ok(EvalPlan { action_repeat: 1, ..plan.clone() }),
-        (None, Some(task)) => Ok(asked.play.plan(fpo_envs::spec(task)?.name)),
+        (None, Some(task)) => Ok(asked.play.plan(task_spec(task)?.name)),
         (None, None) => {
             let given = given.display();
             let text = format!("{given} was trained on no task: add --task TASK, as in `fpo envs`");

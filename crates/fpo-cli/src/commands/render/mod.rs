@@ -36,10 +36,13 @@ use crate::commands::render::strip::Strip;
 use crate::terminal::failure::UsageError;
 use crate::terminal::output::{note, print};
 use crate::terminal::reporter::Notes;
+use crate::text::count::count;
 use crate::training::device;
 
 /// What a GIF shows of an episode where nothing else is asked for, in seconds.
 const SECONDS: f64 = 10.0;
+/// The most frames of a GIF per second where nothing else is asked for.
+const FPS: u32 = 25;
 
 /// Plays and draws what is asked for.
 ///
@@ -52,6 +55,7 @@ pub fn render(args: &RenderArgs) -> Result<()> {
     for (flag, given, format) in [
         ("--sheet", args.sheet.is_some(), Format::Png),
         ("--every", args.every.is_some(), Format::Gif),
+        ("--fps", args.fps.is_some(), Format::Gif),
     ] {
         if given && output.format != format {
             let which = if format == Format::Png { ".png" } else { ".gif" };
@@ -72,23 +76,20 @@ pub fn render(args: &RenderArgs) -> Result<()> {
         }
         asked => asked.unwrap_or(whole),
     };
-    let pace = Pace::new(spec.control_dt, args.fps, args.every)?;
+    let pace = Pace::new(spec.control_dt, args.fps.unwrap_or(FPS), args.every)?;
     let mut painter = Painter::new(&spec, args.size, args.camera.as_deref())?;
-    let (task, episodes, seed) = (&plan.task, args.episodes, plan.seed);
-    let mut said = vec![format!(
-        "{task}, {episodes} episode{} of seed {seed}, {}",
-        if episodes == 1 { "" } else { "s" },
-        painter.describe()
-    )];
+    let (task, seed) = (&plan.task, plan.seed);
+    let episodes = count(args.episodes as usize, "episode");
+    let mut said = vec![format!("{task}, {episodes} of seed {seed}, {}", painter.describe())];
     let mut strips = Vec::new();
     for (index, entrant) in entrants.iter().enumerate() {
         let played = episode::play(&entrant.player, &entrant.plan, length)
             .with_context(|| format!("policy {}", entrant.path.display()))?;
         let name = args.titles.get(index).cloned();
         let name = name.unwrap_or_else(|| entrant::name(&entrant.given));
-        let returns = played
-            .iter()
-            .map(|episode| format!("return {:.1} in {} steps", episode.earned(), episode.length()));
+        let returns = played.iter().map(|episode| {
+            format!("return {:.1} in {}", episode.earned(), count(episode.length(), "step"))
+        });
         said.push(format!("{name}: {}", returns.collect::<Vec<_>>().join(", ")));
         strips.push(Strip { name, episodes: played });
     }
@@ -98,8 +99,8 @@ pub fn render(args: &RenderArgs) -> Result<()> {
             let mut film = Film::new(&strips, &mut painter, pace, most)?;
             let longest = strips.iter().flat_map(|strip| &strip.episodes).map(|e| e.length()).max();
             if let Some(longest) = longest.filter(|&longest| longest > most) {
-                let advice = format!("--length {longest} shows all");
-                note(&format!("the animation has the first {most} steps of {longest}; {advice}"));
+                let (shown, all) = (count(most, "step"), format!("--length {longest} shows all"));
+                note(&format!("the animation has the first {shown} of {longest}; {all}"));
             }
             let bytes = gif::gif(&mut film)?;
             output.write(&bytes)?;

@@ -9,6 +9,7 @@ use crate::commands::render::film::caption;
 use crate::commands::render::pace::Pace;
 use crate::commands::render::painter::Painter;
 use crate::commands::render::strip::Strip;
+use crate::text::count::count;
 
 /// Height of the title of a block, in pixels.
 const HEAD: u32 = 30;
@@ -42,8 +43,8 @@ pub fn sheet(strips: &[Strip], painter: &mut Painter, pace: Pace, grid: Grid) ->
                 1 => String::new(),
                 count => format!(", episode {} of {count}", number + 1),
             };
-            let (earned, length) = (episode.earned(), episode.length());
-            let text = format!("{}{which} · return {earned:.1} in {length} steps", strip.name);
+            let (earned, steps_of_it) = (episode.earned(), count(episode.length(), "step"));
+            let text = format!("{}{which} · return {earned:.1} in {steps_of_it}", strip.name);
             let (x, y, width_of_page) = (GAP, top + 15, page_width - 2 * GAP);
             page.line(Line { x, y, width: width_of_page, text, size: 15.0, title: true }, &fonts);
             for (place, step) in (0..).zip(steps(episode.length(), grid.columns * grid.rows)) {

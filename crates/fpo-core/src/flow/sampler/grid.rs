@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::flow::time;
 
 /// The largest number of even steps.
-const MAX_UNIFORM: usize = 100_000;
+pub const MAX_UNIFORM: usize = 100_000;
 
 /// Falling times from 1 to 0.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,8 +40,10 @@ fn check(times: &[f64]) -> Result<()> {
         // Written so that NaN fails too.
         let falls = pair[1] < pair[0];
         if !falls {
-            let (before, after, next) = (pair[0], pair[1], k + 1);
-            return invalid(format!("time {next} is {after}; it must be below {before}"));
+            let (before, after, place, count) = (pair[0], pair[1], k + 2, times.len());
+            return invalid(format!(
+                "time {place} of {count} is {after}; it must be below the one before it, {before}"
+            ));
         }
     }
     match *last == 0.0 {

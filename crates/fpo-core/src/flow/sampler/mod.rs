@@ -46,7 +46,7 @@ use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 pub use adaptive::MAX_STEPS;
-pub use grid::Grid;
+pub use grid::{Grid, MAX_UNIFORM};
 
 use crate::error::{Error, Result};
 use crate::flow::path::Path;
@@ -98,13 +98,13 @@ impl Method {
         let above_zero = |x: f64| x > 0.0 && x.is_finite();
         match *self {
             Method::Dopri5 { rtol, .. } if !from_zero(rtol, 1.0) => {
-                Err(Error::Invalid(format!("rtol is {rtol}; allowed: 0 or more, below 1")))
+                Err(Error::Invalid(format!("dopri5: rtol is {rtol}; allowed: 0 or more, below 1")))
             }
             Method::Dopri5 { atol, .. } if !above_zero(atol) => {
-                Err(Error::Invalid(format!("atol is {atol}; allowed: above 0, finite")))
+                Err(Error::Invalid(format!("dopri5: atol is {atol}; allowed: above 0, finite")))
             }
             Method::Sde { churn } if !from_zero(churn, f64::INFINITY) => {
-                Err(Error::Invalid(format!("churn is {churn}; allowed: 0 or more, finite")))
+                Err(Error::Invalid(format!("sde: churn is {churn}; allowed: 0 or more, finite")))
             }
             _ => Ok(()),
         }

@@ -22,11 +22,11 @@ use serde::Serialize;
 
 use crate::commands::bench::peak;
 use crate::commands::bench::peak::Peak;
-use crate::commands::bench::report::count;
 use crate::commands::bench::table::Table;
 use crate::commands::bench::team::Effort;
 use crate::commands::doctor::caches::sizes::Cache;
 use crate::host;
+use crate::text::count::count;
 
 /// All measurements together take this long at most, besides what is left of runs that had begun.
 const ALL: Duration = Duration::from_millis(2200);

@@ -30,10 +30,12 @@ use crate::commands::figure::font::Fonts;
 use crate::commands::figure::gridworld::report::{Report, RunReport};
 use crate::commands::figure::gridworld::survey::{Nulls, Policy, Request};
 use crate::commands::figure::output::Output;
+use crate::commands::number_arg::whole;
 use crate::config::choices::DeviceChoice;
 use crate::terminal::failure::UsageError;
 use crate::terminal::output::{note, print, print_json};
 use crate::terminal::reporter::Notes;
+use crate::text::count::count;
 use crate::training::device;
 
 /// What `fpo figure gridworld` can be asked for.
@@ -49,11 +51,12 @@ pub struct GridworldArgs {
     #[arg(long = "title", value_name = "TEXT")]
     titles: Vec<String>,
     /// Action samples at each state whose statistics are shown
-    #[arg(long, value_name = "N", default_value_t = 500,
-          value_parser = clap::value_parser!(u32).range(20..=4000))]
+    #[arg(long, value_name = "N", default_value_t = 500, allow_negative_numbers = true,
+          value_parser = whole::<u32>(20..=4000))]
     samples: u32,
     /// Seed of all noise
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true,
+          value_parser = whole::<u64>(0..=u64::MAX))]
     seed: u64,
     /// Where tensors live: auto, cpu, cuda, cuda:1, metal
     #[arg(long, value_parser = parse_device, default_value = "auto")]
@@ -73,7 +76,9 @@ pub fn gridworld(args: &GridworldArgs) -> Result<()> {
     let (runs, titles) = (args.runs.len(), args.titles.len());
     if titles > 0 && titles != runs {
         let text = format!(
-            "--title is given {titles} times for {runs} runs: give it once for each, or never"
+            "--title is given {} for {}: give it once for each, or never",
+            count(titles, "time"),
+            count(runs, "run")
         );
         return Err(UsageError(text).into());
     }
