@@ -182,6 +182,7 @@ fn the_published_rows_are_of_the_published_sweeps() {
         ("desk_long_mean_ratio", "desk_long_mean_ratio"),
         ("desk_mean_ratio", "desk_mean_ratio"),
         ("desk_paper", "desk_paper"),
+        ("desk_spin_further", "desk_spin_further"),
         ("desk_ten_seeds", "desk_ten_seeds"),
         ("desk_tuning", "desk_tuning"),
         ("first_look", "first_look"),
