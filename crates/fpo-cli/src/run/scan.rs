@@ -1,5 +1,6 @@
 //! Finds the runs below a folder.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,8 @@ use crate::run::durable;
 const DEEPEST: usize = 3;
 
 /// Returns the folders of the runs in `folder`, or `folder` itself if it is a run. The runs of
-/// sweeps lie deeper and are found as well. A run that has lost its configuration counts too.
+/// sweeps lie deeper and are found as well. A run that has lost its configuration counts too. One
+/// that links lead to as well is there once, by its shortest path.
 ///
 /// # Errors
 /// If `folder` itself cannot be read. A folder in it that cannot is passed over: it may be nobody's
@@ -23,6 +25,9 @@ pub fn scan(folder: &Path) -> io::Result<Vec<PathBuf>> {
     }
     let mut found = Vec::new();
     descend(entries, 1, &mut found);
+    found.sort_by_key(|path| path.components().count());
+    let mut known = HashSet::new();
+    found.retain(|path| known.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone())));
     Ok(found)
 }
 
@@ -71,6 +76,9 @@ mod tests {
         make("notes/runs.txt");
         make("1/2/3/4/config.toml");
         make(".unfinished-c/config.toml");
+        // A link to the folder itself, in which everything lies again.
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(dir.path(), dir.path().join("again")).unwrap();
         let mut found = scan(dir.path()).unwrap();
         found.sort();
         let expected = ["a", "lost", "sweep/runs/b"].map(|name| dir.path().join(name));
