@@ -119,9 +119,9 @@ impl Collector {
     ///
     /// # Errors
     /// Names environment and step of an observation or reward that is not finite;
-    /// [`fpo_core::Error::NonFinite`] for an action that is not. Also those of the environments, and
-    /// [`fpo_core::Error::Interrupted`] if `watch` broke the rollout, each on all ranks. Those of
-    /// the ranks.
+    /// [`fpo_core::Error::NonFinite`] for an action that is not. Also those of the environments,
+    /// and [`fpo_core::Error::Interrupted`] if `watch` broke the rollout, each on all ranks. Those
+    /// of the ranks.
     pub fn collect(
         &mut self,
         learner: &Learner,

@@ -91,8 +91,9 @@ impl Learner {
     ///
     /// # Errors
     /// [`Error::Invalid`] if the schedule does not cover the rollout exactly; [`Error::NonFinite`]
-    /// names the first diagnostic that is not finite, here or in another participant's part. This is
-    /// noticed only after the update, when the parameters are spoilt already: go back to saved ones.
+    /// names the first diagnostic that is not finite, here or in another participant's part. This
+    /// is noticed only after the update, when the parameters are spoilt already: go back to saved
+    /// ones.
     /// [`Error::Interrupted`] if `watch` broke the update, which leaves the parameters halfway.
     pub fn update(
         &mut self,

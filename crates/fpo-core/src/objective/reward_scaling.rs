@@ -17,7 +17,7 @@
 //!
 //! Gradients of `(V − R)²` become c times as large for the last layer and c² times for the layers
 //! before it. Adam's moments are of gradients before that, so they follow: m by the same factors, v
-//! by their squares. Else a critic would stand still until v has forgotten the larger ones.
+//! by their squares. Else steps would be as much smaller until v has forgotten the larger ones.
 
 use serde::{Deserialize, Serialize};
 

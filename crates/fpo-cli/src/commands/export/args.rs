@@ -20,7 +20,8 @@ pub struct ExportArgs {
     #[arg(long)]
     pub onnx: bool,
     /// Rows of the graph's inputs [default: any number of rows]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole(1..=1u32 << 20))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+          value_parser = whole(1..=1u32 << 20))]
     pub batch: Option<u32>,
     /// Licence under which the folder is shared, as Hugging Face spells it, such as apache-2.0
     /// [default: the card says that it is unknown]
@@ -28,11 +29,13 @@ pub struct ExportArgs {
     pub license: Option<String>,
     /// Episodes to play for the card; 0 plays none, and the card then has no return of its own
     /// [default: 128]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole(0..=1u32 << 20))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+          value_parser = whole(0..=1u32 << 20))]
     pub episodes: Option<u32>,
     /// Seed of these episodes [default: one million above the run's `eval.seed`, else 2000000: none
     /// that training has used]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = whole(0..=u64::MAX))]
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+          value_parser = whole(0..=u64::MAX))]
     pub seed: Option<u64>,
 }
 

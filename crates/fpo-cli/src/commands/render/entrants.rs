@@ -17,8 +17,9 @@ use crate::training::player::Player;
 /// asked for.
 ///
 /// # Errors
-/// Those of [`Entrant::read`]. [`UsageError`] if policies were not trained on the same episodes,
-/// nothing says which task to play, or a flag is about trained policies and there is none.
+/// Those of [`Entrant::read`]. [`UsageError`] if policies were not trained on the same episodes, if
+/// neither a policy nor a flag names the task, or if a flag needs a trained policy and none is
+/// given.
 pub fn read(
     given: &[impl AsRef<Path>],
     asked: &Asked<'_>,

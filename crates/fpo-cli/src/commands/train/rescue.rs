@@ -42,7 +42,8 @@ impl Session {
             return after(
                 &error,
                 &format!(
-                    "its state at step {steps} is saved; once the cause is mended, go on with: {how}"
+                    "its state at step {steps} is saved; once the cause is mended, go on with: \
+                     {how}"
                 ),
             );
         }

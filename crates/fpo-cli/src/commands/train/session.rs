@@ -183,7 +183,8 @@ impl Session {
             .collect();
         let text = format!(
             "fpo {} · {} on {} (obs {}, act {}) · {} · {}{ranks}\n\
-             policy {policy} parameters · value {value} · {} of {} steps, {} each\n{}{unseen}\nrun: {}{from}",
+             policy {policy} parameters · value {value} · {} of {} steps, {} each\n\
+             {}{unseen}\nrun: {}{from}",
             env!("CARGO_PKG_VERSION"),
             config.algorithm.kind.name,
             spec.name,

@@ -1,7 +1,7 @@
 //! What of a log of metrics is kept when a run is resumed: the whole lines of the steps up to where
 //! the run stands. Lines of later steps will be written again, and a half-written end is what a
-//! kill leaves. A damaged line among those that are kept, or behind them where lines are missing, is
-//! another matter: it is left out, and so is nothing else.
+//! kill leaves. A damaged line among those that are kept, or behind them where lines are missing,
+//! is another matter: it is left out, and so is nothing else.
 
 use std::collections::BTreeSet;
 
